@@ -1,0 +1,37 @@
+package anchor
+
+import (
+	"context"
+
+	"github.com/suyuan-io/suyuan/hub"
+)
+
+// Commitment is what is put before a ledger: a checkpoint, and the proof that it extends the one before.
+type Commitment struct {
+	Checkpoint hub.Checkpoint
+	// PreviousSize is the size of the last checkpoint that the ledger holds for this origin, 0 for none.
+	PreviousSize uint64
+	// Consistency is the RFC 6962 consistency proof from PreviousSize to Checkpoint.Size; empty when PreviousSize is 0.
+	Consistency []hub.Digest
+}
+
+// Ledger witnesses checkpoints for parties who do not trust the hub. A driver does one thing a call and never retries.
+// Methods may be called concurrently, but for one origin the hub commits one checkpoint at a time.
+type Ledger interface {
+	// Name is the driver's name as it stands in [hub.Evidence]: "notary", "fabric".
+	Name() string
+	// Commit puts c on the ledger and returns its evidence. It blocks until the ledger has decided or ctx is done.
+	// Committing the same checkpoint again returns the first evidence. Errors by kind:
+	//
+	//	Conflict     the ledger holds another root for this size, or a larger size: never retry, raise an alarm
+	//	Unavailable  nothing was committed: retry later
+	//	otherwise    the outcome is unknown: call Lookup before anything else, never Commit blindly
+	Commit(ctx context.Context, c Commitment) (hub.Evidence, error)
+	// Lookup returns the evidence of the checkpoint of this origin and size, and the checkpoint as the ledger holds it.
+	// A fault of kind NotFound means that the ledger certainly does not hold it.
+	Lookup(ctx context.Context, origin string, size uint64) (hub.Checkpoint, hub.Evidence, error)
+	// Latest returns the newest checkpoint that the ledger holds for origin, or a fault of kind NotFound.
+	Latest(ctx context.Context, origin string) (hub.Checkpoint, error)
+	// Close releases what the ledger holds.
+	Close() error
+}

@@ -1,0 +1,28 @@
+package mapping
+
+import (
+	"time"
+
+	"github.com/suyuan-io/suyuan/hub"
+)
+
+// Input is one decoded record and what is known of it.
+type Input struct {
+	// Row is the decoded tree (see decode.Tree).
+	Row any
+	// Provider, Connector, RecordID, Origin and ReceivedAt are offered to expressions as meta.provider and so on.
+	Provider   hub.ProviderID
+	Connector  hub.ConnectorID
+	RecordID   hub.RecordID
+	Origin     string
+	ReceivedAt time.Time
+}
+
+// Output is what one record means.
+type Output struct {
+	// Events are EPCIS 2.0 JSON event trees: map[string]any with "type" and the standard's own field names. They have
+	// no eventID unless the mapping gave one: the pipeline assigns a deterministic one from the record.
+	Events []map[string]any
+	// Master is the master data that the record states; Provider and StatedAt are filled in.
+	Master []hub.Statement
+}

@@ -1,0 +1,97 @@
+package hub
+
+import (
+	"encoding/json"
+	"time"
+)
+
+// LeafVersion is the version that a leaf record of this format states.
+const LeafVersion = 1
+
+// LeafRecord is what the log commits to for one event. Its bytes are RFC 8785 (JCS) JSON and specified, with vectors,
+// in docs/formats.md. The salt keeps a neighbour's low-entropy event from being guessed from a proof.
+type LeafRecord struct {
+	Connector  ConnectorID `json:"connector"`
+	Event      Digest      `json:"event"`      // SHA-256 of the canonical event
+	EventHash  string      `json:"eventHash"`  // CBV 2.0 event hash URI
+	Provider   ProviderID  `json:"provider"`   //
+	Raw        Digest      `json:"raw"`        // RawDigest of the record
+	ReceivedAt Instant     `json:"receivedAt"` //
+	Salt       Digest      `json:"salt"`       // 32 random bytes
+	Version    int         `json:"version"`    // LeafVersion
+}
+
+// Bytes returns the JCS form of l. The fields stand in the order of their names and hold no character that JCS and
+// encoding/json write differently: ids are checked by [CheckName], an event hash is ASCII without '<', '>', '&'.
+func (l LeafRecord) Bytes() []byte {
+	b, err := json.Marshal(l)
+	if err != nil { // cannot happen: every field marshals
+		panic("hub: marshal leaf record: " + err.Error())
+	}
+	return b
+}
+
+// Instant is a time whose JSON form is UTC RFC 3339 with exactly 3 decimals, so that it has one spelling.
+type Instant time.Time
+
+const instantLayout = "2006-01-02T15:04:05.000Z"
+
+// String returns the text form of i.
+func (i Instant) String() string { return time.Time(i).UTC().Format(instantLayout) }
+
+// MarshalText implements [encoding.TextMarshaler].
+func (i Instant) MarshalText() ([]byte, error) { return []byte(i.String()), nil }
+
+// UnmarshalText implements [encoding.TextUnmarshaler]; it accepts exactly the text form.
+func (i *Instant) UnmarshalText(b []byte) error {
+	t, err := time.Parse(instantLayout, string(b))
+	if err != nil {
+		return err
+	}
+	*i = Instant(t)
+	return nil
+}
+
+// Checkpoint is a commitment to the first Size leaves of the log Origin.
+type Checkpoint struct {
+	Origin string
+	Size   uint64
+	Root   Digest
+	// Note is the C2SP signed note that states origin, size and root (c2sp.org/tlog-checkpoint).
+	Note []byte
+}
+
+// Proof is an RFC 6962 inclusion proof, from the leaf's sibling up to the root.
+type Proof struct {
+	LeafIndex uint64   `json:"leafIndex"`
+	TreeSize  uint64   `json:"treeSize"`
+	Hashes    []Digest `json:"hashes"`
+}
+
+// Evidence is what one ledger says of a committed checkpoint, in that ledger's own form.
+type Evidence struct {
+	// Ledger is the driver that understands Entry: "notary", "fabric".
+	Ledger string `json:"ledger"`
+	// Entry is the ledger's evidence.
+	Entry json.RawMessage `json:"entry"`
+}
+
+// ReceiptType is the type that a receipt of this format states.
+const ReceiptType = "https://suyuan.dev/receipt/v1"
+
+// Receipt is everything that is needed to check, offline and without the hub, that an event is in the log and that the
+// log was witnessed by a ledger. docs/formats.md specifies it.
+type Receipt struct {
+	Type string `json:"type"`
+	// Event is the canonical event.
+	Event json.RawMessage `json:"event"`
+	// Leaf is the leaf record whose JCS bytes are the log's leaf.
+	Leaf  LeafRecord `json:"leaf"`
+	Proof Proof      `json:"proof"`
+	// Checkpoint is the signed note.
+	Checkpoint string `json:"checkpoint"`
+	// Key is the verifier key of the log (c2sp.org/signed-note). It makes a receipt checkable in itself; to know whose
+	// log it is, a verifier pins the key in its trust file.
+	Key    string     `json:"key"`
+	Ledger []Evidence `json:"ledger"`
+}
