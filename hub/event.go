@@ -98,6 +98,15 @@ type Outcome struct {
 	Events     []Event
 	Master     []Statement
 	Dead       *DeadLetter
+	// Raw is the record as it arrived, so that a store that must refuse the outcome (Conflicting) keeps the bytes.
+	Raw *RawRecord
+}
+
+// RawRecord is a record with what its envelope says of it.
+type RawRecord struct {
+	ContentType, Origin string
+	Preamble, Body      []byte
+	Line, Column        int
 }
 
 // Verdict is what the store did with an outcome.

@@ -1,0 +1,340 @@
+package sqlite
+
+import (
+	"context"
+	"crypto/sha256"
+	"database/sql"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/klauspost/compress/s2"
+
+	"github.com/suyuan-io/suyuan/hub"
+)
+
+// Append implements pipeline.Appender. A crash before the commit leaves nothing of the batch; after it everything is
+// there, and the same batch appended again is Repeated throughout.
+func (s *Store) Append(ctx context.Context, outcomes []hub.Outcome) ([]hub.Verdict, error) {
+	verdicts := make([]hub.Verdict, len(outcomes))
+	err := s.inTx(ctx, "append outcomes", func(tx *sql.Tx) error {
+		a := appender{s: s, tx: tx, ctx: ctx, at: s.now().UTC().Truncate(time.Millisecond)}
+		if err := a.prepare(); err != nil {
+			return err
+		}
+		defer a.close()
+		for i := range outcomes {
+			v, err := a.one(&outcomes[i])
+			if err != nil {
+				return fmt.Errorf("%s: %w", outcomes[i].Record, err)
+			}
+			verdicts[i] = v
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return verdicts, nil
+}
+
+// appender is one transaction of Append.
+type appender struct {
+	s   *Store
+	tx  *sql.Tx
+	ctx context.Context //nolint:containedctx // lives as long as the call that made it
+	at  time.Time
+
+	findRecord, addRecord, findKey, addKey, addEvent, addThing *sql.Stmt
+}
+
+func (a *appender) prepare() error {
+	for _, p := range []struct {
+		stmt **sql.Stmt
+		text string
+	}{
+		{&a.findRecord, `SELECT connector, id, raw, verdict, dead FROM records WHERE key = ?`},
+		{&a.addRecord, `INSERT OR REPLACE INTO records (key, connector, id, provider, raw, received_at, verdict, seqs, dead)
+			VALUES (?,?,?,?,?,?,?,?,?)`},
+		{&a.findKey, `SELECT k.seq, e.event_id, e.declared_at, e.body FROM event_keys k JOIN events e USING (seq) WHERE k.key = ?`},
+		{&a.addKey, `INSERT INTO event_keys (key, seq) VALUES (?,?)`},
+		{&a.addEvent, `INSERT INTO events (seq, event_id, declared_at, event_time, recorded_at, received_at, type, biz_step,
+			provider, connector, record_id, hash, raw, salt, leaf_hash, body) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)`},
+		{&a.addThing, `INSERT OR IGNORE INTO things (key, seq) VALUES (?,?)`},
+	} {
+		stmt, err := a.tx.PrepareContext(a.ctx, p.text)
+		if err != nil {
+			a.close()
+			return err
+		}
+		*p.stmt = stmt
+	}
+	return nil
+}
+
+func (a *appender) close() {
+	for _, stmt := range []*sql.Stmt{a.findRecord, a.addRecord, a.findKey, a.addKey, a.addEvent, a.addThing} {
+		if stmt != nil {
+			_ = stmt.Close() // a prepared statement of a finished transaction has nothing left to lose
+		}
+	}
+}
+
+// known is what the records table says of a record.
+type known struct {
+	key     int64 // where it is, or where it goes
+	found   bool
+	raw     hub.Digest
+	verdict hub.Verdict
+	dead    hub.DeadLetterID
+}
+
+// one decides on one outcome: first by the record's id, then by the events' keys.
+func (a *appender) one(o *hub.Outcome) (hub.Verdict, error) {
+	k, err := a.lookup(o.Record)
+	if err != nil {
+		return 0, err
+	}
+	if k.found && k.verdict == hub.Recorded {
+		if k.raw == o.RawDigest || o.Attempt > 0 {
+			return hub.Repeated, nil
+		}
+		return a.conflict(o, recordConflict(o), k)
+	}
+	if k.found && k.raw != o.RawDigest && o.Attempt == 0 {
+		return a.conflict(o, recordConflict(o), k)
+	}
+	if o.Dead != nil {
+		return a.bury(o, k)
+	}
+	seqs, repeated, clash, err := a.match(o)
+	if err != nil {
+		return 0, err
+	}
+	if clash != nil {
+		d := *o
+		d.Dead = deadFrom(o, clash)
+		if _, err := a.bury(&d, k); err != nil {
+			return 0, err
+		}
+		return hub.Conflicting, nil
+	}
+	if err := a.record(o, k, seqs); err != nil {
+		return 0, err
+	}
+	if repeated {
+		return hub.Repeated, nil
+	}
+	return hub.Recorded, nil
+}
+
+func (a *appender) lookup(ref hub.RecordRef) (known, error) {
+	for key := hashKey(string(ref.Connector), string(ref.ID)); ; key++ {
+		var connector int64
+		var id string
+		var raw []byte
+		k := known{key: key}
+		err := a.findRecord.QueryRowContext(a.ctx, key).Scan(&connector, &id, &raw, &k.verdict, &k.dead)
+		if errors.Is(err, sql.ErrNoRows) {
+			return k, nil
+		}
+		if err != nil {
+			return k, fmt.Errorf("find record: %w", err)
+		}
+		if id == string(ref.ID) && a.s.name(connector) == string(ref.Connector) {
+			k.found = true
+			copy(k.raw[:], raw)
+			return k, nil
+		}
+	}
+}
+
+// slot is where one event of an outcome goes: a seq that it has already, or a free key.
+type slot struct {
+	seq hub.Seq
+	key int64
+	old bool
+}
+
+// match looks up the events' keys. It reports repeated when every event is recorded already, and a fault when one key is
+// recorded with another body.
+func (a *appender) match(o *hub.Outcome) (slots []slot, repeated bool, clash *hub.Fault, err error) {
+	repeated = len(o.Events) > 0
+	taken := map[int64]bool{}
+	inBatch := map[hub.EventKey]hub.Digest{}
+	for i := range o.Events {
+		e := &o.Events[i]
+		if d, ok := inBatch[e.Key]; ok && d != e.Leaf.Event {
+			return nil, false, eventConflict(e), nil
+		}
+		inBatch[e.Key] = e.Leaf.Event
+		sl, same, err := a.slot(e, taken)
+		if err != nil {
+			return nil, false, nil, err
+		}
+		if sl.old && !same {
+			return nil, false, eventConflict(e), nil
+		}
+		taken[sl.key] = true
+		repeated = repeated && sl.old
+		slots = append(slots, sl)
+	}
+	return slots, repeated, nil, nil
+}
+
+func (a *appender) slot(e *hub.Event, taken map[int64]bool) (slot, bool, error) {
+	for key := hashKey(e.Key.ID, strconv.FormatInt(micros(e.Key.DeclaredAt), 10)); ; key++ {
+		if taken[key] {
+			continue
+		}
+		var seq hub.Seq
+		var id string
+		var declared int64
+		var body []byte
+		err := a.findKey.QueryRowContext(a.ctx, key).Scan(&seq, &id, &declared, &body)
+		if errors.Is(err, sql.ErrNoRows) {
+			return slot{key: key}, false, nil
+		}
+		if err != nil {
+			return slot{}, false, fmt.Errorf("find event: %w", err)
+		}
+		if id != e.Key.ID || declared != micros(e.Key.DeclaredAt) {
+			continue
+		}
+		plain, err := unpack(body)
+		if err != nil {
+			return slot{}, false, err
+		}
+		return slot{seq: seq, key: key, old: true}, hub.Sum(plain) == e.Leaf.Event, nil
+	}
+}
+
+// record appends what is new of a good outcome and notes the record. A dead letter of the same record is resolved.
+func (a *appender) record(o *hub.Outcome, k known, slots []slot) error {
+	seqs := make([]string, 0, len(slots))
+	done := map[hub.EventKey]bool{}
+	for i, sl := range slots {
+		e := &o.Events[i]
+		if done[e.Key] { // the same event twice in one record counts once
+			continue
+		}
+		done[e.Key] = true
+		if !sl.old {
+			sl.seq = hub.Seq(a.s.size)
+			if err := a.insert(e, o, sl); err != nil {
+				return err
+			}
+			a.s.size++
+		}
+		seqs = append(seqs, strconv.FormatUint(uint64(sl.seq), 10))
+	}
+	for i := range o.Master {
+		if err := a.state(&o.Master[i]); err != nil {
+			return err
+		}
+	}
+	if k.found && k.dead != 0 {
+		if _, err := a.tx.ExecContext(a.ctx, `UPDATE dead_letters SET state = ? WHERE id = ? AND state <> ?`,
+			hub.DeadResolved, k.dead, hub.DeadDropped); err != nil {
+			return fmt.Errorf("resolve dead letter: %w", err)
+		}
+	}
+	return a.note(o, k, hub.Recorded, strings.Join(seqs, ","))
+}
+
+func (a *appender) insert(e *hub.Event, o *hub.Outcome, sl slot) error {
+	terms := [4]int64{}
+	for i, text := range []string{e.Facets.Type, e.Facets.BizStep, string(o.Provider), string(o.Record.Connector)} {
+		id, err := a.s.term(a.ctx, a.tx, text)
+		if err != nil {
+			return err
+		}
+		terms[i] = id
+	}
+	leaf := e.Leaf.Bytes()
+	leafHash := sha256.Sum256(append([]byte{0}, leaf...))
+	if _, err := a.addEvent.ExecContext(a.ctx, int64(sl.seq), e.Key.ID, micros(e.Key.DeclaredAt), //nolint:gosec // seq fits
+		micros(e.Facets.EventTime), micros(a.at), micros(time.Time(e.Leaf.ReceivedAt)), terms[0], terms[1], terms[2], terms[3],
+		string(o.Record.ID), e.Hash, e.Leaf.Raw[:], e.Leaf.Salt[:], leafHash[:], pack(e.Body)); err != nil {
+		return fmt.Errorf("insert event: %w", err)
+	}
+	if _, err := a.addKey.ExecContext(a.ctx, sl.key, int64(sl.seq)); err != nil { //nolint:gosec // seq fits
+		return fmt.Errorf("insert event key: %w", err)
+	}
+	for _, t := range e.Facets.Things {
+		if _, err := a.addThing.ExecContext(a.ctx, hashKey(t.ID), int64(sl.seq)); err != nil { //nolint:gosec // seq fits
+			return fmt.Errorf("index event: %w", err)
+		}
+	}
+	return nil
+}
+
+// note stores what became of the record.
+func (a *appender) note(o *hub.Outcome, k known, v hub.Verdict, seqs string) error {
+	connector, err := a.s.term(a.ctx, a.tx, string(o.Record.Connector))
+	if err != nil {
+		return err
+	}
+	provider, err := a.s.term(a.ctx, a.tx, string(o.Provider))
+	if err != nil {
+		return err
+	}
+	_, err = a.addRecord.ExecContext(a.ctx, k.key, connector, string(o.Record.ID), provider, o.RawDigest[:],
+		micros(o.ReceivedAt), v, seqs, k.dead)
+	if err != nil {
+		return fmt.Errorf("note record: %w", err)
+	}
+	return nil
+}
+
+// The first byte of a stored body says how the rest is packed.
+const (
+	packedRaw = 0
+	packedS2  = 1
+)
+
+func pack(body []byte) []byte {
+	out := make([]byte, 1, 1+len(body))
+	if c := s2.EncodeBetter(nil, body); len(c) < len(body) {
+		out[0] = packedS2
+		return append(out, c...)
+	}
+	out[0] = packedRaw
+	return append(out, body...)
+}
+
+func unpack(b []byte) ([]byte, error) {
+	if len(b) == 0 {
+		return nil, errors.New("unpack body: empty")
+	}
+	switch b[0] {
+	case packedRaw:
+		return b[1:], nil
+	case packedS2:
+		out, err := s2.Decode(nil, b[1:])
+		if err != nil {
+			return nil, fmt.Errorf("unpack body: %w", err)
+		}
+		return out, nil
+	}
+	return nil, fmt.Errorf("unpack body: unknown packing %d", b[0])
+}
+
+func recordConflict(o *hub.Outcome) *hub.Fault {
+	f := hub.Faultf(hub.Conflict, "record.conflict", "record id %q was received before with other content", o.Record.ID).
+		WithHint("send changed content under a new id; the same id means the same content")
+	f.MessageZh = fmt.Sprintf("记录编号 %q 之前已收到过，但内容不同", o.Record.ID)
+	f.HintZh = "内容有变化时请使用新的编号；相同编号表示相同内容"
+	return f
+}
+
+func eventConflict(e *hub.Event) *hub.Fault {
+	f := hub.Faultf(hub.Conflict, "event.conflict", "event %q is recorded already with another content", e.Key.ID).
+		WithHint("to correct an event, send it again with an errorDeclaration, or send a new event with a new eventID")
+	f.MessageZh = fmt.Sprintf("事件 %q 已存在且内容不同", e.Key.ID)
+	f.HintZh = "如需更正，请以 errorDeclaration 重新声明该事件，或使用新的 eventID 发送新事件"
+	f.Where = hub.Where{Pointer: "/eventID"}
+	return f
+}
