@@ -34,50 +34,19 @@ type Journal interface {
 	Tile(ctx context.Context, level int, index uint64) (Tile, error)
 }
 
-// Tile is a tile of the Merkle tree of height 8 (c2sp.org/tlog-tiles): up to 256 consecutive node hashes of level
-// 8*Level, from node 256*Index.
-type Tile struct {
-	Level  int
-	Index  uint64
-	Hashes []hub.Digest
-}
-
-// State is where a sealed checkpoint is on its way to the ledger.
-//
-//	StateSealed ──submit──▶ StateSubmitted ──evidence──▶ StateCommitted
-//	                          │        ▲
-//	                          └ lookup ┘ (outcome unknown)
-type State uint8
+// The journal's values live in hub, because stores make them and may not import anchor.
+type (
+	// Tile is hub.Tile.
+	Tile = hub.Tile
+	// Sealed is hub.Sealed.
+	Sealed = hub.Sealed
+	// State is hub.SealState.
+	State = hub.SealState
+)
 
 // The states of a sealed checkpoint.
 const (
-	StateSealed State = iota + 1
-	StateSubmitted
-	StateCommitted
+	StateSealed    = hub.StateSealed
+	StateSubmitted = hub.StateSubmitted
+	StateCommitted = hub.StateCommitted
 )
-
-// String returns "sealed", "submitted" or "committed".
-func (s State) String() string {
-	switch s {
-	case StateSealed:
-		return "sealed"
-	case StateSubmitted:
-		return "submitted"
-	case StateCommitted:
-		return "committed"
-	}
-	return "unknown"
-}
-
-// Sealed is a checkpoint and its way to the ledger.
-type Sealed struct {
-	Checkpoint hub.Checkpoint
-	// PreviousSize is the size of the sealed checkpoint before, 0 for the first.
-	PreviousSize uint64
-	SealedAt     time.Time
-	State        State
-	// Pending is what a driver needs to find an unknown outcome again, such as a signed transaction; opaque.
-	Pending     []byte
-	Evidence    []hub.Evidence
-	CommittedAt time.Time
-}
