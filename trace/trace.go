@@ -1,0 +1,206 @@
+package trace
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"github.com/suyuan-io/suyuan/hub"
+)
+
+// Relation says why an event is part of an item's journey.
+type Relation string
+
+// The relations.
+const (
+	// Direct: the event speaks of the item itself.
+	Direct Relation = "direct"
+	// Inside: the event speaks of something that the item was inside of, or attached to, at that time.
+	Inside Relation = "inside"
+	// Ingredient: the event speaks of something that was transformed into the item, before that.
+	Ingredient Relation = "ingredient"
+	// Lot: the event speaks of the item's lot as a class.
+	Lot Relation = "lot"
+	// Product: what was made of the item, when tracing forwards.
+	Product Relation = "product"
+	// Content: what was inside the item, when tracing forwards.
+	Content Relation = "content"
+)
+
+// Step is one event of a journey.
+type Step struct {
+	Event hub.Event
+	View  View
+	// Relation and Via say how the event concerns the item: Via is the chain of identities from the item to the one that
+	// the event speaks of, empty for Direct.
+	Relation Relation
+	Via      []string
+}
+
+// Stated is one value and who stated it when.
+type Stated struct {
+	Value    string
+	Provider hub.ProviderID
+	At       time.Time
+}
+
+// Attributes is master data by attribute name: one entry a provider that states it, oldest first.
+type Attributes map[string][]Stated
+
+// First returns the oldest statement of an attribute, or the zero value.
+func (a Attributes) First(name string) Stated {
+	if s := a[name]; len(s) > 0 {
+		return s[0]
+	}
+	return Stated{}
+}
+
+// Trace is the journey of one item.
+type Trace struct {
+	// Code is what was asked for, ID the identity that it stands for.
+	Code string
+	ID   string
+	// Product describes the item's class, and the lot or the item itself where a party does.
+	Product Attributes
+	// Places and Parties describe what the steps mention, by canonical id or provider id.
+	Places  map[string]Attributes
+	Parties map[string]Attributes
+	// Steps are in the order of event time.
+	Steps          []Step
+	Contradictions []Contradiction
+	Scans          hub.Scans
+	// Truncated is true when the journey has more events than a trace reads.
+	Truncated bool
+}
+
+// Tracer traces items over a library. It is safe for concurrent use.
+type Tracer struct {
+	lib   Library
+	names func(code string) []string
+}
+
+// The bounds of one walk: a journey beyond them is cut and says so.
+const (
+	maxDepth  = 16
+	maxEvents = 2000
+	perLookup = 1000
+)
+
+// New returns a tracer. candidates turns a code into the canonical identities that its form alone may stand for (a GS1
+// URI, an element string, a bare GTIN), most likely first.
+func New(lib Library, candidates func(code string) []string) *Tracer {
+	return &Tracer{lib: lib, names: candidates}
+}
+
+// Resolve finds the identity that a code stands for: what a party declared it to stand for, else what its form says. It
+// is a fault of kind NotFound when neither is known.
+func (t *Tracer) Resolve(ctx context.Context, code string) (id string, ambiguous []Stated, err error) {
+	aliases, err := t.lib.Statements(ctx, hub.AboutAlias, code)
+	if err != nil {
+		return "", nil, err
+	}
+	var stated []Stated
+	for _, a := range aliases {
+		if v := a.Attributes["id"]; v != "" {
+			stated = append(stated, Stated{Value: v, Provider: a.Provider, At: a.StatedAt})
+		}
+	}
+	if len(stated) > 0 {
+		if slices.ContainsFunc(stated, func(s Stated) bool { return s.Value != stated[0].Value }) {
+			ambiguous = stated
+		}
+		return stated[0].Value, ambiguous, nil
+	}
+	for _, id := range t.names(code) {
+		events, _, err := t.lib.EventsAbout(ctx, []string{id}, 1)
+		if err != nil {
+			return "", nil, err
+		}
+		if len(events) > 0 {
+			return id, nil, nil
+		}
+	}
+	f := hub.Faultf(hub.NotFound, "trace.unknown-code", "nothing is recorded about the code %q", code).
+		WithHint("check the code; a new item becomes visible moments after its first event is accepted")
+	f.MessageZh = "没有找到该追溯码的任何记录：" + code
+	f.HintZh = "请核对编码；新商品的首个事件被接收后片刻即可查询"
+	return "", nil, f
+}
+
+// Trace tells the journey that led to the item, from its ingredients and through everything that it was inside of. A
+// non-zero scannedAt counts as one opening of its page.
+func (t *Tracer) Trace(ctx context.Context, code string, scannedAt time.Time) (*Trace, error) {
+	id, ambiguous, err := t.Resolve(ctx, code)
+	if err != nil {
+		return nil, err
+	}
+	w := newWalk(t.lib, id)
+	if err := w.backwards(ctx); err != nil {
+		return nil, err
+	}
+	tr := &Trace{Code: code, ID: id, Steps: w.steps(), Truncated: w.truncated}
+	if err := t.describe(ctx, tr); err != nil {
+		return nil, err
+	}
+	if tr.Scans, err = t.lib.CountScan(ctx, id, scannedAt); err != nil {
+		return nil, err
+	}
+	tr.Contradictions = contradictions(tr, ambiguous)
+	return tr, nil
+}
+
+// Forward tells what became of an item or lot: what it was packed into, what was made of it, and what was inside it.
+func (t *Tracer) Forward(ctx context.Context, code string) (*Trace, error) {
+	id, _, err := t.Resolve(ctx, code)
+	if err != nil {
+		return nil, err
+	}
+	w := newWalk(t.lib, id)
+	if err := w.forwards(ctx); err != nil {
+		return nil, err
+	}
+	tr := &Trace{Code: code, ID: id, Steps: w.steps(), Truncated: w.truncated}
+	return tr, t.describe(ctx, tr)
+}
+
+// describe gathers the master data of everything that the trace mentions.
+func (t *Tracer) describe(ctx context.Context, tr *Trace) error {
+	tr.Product, tr.Places, tr.Parties = Attributes{}, map[string]Attributes{}, map[string]Attributes{}
+	for _, id := range describing(tr.ID, lotOf(tr.Steps)) {
+		if err := t.gather(ctx, tr.Product, hub.AboutProduct, id); err != nil {
+			return err
+		}
+	}
+	for _, s := range tr.Steps {
+		for _, place := range []string{s.Event.Facets.ReadPoint, s.Event.Facets.BizLocation} {
+			if err := t.gatherInto(ctx, tr.Places, hub.AboutPlace, place); err != nil {
+				return err
+			}
+		}
+		if err := t.gatherInto(ctx, tr.Parties, hub.AboutParty, string(s.Event.Leaf.Provider)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (t *Tracer) gatherInto(ctx context.Context, into map[string]Attributes, kind hub.StatementKind, id string) error {
+	if _, done := into[id]; done || id == "" {
+		return nil
+	}
+	into[id] = Attributes{}
+	return t.gather(ctx, into[id], kind, id)
+}
+
+func (t *Tracer) gather(ctx context.Context, into Attributes, kind hub.StatementKind, id string) error {
+	statements, err := t.lib.Statements(ctx, kind, id)
+	if err != nil {
+		return err
+	}
+	for _, st := range statements {
+		for name, value := range st.Attributes {
+			into[name] = append(into[name], Stated{Value: value, Provider: st.Provider, At: st.StatedAt})
+		}
+	}
+	return nil
+}
