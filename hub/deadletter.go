@@ -15,7 +15,7 @@ type DeadLetter struct {
 	// DiedAt is when the last attempt failed, Attempts how many failed.
 	DiedAt   time.Time
 	Attempts int
-	// Stage is where it failed: "decode", "map", "validate", "append" or "handle".
+	// Stage is where it failed: "receive", "decode", "map", "validate", "append" or "handle".
 	Stage string
 	Fault Fault
 	// ContentType, Origin, Preamble, Body, Line and Column are the record as it arrived, or as it was last edited.

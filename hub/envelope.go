@@ -58,6 +58,10 @@ type Record struct {
 	Line, Column int
 	// Attempt is 0 for what a source delivered and counts up with every replay of a dead letter.
 	Attempt int
+	// Refused is set when the host could not take the record whole, such as one over the instance's limit: Body is then
+	// only its beginning, and the record becomes a dead letter of stage "receive" with this fault, never an event. The
+	// fault has no cause.
+	Refused *Fault
 }
 
 // RawDigest is the digest that the leaf record states for a record: SHA-256 over the length of the preamble as 8 bytes

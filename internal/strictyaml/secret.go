@@ -106,3 +106,27 @@ func (d *decoder) secret(n ast.Node, into *Secret, text string) {
 	}
 	*into = NewSecret(text, value)
 }
+
+// expand replaces the references in a text that is no secret. Only the environment may be named: what a file holds is a
+// secret, and a plain text is shown to whoever may read the configuration.
+func (d *decoder) expand(text string) (string, *hub.Fault) {
+	var fault *hub.Fault
+	out := referenceRE.ReplaceAllStringFunc(text, func(ref string) string {
+		scheme, name, _ := strings.Cut(ref[2:len(ref)-1], ":")
+		if scheme != "env" {
+			fault = bilingual(hub.Invalid, "secret.not-here", ref+" is a secret, but this value is none",
+				ref+" 是机密，但此值不是机密")
+			fault.Hint, fault.HintZh = "use ${env:NAME} or the value itself", "请用 ${env:名称} 或直接写值"
+			return ref
+		}
+		if d.lookup == nil || fault != nil {
+			return ref
+		}
+		value, err := d.lookup(scheme, name)
+		if err != nil {
+			fault = bilingual(hub.Invalid, "secret.unresolved", "cannot resolve "+ref, "无法解析 "+ref).Because(err)
+		}
+		return value
+	})
+	return out, fault
+}

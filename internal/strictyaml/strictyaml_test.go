@@ -59,7 +59,7 @@ func decode(text string) (config, hub.Faults) {
 
 func TestDecodeEveryType(t *testing.T) {
 	c, faults := decode(`# 中文 comment
-id: 启赋
+id: 启赋-${env:ONE}
 wait: 1m30s
 timeZone: Asia/Shanghai
 size: 2MiB
@@ -82,7 +82,7 @@ source:
 	if faults != nil {
 		t.Fatal(faults)
 	}
-	if c.ID != "启赋" || c.Wait != 90*time.Second || c.Zone.String() != "Asia/Shanghai" || c.Size != 2<<20 ||
+	if c.ID != "启赋-value of env ONE" || c.Wait != 90*time.Second || c.Zone.String() != "Asia/Shanghai" || c.Size != 2<<20 ||
 		c.Rate.PerSecond != 1 || c.Count != 3 || c.Factor != 1.5 || !c.On || c.Mode != "fast" || c.Named["a"] != 1024 {
 		t.Errorf("got %+v", c)
 	}
@@ -161,7 +161,7 @@ func TestRefusedFiles(t *testing.T) {
 		"empty value":     {"id:\n", `hub.yaml:1:1: key "id" has no value`},
 		"empty file":      {"", `hub.yaml:1:1: key "id" is missing`},
 		"nested check":    {"id: a\nauth:\n  user: root\n", "hub.yaml:3:9: root must not log in"},
-		"reference":       {"id: ${env:X}\n", "is a reference, but this value is no secret"},
+		"reference":       {"id: a${file:X}\n", "is a secret, but this value is none"},
 		"missing nested":  {"id: a\nauth: {}\n", `hub.yaml:2:1: key "user" is missing`},
 	} {
 		t.Run(name, func(t *testing.T) {

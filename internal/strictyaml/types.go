@@ -64,6 +64,18 @@ func parseDuration(text string) (int64, error) {
 	return int64(d), nil
 }
 
+// parseLocation accepts an IANA name or a fixed offset. "Local" is none: a file means the same on every machine.
+func parseLocation(text string) (*time.Location, error) {
+	if t, err := time.Parse("-07:00", text); err == nil {
+		_, offset := t.Zone()
+		return time.FixedZone(text, offset), nil
+	}
+	if text == "" || text == "Local" {
+		return nil, errors.New("no time zone")
+	}
+	return time.LoadLocation(text)
+}
+
 // Rate is how often something may happen, written "500/s", "60/m" or "1000/h".
 type Rate struct {
 	// PerSecond is 0 for no limit.

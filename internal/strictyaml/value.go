@@ -217,9 +217,9 @@ func (d *decoder) scalar(n ast.Node, v reflect.Value, tag reflect.StructTag) {
 }
 
 func (d *decoder) text(n ast.Node, v reflect.Value, text string, tag reflect.StructTag) {
-	if referenceRE.MatchString(text) {
-		d.report(bilingual(hub.Invalid, "secret.not-here", fmt.Sprintf("%q is a reference, but this value is no secret", text),
-			fmt.Sprintf("%q 是引用，但此值不是机密", text)).At(d.where(n)).WithHint("write the value itself"))
+	text, fault := d.expand(text)
+	if fault != nil {
+		d.report(fault.At(d.where(n)))
 		return
 	}
 	if enum := tag.Get("enum"); enum != "" {
@@ -280,8 +280,8 @@ func (d *decoder) leaf(n ast.Node, v reflect.Value) {
 	case *Secret:
 		d.secret(n, into, text)
 	case **time.Location:
-		loc, err := time.LoadLocation(text)
-		if err != nil || text == "" || text == "Local" {
+		loc, err := parseLocation(text)
+		if err != nil {
 			d.wrongType(n, en, zh)
 			return
 		}
@@ -311,7 +311,7 @@ func wanted(v reflect.Value) (en, zh string) {
 	case Secret:
 		return "a reference ${env:NAME} or ${file:PATH}", "引用 ${env:名称} 或 ${file:路径}"
 	case *time.Location:
-		return `a time zone such as "Asia/Shanghai"`, `时区（如 "Asia/Shanghai"）`
+		return `a time zone such as "Asia/Shanghai" or "+08:00"`, `时区（如 "Asia/Shanghai" 或 "+08:00"）`
 	}
 	switch v.Kind() {
 	case reflect.Bool:
