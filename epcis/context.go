@@ -1,0 +1,229 @@
+package epcis
+
+import (
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/suyuan-io/suyuan/hub"
+)
+
+// ContextURL is the standard's own JSON-LD context. Every event is in it; other spellings of its address mean the same.
+const ContextURL = "https://ref.gs1.org/standards/epcis/2.0.0/epcis-context.jsonld"
+
+// Context is the JSON-LD context in force for an event: the standard one, which every event is in, and what a document
+// or an event adds to it. A Context is immutable and safe for concurrent use; nil is the standard context alone.
+type Context struct {
+	// remote are the addresses of further contexts, in the order in which they were stated. They are never fetched.
+	remote []string
+	// terms are the definitions that were stated inline: most are prefixes, whose definition is a string.
+	terms map[string]node
+}
+
+// ParseContext reads the value of an @context member: an address, an object, or an array of both.
+func ParseContext(data []byte) (*Context, error) {
+	n, err := parseJSON(data)
+	if err != nil {
+		return nil, err
+	}
+	return (*Context)(nil).extend(&n)
+}
+
+// NewContext returns the standard context with further prefixes, each with the namespace that it stands for.
+func NewContext(prefixes map[string]string) *Context {
+	c := &Context{terms: make(map[string]node, len(prefixes))}
+	for prefix, ns := range prefixes {
+		c.terms[prefix] = stringNode(prefix, ns)
+	}
+	return c
+}
+
+// standardContext reports whether url is one of the addresses under which the standard's context is found.
+func standardContext(url string) bool {
+	for _, base := range []string{"https://ref.gs1.org/standards/epcis/", "https://gs1.github.io/EPCIS/"} {
+		if rest, ok := strings.CutPrefix(url, base); ok {
+			return strings.HasSuffix(rest, "epcis-context.jsonld")
+		}
+	}
+	return false
+}
+
+// extend returns c with the value of an @context member added to it; c stays as it is.
+func (c *Context) extend(own *node) (*Context, error) {
+	if own == nil || own.kind == kindNull || own.kind == kindString && standardContext(own.text) {
+		return c, nil
+	}
+	next := &Context{}
+	if c != nil {
+		next.remote = slices.Clone(c.remote)
+		next.terms = maps.Clone(c.terms)
+	}
+	for _, part := range own.items() {
+		switch {
+		case part.kind == kindString && standardContext(part.text):
+		case part.kind == kindString:
+			if !slices.Contains(next.remote, part.text) {
+				next.remote = append(next.remote, part.text)
+			}
+		case part.kind == kindObject:
+			if next.terms == nil {
+				next.terms = make(map[string]node, len(part.kids))
+			}
+			for _, term := range part.kids {
+				next.terms[term.name] = term
+			}
+		default:
+			return nil, hub.Faultf(hub.Invalid, "epcis.context", "@context is an address, an object, or an array of both").
+				At(hub.Where{Pointer: "/@context"})
+		}
+	}
+	if len(next.remote) == 0 && len(next.terms) == 0 {
+		return nil, nil //nolint:nilnil // nil is the standard context
+	}
+	return next, nil
+}
+
+// Namespace returns what a prefix stands for.
+func (c *Context) Namespace(prefix string) (string, bool) {
+	if c != nil {
+		if t, ok := c.terms[prefix]; ok {
+			if t.kind == kindObject {
+				return t.str("@id"), true
+			}
+			return t.text, t.kind == kindString
+		}
+	}
+	ns := standardPrefix(prefix)
+	return ns, ns != ""
+}
+
+// Prefixes returns the prefixes that were stated inline, with their namespaces.
+func (c *Context) Prefixes() map[string]string {
+	m := map[string]string{}
+	if c == nil {
+		return m
+	}
+	for name := range c.terms {
+		if ns, ok := c.Namespace(name); ok && !strings.HasPrefix(name, "@") {
+			m[name] = ns
+		}
+	}
+	return m
+}
+
+// standardPrefix returns the namespace of a prefix that the standard's context declares.
+func standardPrefix(prefix string) string {
+	switch prefix {
+	case "epcis":
+		return "https://ref.gs1.org/epcis/"
+	case "cbv":
+		return "https://ref.gs1.org/cbv/"
+	case "cbvmda":
+		return "urn:epcglobal:cbv:mda:"
+	case "gs1":
+		return gs1Vocabulary
+	case "rdfs":
+		return "http://www.w3.org/2000/01/rdf-schema#"
+	case "owl":
+		return "http://www.w3.org/2002/07/owl#"
+	case "xsd":
+		return "http://www.w3.org/2001/XMLSchema#"
+	case "dcterms":
+		return "http://purl.org/dc/terms/"
+	}
+	return ""
+}
+
+// gs1Vocabulary is the namespace of the GS1 Web Vocabulary.
+const gs1Vocabulary = "https://ref.gs1.org/voc/"
+
+// Expand splits a member's name into namespace and local name: of a compact name by its prefix, of a whole URI behind
+// its last '/', '#' or, in a URN, ':'. A name without either has no namespace.
+func (c *Context) Expand(name string) (namespace, local string) {
+	prefix, rest, ok := strings.Cut(name, ":")
+	if !ok {
+		if c != nil {
+			if t, found := c.terms[name]; found {
+				iri := t.text
+				if t.kind == kindObject {
+					iri = t.str("@id")
+				}
+				if iri != name && strings.Contains(iri, ":") {
+					return c.Expand(iri)
+				}
+			}
+		}
+		return "", name
+	}
+	if ns, ok := c.Namespace(prefix); ok {
+		return ns, rest
+	}
+	if strings.HasPrefix(rest, "//") {
+		if i := strings.LastIndexAny(name, "/#"); i < len(name)-1 {
+			return name[:i+1], name[i+1:]
+		}
+	} else if prefix == "urn" {
+		if i := strings.LastIndexAny(name, ":/#"); i < len(name)-1 {
+			return name[:i+1], name[i+1:]
+		}
+	}
+	return "", name
+}
+
+// minimal returns the @context that n needs: the standard one, the remote ones, and of the inline terms those that a
+// name or a compact value in n makes use of, in an order that depends on nothing else.
+func (c *Context) minimal(n *node) node {
+	standard := stringNode("@context", ContextURL)
+	if c == nil {
+		return standard
+	}
+	used := map[string]bool{}
+	c.collect(n, used)
+	// A used term may itself be written with a prefix.
+	for grown := true; grown; {
+		before := len(used)
+		for name := range used {
+			def := c.terms[name]
+			c.collect(&def, used)
+		}
+		grown = len(used) > before
+	}
+	parts := []node{{kind: kindString, text: ContextURL}}
+	for _, url := range c.remote {
+		parts = append(parts, node{kind: kindString, text: url})
+	}
+	if len(used) > 0 {
+		terms := node{kind: kindObject}
+		for name := range used {
+			terms.kids = append(terms.kids, c.terms[name])
+		}
+		sortMembers(terms.kids)
+		parts = append(parts, terms)
+	}
+	if len(parts) == 1 {
+		return standard
+	}
+	return node{name: "@context", kind: kindArray, kids: parts}
+}
+
+// collect notes the inline terms that n makes use of.
+func (c *Context) collect(n *node, used map[string]bool) {
+	note := func(s string, isName bool) {
+		prefix, rest, ok := strings.Cut(s, ":")
+		if !ok && !isName || strings.HasPrefix(rest, "//") {
+			return
+		}
+		if _, known := c.terms[prefix]; known {
+			used[prefix] = true
+		}
+	}
+	if n.kind == kindString {
+		note(n.text, false)
+	}
+	for i := range n.kids {
+		if n.kind == kindObject {
+			note(n.kids[i].name, true)
+		}
+		c.collect(&n.kids[i], used)
+	}
+}

@@ -1,0 +1,221 @@
+package epcis
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/suyuan-io/suyuan/hub"
+)
+
+// Event is one EPCIS event with the context that it stands in. It is not safe to change one while others read it.
+type Event struct {
+	// root is the event's object without @context, which is ctx.
+	root node
+	ctx  *Context
+}
+
+// ParseEvent parses the JSON object of one event. inherited is the context of the document around it, nil for a bare
+// event; an @context of the event's own adds to it. Nothing but the syntax and the type is checked: validation is the
+// work of schemas.
+func ParseEvent(data []byte, inherited *Context) (*Event, error) {
+	root, err := parseJSON(data)
+	if err != nil {
+		return nil, err
+	}
+	return newEvent(root, inherited)
+}
+
+// FromTree builds an event from a mapping's output: map[string]any, []any and []string, string, json.Number, the
+// integer and floating types, bool, nil, and time.Time, which is written as RFC 3339 with its own offset.
+func FromTree(tree map[string]any, inherited *Context) (*Event, error) {
+	root, err := fromGo(tree, 0)
+	if err != nil {
+		return nil, err
+	}
+	return newEvent(root, inherited)
+}
+
+func newEvent(root node, inherited *Context) (*Event, error) {
+	if root.kind != kindObject {
+		return nil, hub.Faultf(hub.Invalid, "epcis.event.object", "an event is a JSON object")
+	}
+	ctx := inherited
+	if own := root.member("@context"); own != nil {
+		var err error
+		if ctx, err = inherited.extend(own); err != nil {
+			return nil, err
+		}
+		root.remove("@context")
+	}
+	if t := root.member("type"); t == nil || t.kind != kindString || t.text == "" {
+		return nil, hub.Faultf(hub.Invalid, "epcis.event.type", "the event has no type").
+			At(hub.Where{Pointer: "/type"}).WithHint(`state "type", such as "ObjectEvent"`)
+	}
+	return &Event{root: root, ctx: ctx}, nil
+}
+
+// fromGo turns plain Go data into a node.
+func fromGo(v any, depth int) (node, error) {
+	if depth > maxDepth {
+		return node{}, hub.Faultf(hub.Invalid, "epcis.json.depth", "arrays and objects nest deeper than %d levels", maxDepth)
+	}
+	switch v := v.(type) {
+	case nil:
+		return node{}, nil
+	case string:
+		return node{kind: kindString, text: v}, nil
+	case bool:
+		if v {
+			return node{kind: kindTrue}, nil
+		}
+		return node{kind: kindFalse}, nil
+	case time.Time:
+		return node{kind: kindString, text: v.Format(time.RFC3339Nano)}, nil
+	case map[string]any:
+		return fromMap(v, depth)
+	case []any:
+		return fromSlice(v, depth)
+	case []string:
+		return fromSlice(v, depth)
+	case []map[string]any:
+		return fromSlice(v, depth)
+	}
+	return fromNumber(v)
+}
+
+func fromMap(m map[string]any, depth int) (node, error) {
+	n := node{kind: kindObject, kids: make([]node, 0, len(m))}
+	for _, name := range slices.Sorted(maps.Keys(m)) {
+		kid, err := fromGo(m[name], depth+1)
+		if err != nil {
+			return node{}, err
+		}
+		kid.name = name
+		n.kids = append(n.kids, kid)
+	}
+	sortMembers(n.kids)
+	return n, nil
+}
+
+func fromSlice[T any](s []T, depth int) (node, error) {
+	n := node{kind: kindArray, kids: make([]node, 0, len(s))}
+	for _, v := range s {
+		kid, err := fromGo(v, depth+1)
+		if err != nil {
+			return node{}, err
+		}
+		n.kids = append(n.kids, kid)
+	}
+	return n, nil
+}
+
+func fromNumber(v any) (node, error) {
+	var text string
+	switch v := v.(type) {
+	case json.Number:
+		text = v.String()
+	case int, int8, int16, int32, int64, uint, uint8, uint16, uint32, uint64:
+		text = fmt.Sprint(v)
+	case float64:
+		text = strconv.FormatFloat(v, 'g', -1, 64)
+	case float32:
+		text = strconv.FormatFloat(float64(v), 'g', -1, 32)
+	default:
+		return node{}, hub.Faultf(hub.Invalid, "epcis.tree.type", "an event cannot hold a value of type %T", v)
+	}
+	if numberLength(text) != len(text) || text == "" {
+		return node{}, hub.Faultf(hub.Invalid, "epcis.json.number", "%q is not a JSON number", text)
+	}
+	return node{kind: kindNumber, text: text}, nil
+}
+
+// Type returns the event type, such as "ObjectEvent", or the compact or whole URI of an extended type.
+func (e *Event) Type() string { return e.root.str("type") }
+
+// ID returns the eventID, or "".
+func (e *Event) ID() string { return e.root.str("eventID") }
+
+// SetID states the eventID.
+func (e *Event) SetID(id string) { e.root.set(stringNode("eventID", id)) }
+
+// Context returns the context that the event stands in.
+func (e *Event) Context() *Context { return e.ctx }
+
+// Canonical returns the canonical bytes of the event: RFC 8785 (JCS) of its object, with the minimal @context that it
+// needs, and without recordTime, which is no part of what was stated.
+func (e *Event) Canonical() ([]byte, error) {
+	return e.append(make([]byte, 0, 1024), node{})
+}
+
+// JSON returns the event as an answer shows it: as [Event.Canonical], with recordTime when it is not zero.
+func (e *Event) JSON(recordedAt time.Time) ([]byte, error) {
+	return e.append(make([]byte, 0, 1024), recordTime(recordedAt))
+}
+
+// Bare returns the event as it stands within a document whose @context is stated around it: as [Event.JSON], without
+// an @context. [Event.ContextJSON] says what that document has to state.
+func (e *Event) Bare(recordedAt time.Time) ([]byte, error) {
+	root := e.root
+	root.remove("recordTime")
+	if !recordedAt.IsZero() {
+		root.set(recordTime(recordedAt))
+	}
+	return appendCanonical(nil, &root)
+}
+
+// ContextJSON returns the minimal @context that the event needs.
+func (e *Event) ContextJSON() ([]byte, error) {
+	n := e.ctx.minimal(&e.root)
+	return appendCanonical(nil, &n)
+}
+
+func recordTime(t time.Time) node {
+	if t.IsZero() {
+		return node{}
+	}
+	return stringNode("recordTime", hub.Instant(t).String())
+}
+
+// append writes the object with @context and the given record time in their places.
+func (e *Event) append(b []byte, record node) ([]byte, error) {
+	var extra [2]node
+	extra[0] = e.ctx.minimal(&e.root)
+	more := extra[:1]
+	if record.kind != kindNull {
+		extra[1] = record
+		more = extra[:2]
+	}
+	var err error
+	b = append(b, '{')
+	put := func(n *node) {
+		if err != nil {
+			return
+		}
+		if len(b) > 1 {
+			b = append(b, ',')
+		}
+		b = append(appendString(b, n.name), ':')
+		b, err = appendCanonical(b, n)
+	}
+	for i := range e.root.kids {
+		kid := &e.root.kids[i]
+		for len(more) > 0 && compareNames(more[0].name, kid.name) < 0 {
+			put(&more[0])
+			more = more[1:]
+		}
+		if kid.name != "recordTime" {
+			put(kid)
+		}
+	}
+	for i := range more {
+		put(&more[i])
+	}
+	if err != nil {
+		return nil, err
+	}
+	return append(b, '}'), nil
+}

@@ -1,0 +1,99 @@
+package epcis
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/suyuan-io/suyuan/hub"
+)
+
+// Key returns what makes the event the same event. The declaration time is zero when there is no error declaration, or
+// none whose time can be read, which [Event.Facets] refuses.
+func (e *Event) Key() hub.EventKey {
+	k := hub.EventKey{ID: e.ID()}
+	if d := e.root.member("errorDeclaration"); d != nil {
+		if t, err := ParseTime(d.str("declarationTime")); err == nil {
+			k.DeclaredAt = t.UTC()
+		}
+	}
+	return k
+}
+
+// EventTime returns the eventTime in UTC.
+func (e *Event) EventTime() (time.Time, error) {
+	t, err := ParseTime(e.root.str("eventTime"))
+	if err != nil {
+		return t, hub.AsFault(err).At(hub.Where{Pointer: "/eventTime"})
+	}
+	return t.UTC(), nil
+}
+
+// Facets returns the parts by which stores find the event, every identifier in its canonical form, each thing once for
+// each role that it has.
+func (e *Event) Facets() (hub.Facets, error) {
+	r := &e.root
+	f := hub.Facets{
+		Type:             e.Type(),
+		Action:           r.str("action"),
+		BizStep:          bizSteps.word(r.str("bizStep")),
+		Disposition:      dispositions.word(r.str("disposition")),
+		ReadPoint:        canonicalID(r.member("readPoint").str("id")),
+		BizLocation:      canonicalID(r.member("bizLocation").str("id")),
+		TransformationID: canonicalID(r.str("transformationID")),
+	}
+	var err error
+	if f.EventTime, err = e.EventTime(); err != nil {
+		return f, err
+	}
+	if d := r.member("errorDeclaration"); d != nil {
+		if _, err := ParseTime(d.str("declarationTime")); err != nil {
+			return f, hub.AsFault(err).At(hub.Where{Pointer: "/errorDeclaration/declarationTime"})
+		}
+	}
+	f.Things, err = e.things()
+	return f, err
+}
+
+// thingFields says where identifiers of things stand, and in which role.
+//
+//nolint:gochecknoglobals // read-only table
+var thingFields = []struct {
+	name  string
+	role  hub.Role
+	class bool
+}{
+	{"epcList", hub.RoleEPC, false},
+	{"quantityList", hub.RoleEPC, true},
+	{"parentID", hub.RoleParent, false},
+	{"childEPCs", hub.RoleChild, false},
+	{"childQuantityList", hub.RoleChild, true},
+	{"inputEPCList", hub.RoleInput, false},
+	{"inputQuantityList", hub.RoleInput, true},
+	{"outputEPCList", hub.RoleOutput, false},
+	{"outputQuantityList", hub.RoleOutput, true},
+}
+
+func (e *Event) things() ([]hub.Thing, error) {
+	var things []hub.Thing
+	seen := map[hub.Thing]bool{}
+	for _, f := range thingFields {
+		for i, item := range e.root.member(f.name).items() {
+			uri := item.text
+			if f.class {
+				uri = item.str("epcClass")
+			} else if item.kind != kindString {
+				uri = ""
+			}
+			if uri == "" {
+				return nil, hub.Faultf(hub.Invalid, "epcis.thing", "an identifier is missing or no text").
+					At(hub.Where{Pointer: fmt.Sprintf("/%s/%d", f.name, i)})
+			}
+			t := hub.Thing{Role: f.role, ID: canonicalID(uri), Class: f.class}
+			if !seen[t] {
+				seen[t] = true
+				things = append(things, t)
+			}
+		}
+	}
+	return things, nil
+}

@@ -1,0 +1,403 @@
+package epcis
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"crypto/sha3"
+	"crypto/sha512"
+	"encoding/hex"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/suyuan-io/suyuan/hub"
+)
+
+// Dialect is a version of the CBV event hash algorithm (CBV 2.0 section 8.9).
+type Dialect string
+
+// The dialects. The ratified one is CBV20; CBV21 is the published draft that keeps extensions where they were found.
+const (
+	CBV20 Dialect = "CBV2.0"
+	CBV21 Dialect = "CBV2.1"
+)
+
+// Algorithm names a digest as RFC 6920 does.
+type Algorithm string
+
+// The algorithms that an event hash may use. SHA256 is the default everywhere.
+const (
+	SHA256  Algorithm = "sha-256"
+	SHA384  Algorithm = "sha-384"
+	SHA512  Algorithm = "sha-512"
+	SHA3256 Algorithm = "sha3-256"
+)
+
+// Hash returns the event hash as a URI: "ni:///sha-256;" + 64 hexadecimal digits + "?ver=CBV2.0".
+func (e *Event) Hash(d Dialect) (string, error) { return e.HashWith(SHA256, d) }
+
+// HashWith is [Event.Hash] with another digest.
+func (e *Event) HashWith(a Algorithm, d Dialect) (string, error) {
+	h, err := e.prehash(d)
+	if err != nil {
+		return "", err
+	}
+	defer h.release()
+	var sum []byte
+	switch a {
+	case SHA256:
+		s := sha256.Sum256(h.out)
+		sum = s[:]
+	case SHA384:
+		s := sha512.Sum384(h.out)
+		sum = s[:]
+	case SHA512:
+		s := sha512.Sum512(h.out)
+		sum = s[:]
+	case SHA3256:
+		s := sha3.Sum256(h.out)
+		sum = s[:]
+	default:
+		return "", hub.Faultf(hub.Invalid, "epcis.hash.algorithm", "%q is no digest of an event hash", string(a)).
+			WithHint("use sha-256, sha-384, sha-512 or sha3-256")
+	}
+	uri := make([]byte, 0, 160)
+	uri = append(append(append(uri, "ni:///"...), a...), ';')
+	uri = hex.AppendEncode(uri, sum)
+	return string(append(append(uri, "?ver="...), d...)), nil
+}
+
+// PreHash returns the text whose digest is the event hash.
+func (e *Event) PreHash(d Dialect) (string, error) {
+	h, err := e.prehash(d)
+	if err != nil {
+		return "", err
+	}
+	defer h.release()
+	return string(h.out), nil
+}
+
+func (e *Event) prehash(d Dialect) (*hasher, error) {
+	if d != CBV20 && d != CBV21 {
+		return nil, hub.Faultf(hub.Invalid, "epcis.hash.version", "%q is no version of the event hash", string(d)).
+			WithHint("use CBV2.0 or CBV2.1")
+	}
+	h, _ := hashers.Get().(*hasher)
+	h.ctx, h.inline = e.ctx, d == CBV21
+	h.event(&e.root)
+	return h, nil
+}
+
+//nolint:gochecknoglobals // a pool of scratch space, emptied after every use
+var hashers = sync.Pool{New: func() any { return &hasher{out: make([]byte, 0, 2048)} }}
+
+// hasher writes the pre-hash string of one event: names and values without any separator, the standard fields in a
+// fixed order, the items of every list sorted by their bytes, then ILMD and extensions.
+type hasher struct {
+	ctx *Context
+	// inline is the way of the 2.1 draft: extensions stay within the field where they were found.
+	inline bool
+	out    []byte
+	// parts and spare are the scratch space of sorting; cuts are the ends of the items of all open lists.
+	parts [][]byte
+	spare []byte
+	cuts  []int
+}
+
+func (h *hasher) release() {
+	h.ctx, h.out, h.cuts = nil, h.out[:0], h.cuts[:0]
+	clear(h.parts[:cap(h.parts)])
+	hashers.Put(h)
+}
+
+func (h *hasher) write(s string) { h.out = append(h.out, s...) }
+
+// event writes everything.
+func (h *hasher) event(root *node) {
+	var found [fieldCount]*node
+	var extensions []node
+	h.write("eventType=")
+	h.write(h.eventType(root.str("type")))
+	for i := range root.kids {
+		kid := &root.kids[i]
+		switch f := eventFields[kid.name]; f {
+		case fieldUnhashed:
+		case fieldExtension:
+			extensions = append(extensions, *kid)
+		default:
+			found[f] = kid
+		}
+	}
+	for f := fieldEventTime; f <= fieldSensorElementList; f++ {
+		if found[f] != nil {
+			h.field(f, found[f])
+		}
+	}
+	ilmd := found[fieldILMD]
+	if h.inline {
+		if ilmd != nil {
+			extensions = append(extensions, *ilmd)
+		}
+		h.elements(extensions)
+		return
+	}
+	if ilmd != nil {
+		h.elements([]node{*ilmd})
+	}
+	for _, f := range []field{fieldReadPoint, fieldBizLocation} {
+		if found[f] != nil {
+			h.named(f.String(), func() { h.extensionsOf(found[f], f) })
+		}
+	}
+	if s := found[fieldSensorElementList]; s != nil {
+		h.sensors(s, (*hasher).sensorExtensions)
+	}
+	h.elements(extensions)
+}
+
+// eventType expands an extended event type, which is an element's name in XML.
+func (h *hasher) eventType(t string) string {
+	if ns, local := h.ctx.Expand(t); ns != "" {
+		return "{" + ns + "}" + local
+	}
+	return t
+}
+
+// field writes one standard field.
+func (h *hasher) field(f field, n *node) {
+	switch shapes[f].form {
+	case formLeaf:
+		h.leaf(f.String(), n, shapes[f].words)
+	case formTime:
+		h.time(f.String(), n)
+	case formEPCs:
+		h.named(f.String(), func() {
+			h.list(n, func(item *node) { h.leaf("epc", item, nil) })
+		})
+	case formQuantities:
+		h.named(f.String(), func() { h.list(n, h.quantity) })
+	case formPairs:
+		h.named(f.String(), func() {
+			h.list(n, func(item *node) { h.pair(item, shapes[f].item, shapes[f].words) })
+		})
+	case formPersistent:
+		h.named(f.String(), func() {
+			for _, name := range []string{"set", "unset"} {
+				h.list(n.member(name), func(item *node) { h.leaf(name, item, dispositions) })
+			}
+		})
+	case formPlace:
+		h.named(f.String(), func() {
+			h.leaf("id", n.member("id"), nil)
+			if h.inline {
+				h.extensionsOf(n, f)
+			}
+		})
+	case formSensors:
+		if !h.inline {
+			h.sensors(n, (*hasher).sensor)
+			return
+		}
+		h.named(f.String(), func() { h.sensors(n, (*hasher).sensor) })
+	case formNone:
+	}
+}
+
+// named writes a name and what body writes, or nothing when body writes nothing.
+func (h *hasher) named(name string, body func()) {
+	mark := len(h.out)
+	h.write(name)
+	full := len(h.out)
+	if body(); len(h.out) == full {
+		h.out = h.out[:mark]
+	}
+}
+
+// list writes the items of a list, sorted.
+func (h *hasher) list(n *node, write func(*node)) {
+	base, start := len(h.cuts), len(h.out)
+	items := n.items()
+	for i := range items {
+		write(&items[i])
+		h.cuts = append(h.cuts, len(h.out))
+	}
+	h.sort(start, base)
+}
+
+// sort orders the strings that stand from start on and end at the cuts from base on.
+func (h *hasher) sort(start, base int) {
+	cuts := h.cuts[base:]
+	h.cuts = h.cuts[:base]
+	if len(cuts) < 2 {
+		return
+	}
+	from := start
+	sorted := true
+	h.parts = h.parts[:0]
+	for _, to := range cuts {
+		h.parts = append(h.parts, h.out[from:to])
+		if n := len(h.parts); n > 1 && bytes.Compare(h.parts[n-2], h.parts[n-1]) > 0 {
+			sorted = false
+		}
+		from = to
+	}
+	if sorted {
+		return
+	}
+	slices.SortFunc(h.parts, bytes.Compare)
+	h.spare = h.spare[:0]
+	for _, p := range h.parts {
+		h.spare = append(h.spare, p...)
+	}
+	copy(h.out[start:], h.spare)
+}
+
+// leaf writes name=value; an empty value is not written, nor is anything that is no scalar.
+func (h *hasher) leaf(name string, n *node, words *vocabulary) {
+	if text := leafText(n); text != "" {
+		h.write(name)
+		h.out = append(h.out, '=')
+		h.value(text, words)
+	}
+}
+
+// time writes name=value with the time in UTC and three decimals.
+func (h *hasher) time(name string, n *node) {
+	text := leafText(n)
+	if text == "" {
+		return
+	}
+	h.write(name)
+	h.out = append(h.out, '=')
+	if c, ok := scanClock(text); ok {
+		h.out = appendMillis(h.out, c)
+		return
+	}
+	h.write(text)
+}
+
+// leafText returns the trimmed text of a scalar, "" for anything else.
+func leafText(n *node) string {
+	if n == nil {
+		return ""
+	}
+	switch n.kind {
+	case kindString:
+		return strings.Trim(n.text, " \t\r\n")
+	case kindNumber:
+		return n.text
+	case kindTrue:
+		return "true"
+	case kindFalse:
+		return "false"
+	case kindNull, kindArray, kindObject:
+	}
+	return ""
+}
+
+func (h *hasher) quantity(n *node) {
+	h.named("quantityElement", func() {
+		h.leaf("epcClass", n.member("epcClass"), nil)
+		h.leaf("quantity", n.member("quantity"), nil)
+		h.leaf("uom", n.member("uom"), nil)
+	})
+}
+
+func (h *hasher) pair(n *node, name string, words *vocabulary) {
+	h.leaf("type", n.member("type"), words)
+	h.leaf(name, n.member(name), nil)
+}
+
+// sensors writes each sensor element with write, which writes what stands in it.
+func (h *hasher) sensors(n *node, write func(*hasher, *node)) {
+	h.list(n, func(element *node) {
+		h.named("sensorElement", func() { write(h, element) })
+	})
+}
+
+// sensor writes the standard fields of a sensor element, in the 2.1 draft with its extensions.
+func (h *hasher) sensor(element *node) {
+	part := func(n *node, f field, order []string) {
+		h.named(f.String(), func() {
+			for _, name := range order {
+				if shape := sensorFields[name]; shape.form == formTime {
+					h.time(name, n.member(name))
+				} else {
+					h.leaf(name, n.member(name), shape.words)
+				}
+			}
+			if h.inline {
+				h.extensionsOf(n, f)
+			}
+		})
+	}
+	if m := element.member("sensorMetadata"); m != nil {
+		part(m, fieldSensorMetadata, metadataOrder)
+	}
+	h.list(element.member("sensorReport"), func(n *node) { part(n, fieldSensorReport, reportOrder) })
+	if h.inline {
+		h.extensionsOf(element, fieldSensorElement)
+	}
+}
+
+// sensorExtensions writes the extensions of a sensor element alone, as the trailing block of 2.0 wants them.
+func (h *hasher) sensorExtensions(element *node) {
+	if m := element.member("sensorMetadata"); m != nil {
+		h.named("sensorMetadata", func() { h.extensionsOf(m, fieldSensorMetadata) })
+	}
+	h.list(element.member("sensorReport"), func(n *node) {
+		h.named("sensorReport", func() { h.extensionsOf(n, fieldSensorReport) })
+	})
+	h.extensionsOf(element, fieldSensorElement)
+}
+
+// extensionsOf writes the members of a standard object that the standard does not know.
+func (h *hasher) extensionsOf(n *node, f field) {
+	var extensions []node
+	for i := range n.kids {
+		if !f.knows(n.kids[i].name) {
+			extensions = append(extensions, n.kids[i])
+		}
+	}
+	h.elements(extensions)
+}
+
+// elements writes extension elements: {namespace}name, the value if there is one, and their own children, sorted.
+func (h *hasher) elements(members []node) {
+	base, start := len(h.cuts), len(h.out)
+	for i := range members {
+		h.element(members[i].name, &members[i])
+	}
+	h.sort(start, base)
+}
+
+// element writes one extension member, an array as one element for each item.
+func (h *hasher) element(name string, n *node) {
+	if name == "#text" || name == "comment" || name == "rdfs:comment" || name == "@context" || n.kind == kindNull {
+		return
+	}
+	if n.kind == kindArray {
+		for i := range n.kids {
+			h.element(name, &n.kids[i])
+		}
+		return
+	}
+	if ns, local := h.ctx.Expand(name); ns != "" {
+		h.out = append(append(append(h.out, '{'), ns...), '}')
+		h.write(local)
+	} else {
+		h.write(name)
+	}
+	text := leafText(n)
+	if n.kind == kindObject {
+		text = leafText(n.member("#text"))
+	}
+	if text != "" {
+		h.out = append(h.out, '=')
+		h.value(text, nil)
+	}
+	if n.kind == kindObject {
+		h.elements(n.kids)
+	}
+	h.cuts = append(h.cuts, len(h.out))
+}

@@ -1,0 +1,166 @@
+package epcis
+
+import (
+	"strings"
+	"time"
+)
+
+// value appends the canonical form of a value: a word of a vocabulary as its web URI, a number without ornament, a GS1
+// identifier as its Digital Link, everything else as it is.
+func (h *hasher) value(text string, words *vocabulary) {
+	if words != nil && words.words[text] {
+		h.write(words.web)
+		h.write(text)
+		return
+	}
+	if c := text[0]; c == '+' || c == '-' || c == '.' || c-'0' < 10 {
+		if out, ok := appendDecimal(h.out, text); ok {
+			h.out = out
+			return
+		}
+	}
+	prefix, rest, ok := strings.Cut(text, ":")
+	if !ok {
+		h.write(text)
+		return
+	}
+	switch prefix {
+	case "gs1", "cbv", "epcis":
+		h.write(standardPrefix(prefix))
+		h.write(rest)
+	case "urn", "http", "https", "URN", "HTTP", "HTTPS":
+		h.uri(text)
+	default:
+		h.write(text)
+	}
+}
+
+// uri appends the canonical form of a URN or web address.
+func (h *hasher) uri(text string) {
+	if strings.HasPrefix(text, "urn:epcglobal:cbv:") {
+		for _, v := range []*vocabulary{bizSteps, dispositions, transactionTypes, partyTypes, errorReasons} {
+			if w, ok := strings.CutPrefix(text, v.urn); ok {
+				h.write(v.web)
+				h.write(w)
+				return
+			}
+		}
+	}
+	h.out = appendIdentifier(h.out, text)
+}
+
+// appendMillis appends a time in UTC with three decimals, rounded half up on the fourth.
+func appendMillis(b []byte, c clock) []byte {
+	ms := (c.nano + 500_000) / 1_000_000
+	c.nano = 0
+	t := c.time().UTC().Add(time.Duration(ms) * time.Millisecond)
+	y, m, d := t.Date()
+	b = appendPadded(b, y, 4)
+	b = appendPadded(append(b, '-'), int(m), 2)
+	b = appendPadded(append(b, '-'), d, 2)
+	b = appendPadded(append(b, 'T'), t.Hour(), 2)
+	b = appendPadded(append(b, ':'), t.Minute(), 2)
+	b = appendPadded(append(b, ':'), t.Second(), 2)
+	b = appendPadded(append(b, '.'), t.Nanosecond()/1_000_000, 3)
+	return append(b, 'Z')
+}
+
+func appendPadded(b []byte, v, width int) []byte {
+	for div := pow10(width - 1); div > 0; div /= 10 {
+		b = append(b, byte('0'+v/div%10))
+	}
+	return b
+}
+
+func pow10(n int) int {
+	p := 1
+	for range n {
+		p *= 10
+	}
+	return p
+}
+
+// maxExponent bounds what an exponent may blow a number up to; beyond it the text is left alone.
+const maxExponent = 400
+
+// appendDecimal appends a number as plain decimal: no plus sign, no zeros that say nothing, no exponent, no minus zero.
+// Its text may be that of xsd:decimal or xsd:double. Nothing is rounded.
+func appendDecimal(b []byte, text string) ([]byte, bool) {
+	negative := text[0] == '-'
+	if text[0] == '-' || text[0] == '+' {
+		text = text[1:]
+	}
+	whole := text[:digits(text)]
+	rest := text[len(whole):]
+	fraction := ""
+	if strings.HasPrefix(rest, ".") {
+		fraction = rest[1 : 1+digits(rest[1:])]
+		rest = rest[1+len(fraction):]
+	}
+	if whole == "" && fraction == "" {
+		return b, false
+	}
+	if rest != "" {
+		exponent, ok := parseExponent(rest)
+		if !ok {
+			return b, false
+		}
+		whole, fraction = shift(whole, fraction, exponent)
+	}
+	whole = strings.TrimLeft(whole, "0")
+	fraction = strings.TrimRight(fraction, "0")
+	if whole == "" {
+		if fraction == "" {
+			return append(b, '0'), true
+		}
+		whole = "0"
+	}
+	if negative {
+		b = append(b, '-')
+	}
+	b = append(b, whole...)
+	if fraction != "" {
+		b = append(append(b, '.'), fraction...)
+	}
+	return b, true
+}
+
+// parseExponent reads e[+-]digits to the end of s.
+func parseExponent(s string) (int, bool) {
+	if s[0]|0x20 != 'e' {
+		return 0, false
+	}
+	s = s[1:]
+	sign := 1
+	if s != "" && (s[0] == '+' || s[0] == '-') {
+		if s[0] == '-' {
+			sign = -1
+		}
+		s = s[1:]
+	}
+	if s == "" || digits(s) != len(s) {
+		return 0, false
+	}
+	v := 0
+	for i := range len(s) {
+		if v = v*10 + int(s[i]-'0'); v > maxExponent {
+			return 0, false
+		}
+	}
+	return sign * v, true
+}
+
+// shift moves the decimal point.
+func shift(whole, fraction string, by int) (string, string) {
+	if by >= 0 {
+		if pad := by - len(fraction); pad > 0 {
+			fraction += strings.Repeat("0", pad)
+		}
+		return whole + fraction[:by], fraction[by:]
+	}
+	if pad := -by - len(whole); pad > 0 {
+		whole = strings.Repeat("0", pad) + whole
+	}
+	at := len(whole) + by
+	return whole[:at], whole[at:] + fraction
+}

@@ -1,0 +1,249 @@
+package epcis
+
+import (
+	"bufio"
+	"errors"
+	"io"
+
+	"github.com/suyuan-io/suyuan/hub"
+)
+
+// jsonStream reads JSON from a stream token by token, knows where it is, and cuts out whole values byte for byte. It
+// checks only what finding the ends of values takes: parsing what was cut out checks the rest.
+type jsonStream struct {
+	r      *bufio.Reader
+	limits Limits
+	// line and column are those of the next byte.
+	line, column int
+	// raw collects the bytes of the value that is being cut out, up to max.
+	raw     []byte
+	max     int
+	cutting bool
+	depth   int
+}
+
+func newJSONStream(r *bufio.Reader, l Limits) *jsonStream {
+	return &jsonStream{r: r, limits: l, line: 1, column: 1}
+}
+
+func (s *jsonStream) where() hub.Where { return hub.Where{Line: s.line, Column: s.column} }
+
+func (s *jsonStream) fault(kind hub.Kind, code, format string, args ...any) *hub.Fault {
+	return hub.Faultf(kind, code, format, args...).At(s.where())
+}
+
+// peek returns the next byte, 0 at the end.
+func (s *jsonStream) peek() (byte, error) {
+	b, err := s.r.Peek(1)
+	switch {
+	case err == nil:
+		return b[0], nil
+	case errors.Is(err, io.EOF):
+		return 0, nil
+	}
+	return 0, hub.Faultf(hub.Unavailable, "epcis.document.read", "cannot read the document").Because(err).At(s.where())
+}
+
+// next takes the next byte; the end of the text is a fault.
+func (s *jsonStream) next() (byte, error) {
+	c, err := s.r.ReadByte()
+	if err != nil {
+		if errors.Is(err, io.EOF) {
+			return 0, s.fault(hub.Invalid, "epcis.json.end", "the JSON text ends too early")
+		}
+		return 0, hub.Faultf(hub.Unavailable, "epcis.document.read", "cannot read the document").Because(err).At(s.where())
+	}
+	if s.cutting {
+		if len(s.raw) >= s.max {
+			return 0, s.fault(hub.TooLarge, "epcis.event.size", "one value is larger than %d bytes", s.max).
+				WithHint("split the event, or raise the limit")
+		}
+		s.raw = append(s.raw, c)
+	}
+	switch {
+	case c == '\n':
+		s.line++
+		s.column = 1
+	case c&0xc0 != 0x80:
+		s.column++
+	}
+	return c, nil
+}
+
+// space skips white space and returns the byte behind it without taking it, 0 at the end.
+func (s *jsonStream) space() (byte, error) {
+	for {
+		c, err := s.peek()
+		if err != nil || c != ' ' && c != '\t' && c != '\n' && c != '\r' {
+			return c, err
+		}
+		if _, err := s.next(); err != nil {
+			return 0, err
+		}
+	}
+}
+
+// expect skips white space and takes the byte want.
+func (s *jsonStream) expect(want byte) error {
+	c, err := s.space()
+	if err != nil {
+		return err
+	}
+	if c != want {
+		return s.fault(hub.Invalid, "epcis.json.syntax", "expected '%c'", want)
+	}
+	_, err = s.next()
+	return err
+}
+
+// cut cuts out the next value.
+func (s *jsonStream) cut(limit int) ([]byte, error) {
+	if _, err := s.space(); err != nil {
+		return nil, err
+	}
+	s.raw, s.max, s.cutting = s.raw[:0], limit, true
+	err := s.skip()
+	s.cutting = false
+	return s.raw, err
+}
+
+// skip reads over the next value.
+func (s *jsonStream) skip() error {
+	c, err := s.space()
+	if err != nil {
+		return err
+	}
+	switch c {
+	case '{':
+		return s.members(func(string) error { return s.skip() })
+	case '[':
+		return s.elements(func(int) error { return s.skip() })
+	case '"':
+		return s.skipString()
+	}
+	start := s.where()
+	for n := 0; ; n++ {
+		c, err := s.peek()
+		if err != nil {
+			return err
+		}
+		if c == 0 || c <= ' ' || c == ',' || c == ']' || c == '}' || c == '{' || c == '[' || c == '"' || c == ':' {
+			if n == 0 {
+				return hub.Faultf(hub.Invalid, "epcis.json.syntax", "expected a JSON value").At(start)
+			}
+			return nil
+		}
+		if _, err := s.next(); err != nil {
+			return err
+		}
+	}
+}
+
+// skipString reads over a string.
+func (s *jsonStream) skipString() error {
+	if _, err := s.next(); err != nil {
+		return err
+	}
+	for {
+		c, err := s.next()
+		if err != nil {
+			return err
+		}
+		switch c {
+		case '"':
+			return nil
+		case '\\':
+			if _, err := s.next(); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+// members reads an object: visit is called behind each name and must read the value.
+func (s *jsonStream) members(visit func(name string) error) error {
+	return s.container('{', '}', func(int) error {
+		name, err := s.name()
+		if err != nil {
+			return err
+		}
+		if err := s.expect(':'); err != nil {
+			return err
+		}
+		return visit(name)
+	})
+}
+
+// elements reads an array: visit must read the value.
+func (s *jsonStream) elements(visit func(i int) error) error { return s.container('[', ']', visit) }
+
+func (s *jsonStream) container(opener, closer byte, visit func(i int) error) error {
+	if err := s.expect(opener); err != nil {
+		return err
+	}
+	if s.depth++; s.depth > 2*maxDepth {
+		return s.fault(hub.Invalid, "epcis.json.depth", "arrays and objects nest deeper than %d levels", 2*maxDepth)
+	}
+	defer func() { s.depth-- }()
+	c, err := s.space()
+	if err != nil {
+		return err
+	}
+	for i := 0; c != closer; i++ {
+		if i > 0 {
+			if c != ',' {
+				return s.fault(hub.Invalid, "epcis.json.syntax", "expected ',' or '%c'", closer)
+			}
+			if _, err := s.next(); err != nil {
+				return err
+			}
+		}
+		if err := visit(i); err != nil {
+			return err
+		}
+		if c, err = s.space(); err != nil {
+			return err
+		}
+	}
+	_, err = s.next()
+	return err
+}
+
+// maxName bounds the length of a member name.
+const maxName = 4096
+
+// name reads a member name.
+func (s *jsonStream) name() (string, error) {
+	c, err := s.space()
+	if err != nil {
+		return "", err
+	}
+	if c != '"' {
+		return "", s.fault(hub.Invalid, "epcis.json.syntax", "expected a member name in double quotes")
+	}
+	start := s.where()
+	quoted := make([]byte, 0, 32)
+	for {
+		c, err := s.next()
+		if err != nil {
+			return "", err
+		}
+		quoted = append(quoted, c)
+		if len(quoted) > maxName {
+			return "", s.fault(hub.TooLarge, "epcis.json.name", "a member name is longer than %d bytes", maxName)
+		}
+		if c == '\\' {
+			if c, err = s.next(); err != nil {
+				return "", err
+			}
+			quoted = append(quoted, c)
+		} else if c == '"' && len(quoted) > 1 {
+			break
+		}
+	}
+	n, err := parseJSON(quoted)
+	if err != nil {
+		return "", hub.AsFault(err).At(start)
+	}
+	return n.text, nil
+}

@@ -1,0 +1,165 @@
+package epcis
+
+import (
+	"encoding/json"
+	"slices"
+	"unicode/utf16"
+)
+
+// kind is the JSON type of a node.
+type kind uint8
+
+const (
+	kindNull kind = iota
+	kindFalse
+	kindTrue
+	kindNumber
+	kindString
+	kindArray
+	kindObject
+)
+
+// node is one JSON value. Members of an object stand in the order that RFC 8785 wants, so that a canonical writer only
+// walks, a lookup is a binary search, and a repeated name is a neighbour.
+type node struct {
+	// name is the member's name when the node is a member of an object.
+	name string
+	// text is a string's value, or a number as it was written.
+	text string
+	kids []node
+	kind kind
+}
+
+// scalar reports whether n is neither an array nor an object.
+func (n *node) scalar() bool { return n.kind < kindArray }
+
+// member returns the member of an object by name, or nil.
+func (n *node) member(name string) *node {
+	if n == nil || n.kind != kindObject {
+		return nil
+	}
+	if i, ok := slices.BinarySearchFunc(n.kids, name, func(k node, name string) int {
+		return compareNames(k.name, name)
+	}); ok {
+		return &n.kids[i]
+	}
+	return nil
+}
+
+// str returns the text of a string member, or "".
+func (n *node) str(name string) string {
+	if m := n.member(name); m != nil && m.kind == kindString {
+		return m.text
+	}
+	return ""
+}
+
+// set puts a member into an object, replacing one of the same name. The object's other members are not shared with
+// its former self.
+func (n *node) set(m node) {
+	i, found := slices.BinarySearchFunc(n.kids, m.name, func(k node, name string) int {
+		return compareNames(k.name, name)
+	})
+	if found {
+		n.kids = slices.Clone(n.kids)
+		n.kids[i] = m
+		return
+	}
+	n.kids = slices.Insert(slices.Clip(n.kids), i, m)
+}
+
+// remove takes a member out of an object.
+func (n *node) remove(name string) {
+	n.kids = slices.DeleteFunc(slices.Clone(n.kids), func(k node) bool { return k.name == name })
+}
+
+// items returns the values of an array, or the value itself as a list of one: JSON-LD lets a set of one stand bare.
+func (n *node) items() []node {
+	switch {
+	case n == nil || n.kind == kindNull:
+		return nil
+	case n.kind == kindArray:
+		return n.kids
+	}
+	return []node{*n}
+}
+
+// compareNames orders member names as RFC 8785 section 3.2.3 does, by UTF-16 code units. Only above U+D7FF does that
+// differ from the order of the bytes.
+func compareNames(a, b string) int {
+	n := min(len(a), len(b))
+	for i := range n {
+		x, y := a[i], b[i]
+		if x == y {
+			continue
+		}
+		if x >= 0xee && y >= 0xee {
+			return slices.Compare(utf16.Encode([]rune(a)), utf16.Encode([]rune(b)))
+		}
+		return int(x) - int(y)
+	}
+	return len(a) - len(b)
+}
+
+// sortMembers brings the members of an object into their order and returns the first name that stands twice.
+func sortMembers(kids []node) (twice string, ok bool) {
+	sorted := true
+	for i := 1; i < len(kids); i++ {
+		if compareNames(kids[i-1].name, kids[i].name) >= 0 {
+			sorted = false
+			break
+		}
+	}
+	if sorted {
+		return "", true
+	}
+	if len(kids) <= 16 {
+		for i := 1; i < len(kids); i++ {
+			k, j := kids[i], i
+			for ; j > 0 && compareNames(kids[j-1].name, k.name) > 0; j-- {
+				kids[j] = kids[j-1]
+			}
+			kids[j] = k
+		}
+	} else {
+		slices.SortStableFunc(kids, func(a, b node) int { return compareNames(a.name, b.name) })
+	}
+	for i := 1; i < len(kids); i++ {
+		if kids[i-1].name == kids[i].name {
+			return kids[i].name, false
+		}
+	}
+	return "", true
+}
+
+// value returns n as plain Go data: map[string]any, []any, string, json.Number, bool, nil.
+func (n *node) value() any {
+	switch n.kind {
+	case kindObject:
+		m := make(map[string]any, len(n.kids))
+		for i := range n.kids {
+			m[n.kids[i].name] = n.kids[i].value()
+		}
+		return m
+	case kindArray:
+		a := make([]any, len(n.kids))
+		for i := range n.kids {
+			a[i] = n.kids[i].value()
+		}
+		return a
+	case kindString:
+		return n.text
+	case kindNumber:
+		return json.Number(n.text)
+	case kindTrue:
+		return true
+	case kindFalse:
+		return false
+	case kindNull:
+	}
+	return nil
+}
+
+// stringNode returns a string member.
+func stringNode(name, text string) node { return node{name: name, kind: kindString, text: text} }
+

@@ -1,0 +1,385 @@
+package epcis
+
+import (
+	"strconv"
+	"strings"
+	"sync"
+	"unicode/utf8"
+
+	"github.com/suyuan-io/suyuan/hub"
+)
+
+// maxDepth is how deep arrays and objects may nest in one event.
+const maxDepth = 64
+
+// parser reads one JSON text (RFC 8259) in one pass. It is stricter than the grammar where RFC 7493 (I-JSON) is:
+// member names are unique and every string is valid Unicode, because canonical bytes need both.
+type parser struct {
+	src   string
+	pos   int
+	depth int
+	// open holds the children of the containers that are not closed yet.
+	open []node
+	// slab is where the children of closed containers live, so that an event costs few allocations.
+	slab []node
+}
+
+//nolint:gochecknoglobals // a pool of scratch space, emptied after every use
+var scratch = sync.Pool{New: func() any { s := make([]node, 0, 64); return &s }}
+
+// parseJSON parses a whole JSON text. It keeps no reference to data.
+func parseJSON(data []byte) (node, error) {
+	p := parser{src: string(data)}
+	if i := invalidUTF8(p.src); i >= 0 {
+		p.pos = i
+		return node{}, p.fault("epcis.json.utf8", "the text is not valid UTF-8")
+	}
+	buf, _ := scratch.Get().(*[]node)
+	p.open = (*buf)[:0]
+	defer func() {
+		clear(p.open[:cap(p.open)])
+		*buf = p.open[:0]
+		scratch.Put(buf)
+	}()
+	p.slab = make([]node, 0, min(16+len(data)/24, 4096))
+	p.space()
+	n, err := p.value()
+	if err != nil {
+		return node{}, err
+	}
+	p.space()
+	if p.pos < len(p.src) {
+		return node{}, p.fault("epcis.json.trailing", "there is more text after the JSON value")
+	}
+	return n, nil
+}
+
+func invalidUTF8(s string) int {
+	if utf8.ValidString(s) {
+		return -1
+	}
+	for i, r := range s {
+		if r == utf8.RuneError {
+			if _, size := utf8.DecodeRuneInString(s[i:]); size == 1 {
+				return i
+			}
+		}
+	}
+	return 0
+}
+
+// fault returns a fault at the current position.
+func (p *parser) fault(code, format string, args ...any) error {
+	line, column := lineColumn(p.src, p.pos)
+	return hub.Faultf(hub.Invalid, code, format, args...).At(hub.Where{Line: line, Column: column})
+}
+
+// lineColumn returns the place of a byte offset, both counted from 1, the column in code points.
+func lineColumn(s string, offset int) (line, column int) {
+	before := s[:min(offset, len(s))]
+	line = 1 + strings.Count(before, "\n")
+	return line, 1 + utf8.RuneCountInString(before[strings.LastIndexByte(before, '\n')+1:])
+}
+
+func (p *parser) space() {
+	for p.pos < len(p.src) {
+		switch p.src[p.pos] {
+		case ' ', '\t', '\n', '\r':
+			p.pos++
+		default:
+			return
+		}
+	}
+}
+
+// value parses the value that begins at the current position.
+func (p *parser) value() (node, error) {
+	if p.pos >= len(p.src) {
+		return node{}, p.fault("epcis.json.end", "the JSON text ends where a value is expected")
+	}
+	switch c := p.src[p.pos]; c {
+	case '{':
+		return p.object()
+	case '[':
+		return p.array()
+	case '"':
+		s, err := p.text()
+		return node{kind: kindString, text: s}, err
+	case 't':
+		return p.word("true", kindTrue)
+	case 'f':
+		return p.word("false", kindFalse)
+	case 'n':
+		return p.word("null", kindNull)
+	default:
+		if c == '-' || c-'0' < 10 {
+			return p.number()
+		}
+		return node{}, p.fault("epcis.json.syntax", "%s cannot begin a JSON value", quoteAt(p.src, p.pos))
+	}
+}
+
+func quoteAt(s string, i int) string {
+	r, _ := utf8.DecodeRuneInString(s[i:])
+	return strconv.QuoteRune(r)
+}
+
+func (p *parser) word(w string, k kind) (node, error) {
+	if !strings.HasPrefix(p.src[p.pos:], w) {
+		return node{}, p.fault("epcis.json.syntax", "a JSON value cannot begin like this; did you mean %s?", w)
+	}
+	p.pos += len(w)
+	return node{kind: k}, nil
+}
+
+// enter counts a container in.
+func (p *parser) enter() error {
+	if p.depth++; p.depth > maxDepth {
+		return p.fault("epcis.json.depth", "arrays and objects nest deeper than %d levels", maxDepth)
+	}
+	p.pos++
+	p.space()
+	return nil
+}
+
+// leave moves the children that were opened since mark into the slab and counts the container out.
+func (p *parser) leave(mark int) []node {
+	p.depth--
+	p.pos++
+	kids := p.open[mark:]
+	if len(kids) > cap(p.slab)-len(p.slab) {
+		p.slab = make([]node, 0, max(64, len(kids)))
+	}
+	at := len(p.slab)
+	p.slab = append(p.slab, kids...)
+	p.open = p.open[:mark]
+	return p.slab[at:len(p.slab):len(p.slab)]
+}
+
+// next reads what stands after an element: it reports whether another follows, at which the position then is.
+func (p *parser) next(closer byte) (bool, error) {
+	p.space()
+	if p.pos < len(p.src) {
+		switch p.src[p.pos] {
+		case closer:
+			return false, nil
+		case ',':
+			p.pos++
+			p.space()
+			return true, nil
+		}
+		return false, p.fault("epcis.json.syntax", "expected ',' or '%c', found %s", closer, quoteAt(p.src, p.pos))
+	}
+	return false, p.fault("epcis.json.end", "the JSON text ends before '%c'", closer)
+}
+
+func (p *parser) array() (node, error) {
+	if err := p.enter(); err != nil {
+		return node{}, err
+	}
+	mark := len(p.open)
+	more := p.pos >= len(p.src) || p.src[p.pos] != ']'
+	for more {
+		n, err := p.value()
+		if err != nil {
+			return node{}, err
+		}
+		p.open = append(p.open, n)
+		if more, err = p.next(']'); err != nil {
+			return node{}, err
+		}
+	}
+	return node{kind: kindArray, kids: p.leave(mark)}, nil
+}
+
+func (p *parser) object() (node, error) {
+	start := p.pos
+	if err := p.enter(); err != nil {
+		return node{}, err
+	}
+	mark := len(p.open)
+	more := p.pos >= len(p.src) || p.src[p.pos] != '}'
+	for more {
+		n, err := p.pair()
+		if err != nil {
+			return node{}, err
+		}
+		p.open = append(p.open, n)
+		if more, err = p.next('}'); err != nil {
+			return node{}, err
+		}
+	}
+	kids := p.leave(mark)
+	if name, ok := sortMembers(kids); !ok {
+		p.pos = start
+		return node{}, p.fault("epcis.json.duplicate", "the name %q stands twice in one object", name)
+	}
+	return node{kind: kindObject, kids: kids}, nil
+}
+
+// pair parses "name": value.
+func (p *parser) pair() (node, error) {
+	if p.pos >= len(p.src) || p.src[p.pos] != '"' {
+		return node{}, p.fault("epcis.json.syntax", "expected a member name in double quotes")
+	}
+	name, err := p.text()
+	if err != nil {
+		return node{}, err
+	}
+	p.space()
+	if p.pos >= len(p.src) || p.src[p.pos] != ':' {
+		return node{}, p.fault("epcis.json.syntax", "expected ':' after the member name %q", name)
+	}
+	p.pos++
+	p.space()
+	n, err := p.value()
+	n.name = name
+	return n, err
+}
+
+// text parses a string. One without escapes shares the bytes of the source.
+func (p *parser) text() (string, error) {
+	start := p.pos + 1
+	src := p.src
+	for i := start; i < len(src); i++ {
+		switch c := src[i]; {
+		case c == '"':
+			p.pos = i + 1
+			return src[start:i], nil
+		case c == '\\':
+			return p.escaped(start, i)
+		case c < 0x20:
+			p.pos = i
+			return "", p.fault("epcis.json.control", "a control character stands unescaped in a string")
+		}
+	}
+	p.pos = len(src)
+	return "", p.fault("epcis.json.end", "the JSON text ends within a string")
+}
+
+// escaped continues text at the first backslash.
+func (p *parser) escaped(start, i int) (string, error) {
+	var b strings.Builder
+	b.WriteString(p.src[start:i])
+	for i < len(p.src) {
+		c := p.src[i]
+		p.pos = i
+		switch {
+		case c == '"':
+			p.pos = i + 1
+			return b.String(), nil
+		case c < 0x20:
+			return "", p.fault("epcis.json.control", "a control character stands unescaped in a string")
+		case c != '\\':
+			b.WriteByte(c)
+			i++
+		default:
+			r, size, ok := unescape(p.src[i:])
+			if !ok {
+				return "", p.fault("epcis.json.escape", "an escape in a string is not valid or not Unicode")
+			}
+			b.WriteRune(r)
+			i += size
+		}
+	}
+	p.pos = len(p.src)
+	return "", p.fault("epcis.json.end", "the JSON text ends within a string")
+}
+
+// unescape decodes the escape at the beginning of s and returns its length. Lone surrogates are refused.
+func unescape(s string) (r rune, size int, ok bool) {
+	if len(s) < 2 {
+		return 0, 0, false
+	}
+	switch s[1] {
+	case '"', '\\', '/':
+		return rune(s[1]), 2, true
+	case 'b':
+		return '\b', 2, true
+	case 'f':
+		return '\f', 2, true
+	case 'n':
+		return '\n', 2, true
+	case 'r':
+		return '\r', 2, true
+	case 't':
+		return '\t', 2, true
+	case 'u':
+		return unescapeUnicode(s)
+	}
+	return 0, 0, false
+}
+
+func unescapeUnicode(s string) (r rune, size int, ok bool) {
+	hex := func(s string) (rune, bool) {
+		if len(s) < 6 || s[0] != '\\' || s[1] != 'u' {
+			return 0, false
+		}
+		v, err := strconv.ParseUint(s[2:6], 16, 16)
+		return rune(v), err == nil
+	}
+	hi, ok := hex(s)
+	if !ok || hi&0xfc00 == 0xdc00 {
+		return 0, 0, false
+	}
+	if hi&0xfc00 != 0xd800 {
+		return hi, 6, true
+	}
+	lo, ok := hex(s[6:])
+	if !ok || lo&0xfc00 != 0xdc00 {
+		return 0, 0, false
+	}
+	return (hi-0xd800)<<10 + (lo - 0xdc00) + 0x10000, 12, true
+}
+
+// number parses a number and keeps its text.
+func (p *parser) number() (node, error) {
+	n := numberLength(p.src[p.pos:])
+	if n == 0 {
+		return node{}, p.fault("epcis.json.number", "a number is not written as JSON wants it")
+	}
+	text := p.src[p.pos : p.pos+n]
+	p.pos += n
+	return node{kind: kindNumber, text: text}, nil
+}
+
+// numberLength returns the length of the JSON number at the beginning of s, 0 when there is none.
+func numberLength(s string) int {
+	i := 0
+	if i < len(s) && s[i] == '-' {
+		i++
+	}
+	whole := digits(s[i:])
+	if whole == 0 || whole > 1 && s[i] == '0' {
+		return 0
+	}
+	i += whole
+	if i < len(s) && s[i] == '.' {
+		f := digits(s[i+1:])
+		if f == 0 {
+			return 0
+		}
+		i += 1 + f
+	}
+	if i < len(s) && s[i]|0x20 == 'e' {
+		i++
+		if i < len(s) && (s[i] == '+' || s[i] == '-') {
+			i++
+		}
+		e := digits(s[i:])
+		if e == 0 {
+			return 0
+		}
+		i += e
+	}
+	return i
+}
+
+// digits counts the decimal digits at the beginning of s.
+func digits(s string) int {
+	i := 0
+	for i < len(s) && s[i]-'0' < 10 {
+		i++
+	}
+	return i
+}
