@@ -47,7 +47,7 @@ type appender struct {
 	ctx context.Context //nolint:containedctx // lives as long as the call that made it
 	at  time.Time
 
-	findRecord, addRecord, findKey, addKey, addEvent, addThing *sql.Stmt
+	findRecord, addRecord, findEvent, addEvent, addThing *sql.Stmt
 }
 
 func (a *appender) prepare() error {
@@ -58,8 +58,8 @@ func (a *appender) prepare() error {
 		{&a.findRecord, `SELECT connector, id, raw, verdict, dead FROM records WHERE key = ?`},
 		{&a.addRecord, `INSERT OR REPLACE INTO records (key, connector, id, provider, raw, received_at, verdict, seqs, dead)
 			VALUES (?,?,?,?,?,?,?,?,?)`},
-		{&a.findKey, `SELECT k.seq, e.event_id, e.declared_at, e.body FROM event_keys k JOIN events e USING (seq) WHERE k.key = ?`},
-		{&a.addKey, `INSERT INTO event_keys (key, seq) VALUES (?,?)`},
+		{&a.findEvent, `SELECT e.seq, e.body FROM things t JOIN events e USING (seq)
+			WHERE t.key = ? AND e.event_id = ? AND e.declared_at = ?`},
 		{&a.addEvent, `INSERT INTO events (seq, event_id, declared_at, event_time, recorded_at, received_at, type, biz_step,
 			provider, connector, record_id, hash, raw, salt, leaf_hash, body) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)`},
 		{&a.addThing, `INSERT OR IGNORE INTO things (key, seq) VALUES (?,?)`},
@@ -75,7 +75,7 @@ func (a *appender) prepare() error {
 }
 
 func (a *appender) close() {
-	for _, stmt := range []*sql.Stmt{a.findRecord, a.addRecord, a.findKey, a.addKey, a.addEvent, a.addThing} {
+	for _, stmt := range []*sql.Stmt{a.findRecord, a.addRecord, a.findEvent, a.addEvent, a.addThing} {
 		if stmt != nil {
 			_ = stmt.Close() // a prepared statement of a finished transaction has nothing left to lose
 		}
@@ -109,7 +109,7 @@ func (a *appender) one(o *hub.Outcome) (hub.Verdict, error) {
 	if o.Dead != nil {
 		return a.bury(o, k)
 	}
-	seqs, repeated, clash, err := a.match(o)
+	slots, repeated, clash, err := a.match(o)
 	if err != nil {
 		return 0, err
 	}
@@ -121,7 +121,7 @@ func (a *appender) one(o *hub.Outcome) (hub.Verdict, error) {
 		}
 		return hub.Conflicting, nil
 	}
-	if err := a.record(o, k, seqs); err != nil {
+	if err := a.record(o, k, slots); err != nil {
 		return 0, err
 	}
 	if repeated {
@@ -151,10 +151,9 @@ func (a *appender) lookup(ref hub.RecordRef) (known, error) {
 	}
 }
 
-// slot is where one event of an outcome goes: a seq that it has already, or a free key.
+// slot says whether an event of an outcome is recorded already, and where.
 type slot struct {
 	seq hub.Seq
-	key int64
 	old bool
 }
 
@@ -162,53 +161,42 @@ type slot struct {
 // recorded with another body.
 func (a *appender) match(o *hub.Outcome) (slots []slot, repeated bool, clash *hub.Fault, err error) {
 	repeated = len(o.Events) > 0
-	taken := map[int64]bool{}
-	inBatch := map[hub.EventKey]hub.Digest{}
+	inRecord := map[hub.EventKey]hub.Digest{}
 	for i := range o.Events {
 		e := &o.Events[i]
-		if d, ok := inBatch[e.Key]; ok && d != e.Leaf.Event {
+		if d, ok := inRecord[e.Key]; ok && d != e.Leaf.Event {
 			return nil, false, eventConflict(e), nil
 		}
-		inBatch[e.Key] = e.Leaf.Event
-		sl, same, err := a.slot(e, taken)
+		inRecord[e.Key] = e.Leaf.Event
+		sl, same, err := a.find(e)
 		if err != nil {
 			return nil, false, nil, err
 		}
 		if sl.old && !same {
 			return nil, false, eventConflict(e), nil
 		}
-		taken[sl.key] = true
 		repeated = repeated && sl.old
 		slots = append(slots, sl)
 	}
 	return slots, repeated, nil, nil
 }
 
-func (a *appender) slot(e *hub.Event, taken map[int64]bool) (slot, bool, error) {
-	for key := hashKey(e.Key.ID, strconv.FormatInt(micros(e.Key.DeclaredAt), 10)); ; key++ {
-		if taken[key] {
-			continue
-		}
-		var seq hub.Seq
-		var id string
-		var declared int64
-		var body []byte
-		err := a.findKey.QueryRowContext(a.ctx, key).Scan(&seq, &id, &declared, &body)
-		if errors.Is(err, sql.ErrNoRows) {
-			return slot{key: key}, false, nil
-		}
-		if err != nil {
-			return slot{}, false, fmt.Errorf("find event: %w", err)
-		}
-		if id != e.Key.ID || declared != micros(e.Key.DeclaredAt) {
-			continue
-		}
-		plain, err := unpack(body)
-		if err != nil {
-			return slot{}, false, err
-		}
-		return slot{seq: seq, key: key, old: true}, hub.Sum(plain) == e.Leaf.Event, nil
+// find looks for the event and reports whether what is recorded is the same.
+func (a *appender) find(e *hub.Event) (sl slot, same bool, err error) {
+	var body []byte
+	err = a.findEvent.QueryRowContext(a.ctx, eventIDKey(e.Key.ID), e.Key.ID, micros(e.Key.DeclaredAt)).Scan(&sl.seq, &body)
+	if errors.Is(err, sql.ErrNoRows) {
+		return slot{}, false, nil
 	}
+	if err != nil {
+		return slot{}, false, fmt.Errorf("find event: %w", err)
+	}
+	plain, err := unpack(body)
+	if err != nil {
+		return slot{}, false, err
+	}
+	sl.old = true
+	return sl, hub.Sum(plain) == e.Leaf.Event, nil
 }
 
 // record appends what is new of a good outcome and notes the record. A dead letter of the same record is resolved.
@@ -260,8 +248,8 @@ func (a *appender) insert(e *hub.Event, o *hub.Outcome, sl slot) error {
 		string(o.Record.ID), e.Hash, e.Leaf.Raw[:], e.Leaf.Salt[:], leafHash[:], pack(e.Body)); err != nil {
 		return fmt.Errorf("insert event: %w", err)
 	}
-	if _, err := a.addKey.ExecContext(a.ctx, sl.key, int64(sl.seq)); err != nil { //nolint:gosec // seq fits
-		return fmt.Errorf("insert event key: %w", err)
+	if _, err := a.addThing.ExecContext(a.ctx, eventIDKey(e.Key.ID), int64(sl.seq)); err != nil { //nolint:gosec // seq fits
+		return fmt.Errorf("index event: %w", err)
 	}
 	for _, t := range e.Facets.Things {
 		if _, err := a.addThing.ExecContext(a.ctx, hashKey(t.ID), int64(sl.seq)); err != nil { //nolint:gosec // seq fits
@@ -281,7 +269,11 @@ func (a *appender) note(o *hub.Outcome, k known, v hub.Verdict, seqs string) err
 	if err != nil {
 		return err
 	}
-	_, err = a.addRecord.ExecContext(a.ctx, k.key, connector, string(o.Record.ID), provider, o.RawDigest[:],
+	raw := o.RawDigest
+	if k.found { // an edited replay: what the sender sent stays what a resend is compared with
+		raw = k.raw
+	}
+	_, err = a.addRecord.ExecContext(a.ctx, k.key, connector, string(o.Record.ID), provider, raw[:],
 		micros(o.ReceivedAt), v, seqs, k.dead)
 	if err != nil {
 		return fmt.Errorf("note record: %w", err)

@@ -34,8 +34,9 @@ type Store struct {
 	now   func() time.Time
 
 	mu    sync.Mutex // held by the one writing transaction
-	size  uint64     // next seq; valid under mu
+	size  uint64     // next seq
 	terms map[string]int64
+	stale bool // size and terms are to be read again: a transaction failed, or its commit's outcome is unknown
 
 	namesMu sync.RWMutex
 	names   map[int64]string // the reverse of terms, for readers
@@ -92,14 +93,24 @@ func (s *Store) prepare(ctx context.Context) error {
 	if _, err := p.Up(ctx); err != nil {
 		return fmt.Errorf("migrate: %w", err)
 	}
+	return s.reload(ctx)
+}
+
+// reload reads what the writer keeps in memory: after a failed commit only the database knows what is true.
+func (s *Store) reload(ctx context.Context) error {
 	var n sql.NullInt64
 	if err := s.write.QueryRowContext(ctx, `SELECT max(seq) FROM events`).Scan(&n); err != nil {
 		return err
 	}
+	s.size = 0
 	if n.Valid {
 		s.size = uint64(n.Int64) + 1 //nolint:gosec // seq is never negative
 	}
-	return s.loadTerms(ctx)
+	if err := s.loadTerms(ctx); err != nil {
+		return err
+	}
+	s.stale = false
+	return nil
 }
 
 // Close closes the database after a checkpoint of its write-ahead log.
@@ -117,22 +128,27 @@ func (s *Store) Ping(ctx context.Context) error {
 	return nil
 }
 
-// inTx runs fn in the one writing transaction. When fn or the commit fails, what the writer keeps in memory is as before.
+// inTx runs fn in the one writing transaction. When it fails, what the writer keeps in memory is read again before the
+// next one.
 func (s *Store) inTx(ctx context.Context, what string, fn func(tx *sql.Tx) error) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.stale {
+		if err := s.reload(ctx); err != nil {
+			return unavailable(what, err)
+		}
+	}
 	tx, err := s.write.BeginTx(ctx, nil)
 	if err != nil {
 		return unavailable(what, err)
 	}
-	size := s.size
 	if err := fn(tx); err != nil {
-		s.size = size
-		return classify(what, errors.Join(err, tx.Rollback(), s.reloadTerms()))
+		s.stale = true
+		return classify(what, errors.Join(err, tx.Rollback()))
 	}
 	if err := tx.Commit(); err != nil {
-		s.size = size
-		return classify(what, errors.Join(err, s.reloadTerms()))
+		s.stale = true
+		return classify(what, err)
 	}
 	return nil
 }

@@ -43,9 +43,6 @@ func (s *Store) loadTerms(ctx context.Context) error {
 	return nil
 }
 
-// reloadTerms forgets terms that a rolled-back transaction added.
-func (s *Store) reloadTerms() error { return s.loadTerms(context.Background()) }
-
 // term returns the id of text, adding it within tx if it is new.
 func (s *Store) term(ctx context.Context, tx *sql.Tx, text string) (int64, error) {
 	if id, ok := s.terms[text]; ok {

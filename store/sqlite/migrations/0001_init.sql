@@ -28,12 +28,9 @@ CREATE TABLE events (
 CREATE INDEX events_by_time ON events (event_time, seq);
 CREATE INDEX events_by_step ON events (biz_step, event_time, seq);
 
--- The keys below are 63-bit hashes of what they stand for; a reader compares the full value, and a colliding writer takes
--- the next free number. Eight bytes instead of an identifier keep the pages that random inserts dirty few.
-CREATE TABLE event_keys (
-    key INTEGER PRIMARY KEY,
-    seq INTEGER NOT NULL
-);
+-- The keys below are 63-bit hashes of what they stand for: eight bytes instead of an identifier keep the pages that
+-- random inserts dirty few. Whoever reads compares the full value. things finds events by an identifier they speak of,
+-- and by their own event id.
 CREATE TABLE things (
     key INTEGER NOT NULL,
     seq INTEGER NOT NULL,
@@ -140,6 +137,5 @@ DROP TABLE statements;
 DROP TABLE dead_letters;
 DROP TABLE records;
 DROP TABLE things;
-DROP TABLE event_keys;
 DROP TABLE events;
 DROP TABLE terms;

@@ -1,0 +1,224 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/suyuan-io/suyuan/epcis"
+	"github.com/suyuan-io/suyuan/hub"
+)
+
+const eventColumns = `e.seq, e.event_id, e.declared_at, e.recorded_at, e.received_at, e.provider, e.connector, e.record_id, e.hash,
+	e.raw, e.salt, e.body`
+
+// scanEvent reads a row of eventColumns. The leaf record and the facets are put together again from what is stored.
+func (s *Store) scanEvent(row interface{ Scan(...any) error }) (hub.Event, error) {
+	var e hub.Event
+	var declared, recorded, received, provider, connector int64
+	var raw, salt, body []byte
+	if err := row.Scan(&e.Seq, &e.Key.ID, &declared, &recorded, &received, &provider, &connector, &e.Record.ID, &e.Hash,
+		&raw, &salt, &body); err != nil {
+		return e, err
+	}
+	var err error
+	if e.Body, err = unpack(body); err != nil {
+		return e, err
+	}
+	e.Key.DeclaredAt, e.RecordedAt = fromMicros(declared), fromMicros(recorded)
+	e.Record.Connector = hub.ConnectorID(s.name(connector))
+	e.Leaf = hub.LeafRecord{
+		Connector: e.Record.Connector, Event: hub.Sum(e.Body), EventHash: e.Hash,
+		Provider: hub.ProviderID(s.name(provider)), ReceivedAt: hub.Instant(fromMicros(received)), Version: hub.LeafVersion,
+	}
+	copy(e.Leaf.Raw[:], raw)
+	copy(e.Leaf.Salt[:], salt)
+	parsed, err := epcis.ParseEvent(e.Body, nil)
+	if err != nil {
+		return e, fmt.Errorf("parse recorded event %d: %w", e.Seq, err)
+	}
+	if e.Facets, err = parsed.Facets(); err != nil {
+		return e, fmt.Errorf("read recorded event %d: %w", e.Seq, err)
+	}
+	return e, nil
+}
+
+func (s *Store) scanEvents(rows *sql.Rows) ([]hub.Event, error) {
+	defer rows.Close()
+	var out []hub.Event
+	for rows.Next() {
+		e, err := s.scanEvent(rows)
+		if err != nil {
+			return nil, unavailable("read events", err)
+		}
+		out = append(out, e)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, unavailable("read events", err)
+	}
+	return out, nil
+}
+
+// EventsAbout implements trace.Library.
+func (s *Store) EventsAbout(ctx context.Context, ids []string, limit int) ([]hub.Event, bool, error) {
+	if len(ids) == 0 {
+		return nil, false, nil
+	}
+	keys := make([]any, len(ids), len(ids)+1)
+	for i, id := range ids {
+		keys[i] = hashKey(id)
+	}
+	rows, err := s.read.QueryContext(ctx, `SELECT `+eventColumns+` FROM events e WHERE e.seq IN (SELECT seq FROM things WHERE key IN (?`+ //nolint:gosec // placeholders only
+		strings.Repeat(`,?`, len(keys)-1)+`)) ORDER BY e.event_time, e.seq LIMIT ?`, append(keys, limit+1)...)
+	if err != nil {
+		return nil, false, unavailable("find events", err)
+	}
+	found, err := s.scanEvents(rows)
+	if err != nil {
+		return nil, false, err
+	}
+	more := len(found) > limit
+	if more {
+		found = found[:limit]
+	}
+	speaksOf := func(e hub.Event) bool {
+		return slices.ContainsFunc(e.Facets.Things, func(t hub.Thing) bool { return slices.Contains(ids, t.ID) })
+	}
+	return slices.DeleteFunc(found, func(e hub.Event) bool { return !speaksOf(e) }), more, nil
+}
+
+// Event returns the events of an event id: the event, and its error declarations in the order of their time. A fault of
+// kind NotFound says that there is none.
+func (s *Store) Event(ctx context.Context, id string) ([]hub.Event, error) {
+	// An error declaration has a key of its own, so the id alone is looked up through the things index under its own name.
+	rows, err := s.read.QueryContext(ctx, `SELECT `+eventColumns+` FROM events e WHERE e.seq IN (SELECT seq FROM things WHERE key = ?)
+		AND e.event_id = ? ORDER BY e.declared_at, e.seq`, eventIDKey(id), id)
+	if err != nil {
+		return nil, unavailable("find event", err)
+	}
+	found, err := s.scanEvents(rows)
+	if err != nil {
+		return nil, err
+	}
+	if len(found) == 0 {
+		return nil, hub.Faultf(hub.NotFound, "event.unknown", "there is no event %q", id).
+			WithHint("an accepted record becomes an event within moments; ask for its record with /v1/records/{connector}/{id}")
+	}
+	return found, nil
+}
+
+// eventIDKey is the key under which the things index finds every event of an id.
+func eventIDKey(id string) int64 { return hashKey("eventID", id) }
+
+// EventAt implements anchor.Leaves.
+func (s *Store) EventAt(ctx context.Context, seq hub.Seq) (hub.Event, error) {
+	e, err := s.scanEvent(s.read.QueryRowContext(ctx, `SELECT `+eventColumns+` FROM events e WHERE e.seq = ?`, int64(seq))) //nolint:gosec // fits
+	if errors.Is(err, sql.ErrNoRows) {
+		return e, hub.Faultf(hub.NotFound, "event.unknown", "there is no event at sequence number %d", seq)
+	}
+	if err != nil {
+		return e, unavailable("read event", err)
+	}
+	return e, nil
+}
+
+// RecordedAt implements anchor.Leaves.
+func (s *Store) RecordedAt(ctx context.Context, seq hub.Seq) (time.Time, error) {
+	var us int64
+	err := s.read.QueryRowContext(ctx, `SELECT recorded_at FROM events WHERE seq = ?`, int64(seq)).Scan(&us) //nolint:gosec // fits
+	if errors.Is(err, sql.ErrNoRows) {
+		return time.Time{}, hub.Faultf(hub.NotFound, "event.unknown", "there is no event at sequence number %d", seq)
+	}
+	if err != nil {
+		return time.Time{}, unavailable("read event", err)
+	}
+	return fromMicros(us), nil
+}
+
+// LogSize implements anchor.Leaves.
+func (s *Store) LogSize(ctx context.Context) (uint64, error) {
+	var n sql.NullInt64
+	if err := s.read.QueryRowContext(ctx, `SELECT max(seq) FROM events`).Scan(&n); err != nil {
+		return 0, unavailable("read log size", err)
+	}
+	if !n.Valid {
+		return 0, nil
+	}
+	return uint64(n.Int64) + 1, nil //nolint:gosec // seq is never negative
+}
+
+// LeafHashes implements anchor.Leaves.
+func (s *Store) LeafHashes(ctx context.Context, from uint64, n int) ([]hub.Digest, error) {
+	rows, err := s.read.QueryContext(ctx, `SELECT leaf_hash FROM events WHERE seq >= ? ORDER BY seq LIMIT ?`, int64(from), n) //nolint:gosec // fits
+	if err != nil {
+		return nil, unavailable("read leaves", err)
+	}
+	defer rows.Close()
+	out := make([]hub.Digest, 0, n)
+	var b sql.RawBytes
+	for rows.Next() {
+		if err := rows.Scan(&b); err != nil {
+			return nil, unavailable("read leaves", err)
+		}
+		var d hub.Digest
+		if copy(d[:], b) != hub.DigestSize {
+			return nil, fmt.Errorf("read leaf %d: it has %d bytes", from+uint64(len(out)), len(b))
+		}
+		out = append(out, d)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, unavailable("read leaves", err)
+	}
+	return out, nil
+}
+
+// Record returns what became of a raw record, or a fault of kind NotFound while the pipeline has not reached it.
+func (s *Store) Record(ctx context.Context, ref hub.RecordRef) (hub.RecordStatus, error) {
+	for key := hashKey(string(ref.Connector), string(ref.ID)); ; key++ {
+		var connector, provider, received int64
+		var id, seqs string
+		st := hub.RecordStatus{Record: ref}
+		err := s.read.QueryRowContext(ctx, `SELECT connector, id, provider, received_at, verdict, seqs, dead FROM records WHERE key = ?`, key).
+			Scan(&connector, &id, &provider, &received, &st.Verdict, &seqs, &st.DeadLetter)
+		if errors.Is(err, sql.ErrNoRows) {
+			return st, hub.Faultf(hub.NotFound, "record.unknown", "record %s is not known", ref).
+				WithHint("if it was accepted moments ago, ask again; otherwise check the connector and the id that the 202 gave")
+		}
+		if err != nil {
+			return st, unavailable("read record", err)
+		}
+		if id != string(ref.ID) || s.name(connector) != string(ref.Connector) {
+			continue
+		}
+		st.Provider, st.ReceivedAt = hub.ProviderID(s.name(provider)), fromMicros(received)
+		st.Events, err = s.refs(ctx, seqs)
+		return st, err
+	}
+}
+
+func (s *Store) refs(ctx context.Context, seqs string) ([]hub.EventRef, error) {
+	var out []hub.EventRef
+	for text := range strings.SplitSeq(seqs, ",") {
+		if text == "" {
+			continue
+		}
+		seq, err := strconv.ParseInt(text, 10, 64)
+		if err != nil {
+			return nil, fmt.Errorf("decode record: %w", err)
+		}
+		ref := hub.EventRef{Seq: hub.Seq(seq)} //nolint:gosec // seq is never negative
+		var declared int64
+		if err := s.read.QueryRowContext(ctx, `SELECT event_id, declared_at FROM events WHERE seq = ?`, seq).
+			Scan(&ref.Key.ID, &declared); err != nil {
+			return nil, unavailable("read record", err)
+		}
+		ref.Key.DeclaredAt = fromMicros(declared)
+		out = append(out, ref)
+	}
+	return out, nil
+}

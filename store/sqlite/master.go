@@ -1,0 +1,133 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/suyuan-io/suyuan/hub"
+)
+
+// attribute is one stored master data attribute and when its provider stated it.
+type attribute struct {
+	Value string `json:"v"`
+	At    int64  `json:"t"`
+}
+
+// state merges a statement into what its provider stated before, attribute by attribute; the newer one stands.
+func (a *appender) state(st *hub.Statement) error {
+	var text string
+	var at int64
+	err := a.tx.QueryRowContext(a.ctx, `SELECT attributes, stated_at FROM statements WHERE kind = ? AND id = ? AND provider = ?`,
+		st.Kind, st.ID, string(st.Provider)).Scan(&text, &at)
+	attrs := map[string]attribute{}
+	switch {
+	case errors.Is(err, sql.ErrNoRows):
+	case err != nil:
+		return fmt.Errorf("read statement: %w", err)
+	default:
+		if err := json.Unmarshal([]byte(text), &attrs); err != nil {
+			return fmt.Errorf("decode statement: %w", err)
+		}
+	}
+	stated := micros(st.StatedAt)
+	for name, value := range st.Attributes {
+		if old, ok := attrs[name]; !ok || old.At <= stated {
+			attrs[name] = attribute{Value: value, At: stated}
+		}
+	}
+	out, err := json.Marshal(attrs)
+	if err != nil {
+		return fmt.Errorf("encode statement: %w", err)
+	}
+	_, err = a.tx.ExecContext(a.ctx, `INSERT OR REPLACE INTO statements (kind, id, provider, stated_at, attributes) VALUES (?,?,?,?,?)`,
+		st.Kind, st.ID, string(st.Provider), max(at, stated), string(out))
+	if err != nil {
+		return fmt.Errorf("store statement: %w", err)
+	}
+	return nil
+}
+
+// Statements implements trace.Library.
+func (s *Store) Statements(ctx context.Context, kind hub.StatementKind, id string) ([]hub.Statement, error) {
+	rows, err := s.read.QueryContext(ctx, `SELECT provider, stated_at, attributes FROM statements WHERE kind = ? AND id = ?
+		ORDER BY stated_at, provider`, kind, id)
+	if err != nil {
+		return nil, unavailable("read statements", err)
+	}
+	defer rows.Close()
+	var out []hub.Statement
+	for rows.Next() {
+		st := hub.Statement{Kind: kind, ID: id, Attributes: map[string]string{}}
+		var at int64
+		var text string
+		if err := rows.Scan(&st.Provider, &at, &text); err != nil {
+			return nil, unavailable("read statements", err)
+		}
+		attrs := map[string]attribute{}
+		if err := json.Unmarshal([]byte(text), &attrs); err != nil {
+			return nil, fmt.Errorf("decode statement about %s: %w", id, err)
+		}
+		for name, a := range attrs {
+			st.Attributes[name] = a.Value
+		}
+		st.StatedAt = fromMicros(at)
+		out = append(out, st)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, unavailable("read statements", err)
+	}
+	return out, nil
+}
+
+// CountScan implements trace.Library.
+func (s *Store) CountScan(ctx context.Context, id string, at time.Time) (hub.Scans, error) {
+	if !at.IsZero() {
+		err := s.inTx(ctx, "count scan", func(tx *sql.Tx) error {
+			us := micros(at)
+			_, err := tx.ExecContext(ctx, `INSERT INTO scans (id, count, first_at, last_at) VALUES (?,1,?,?)
+				ON CONFLICT (id) DO UPDATE SET count = count + 1, first_at = min(first_at, excluded.first_at),
+				last_at = max(last_at, excluded.last_at)`, id, us, us)
+			return err
+		})
+		if err != nil {
+			return hub.Scans{}, err
+		}
+	}
+	var sc hub.Scans
+	var first, last int64
+	err := s.read.QueryRowContext(ctx, `SELECT count, first_at, last_at FROM scans WHERE id = ?`, id).Scan(&sc.Count, &first, &last)
+	if errors.Is(err, sql.ErrNoRows) {
+		return sc, nil
+	}
+	if err != nil {
+		return sc, unavailable("read scans", err)
+	}
+	sc.FirstAt, sc.LastAt = fromMicros(first), fromMicros(last)
+	return sc, nil
+}
+
+// Position implements connectors.Positions.
+func (s *Store) Position(ctx context.Context, id hub.ConnectorID) (hub.Position, error) {
+	var p hub.Position
+	err := s.read.QueryRowContext(ctx, `SELECT position FROM positions WHERE connector = ?`, string(id)).Scan(&p)
+	if errors.Is(err, sql.ErrNoRows) {
+		return "", nil
+	}
+	if err != nil {
+		return "", unavailable("read position", err)
+	}
+	return p, nil
+}
+
+// SavePosition implements connectors.Positions.
+func (s *Store) SavePosition(ctx context.Context, id hub.ConnectorID, p hub.Position) error {
+	return s.inTx(ctx, "save position", func(tx *sql.Tx) error {
+		_, err := tx.ExecContext(ctx, `INSERT OR REPLACE INTO positions (connector, position, saved_at) VALUES (?,?,?)`,
+			string(id), string(p), micros(s.now()))
+		return err
+	})
+}
