@@ -2,7 +2,6 @@ package anchor
 
 import (
 	"bytes"
-	"crypto/ed25519"
 	"encoding/base64"
 	"fmt"
 	"strconv"
@@ -64,24 +63,36 @@ func ParseCheckpoint(note []byte) (hub.Checkpoint, []Signature, error) {
 // OpenCheckpoint reads a checkpoint and checks that key signed it and that its origin is the key's name. Signatures by
 // other keys, such as a witness's, are not looked at.
 func OpenCheckpoint(note []byte, key VerifierKey) (hub.Checkpoint, error) {
-	c, sigs, err := ParseCheckpoint(note)
+	c, _, err := ParseCheckpoint(note)
 	if err != nil {
 		return hub.Checkpoint{}, err
 	}
 	if c.Origin != key.Name() {
 		return hub.Checkpoint{}, badNote("its origin is %q, the key is that of %q", c.Origin, key.Name())
 	}
-	text := checkpointText(c.Origin, c.Size, c.Root)
+	if _, err := OpenNote(note, key); err != nil {
+		return hub.Checkpoint{}, err
+	}
+	return c, nil
+}
+
+// OpenNote returns the text of a signed note (c2sp.org/signed-note) that key signed. Signatures by other keys are not
+// looked at.
+func OpenNote(note []byte, key VerifierKey) (string, error) {
+	text, sigs, err := parseNote(note)
+	if err != nil {
+		return "", err
+	}
 	for _, s := range sigs {
 		if s.Name != key.Name() || s.KeyID != key.id() {
 			continue
 		}
-		if !key.verify([]byte(text), s.Bytes) {
-			return hub.Checkpoint{}, badNote("the signature of %s does not fit", s.Name)
+		if !key.Verify([]byte(text), s.Bytes) {
+			return "", badNote("the signature of %s does not fit", s.Name)
 		}
-		return c, nil
+		return text, nil
 	}
-	return hub.Checkpoint{}, badNote("the key %v did not sign it", key)
+	return "", badNote("the key %v did not sign it", key)
 }
 
 // parseNote splits a signed note into its text and its signature lines.
@@ -159,9 +170,4 @@ func badNote(format string, args ...any) error {
 func signatureLine(name string, id uint32, sig []byte) string {
 	b := append([]byte{byte(id >> 24), byte(id >> 16), byte(id >> 8), byte(id)}, sig...)
 	return "— " + name + " " + base64.StdEncoding.EncodeToString(b) + "\n"
-}
-
-// verifyEd25519 is ed25519.Verify for a key and a signature of any length.
-func verifyEd25519(key, message, sig []byte) bool {
-	return len(key) == ed25519.PublicKeySize && len(sig) == ed25519.SignatureSize && ed25519.Verify(key, message, sig)
 }

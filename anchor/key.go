@@ -74,10 +74,10 @@ func (k VerifierKey) id() uint32 {
 	return binary.BigEndian.Uint32(sum[:])
 }
 
-func (k VerifierKey) verify(message, sig []byte) bool { return verifyEd25519(k.public[:], message, sig) }
-
 // Verify reports whether sig is k's Ed25519 signature of message.
-func (k VerifierKey) Verify(message, sig []byte) bool { return k.verify(message, sig) }
+func (k VerifierKey) Verify(message, sig []byte) bool {
+	return !k.IsZero() && len(sig) == ed25519.SignatureSize && ed25519.Verify(k.public[:], message, sig)
+}
 
 // SigningKey is a private Ed25519 key with its name.
 type SigningKey struct {

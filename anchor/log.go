@@ -1,0 +1,255 @@
+package anchor
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"go.opentelemetry.io/otel/trace"
+	"go.opentelemetry.io/otel/trace/noop"
+	"go.uber.org/zap"
+
+	"github.com/suyuan-io/suyuan/hub"
+)
+
+// Options configure a [Log]. Key, Leaves, Journal and at least one of Ledgers are required.
+type Options struct {
+	// Key signs the checkpoints; its name is the log's origin.
+	Key *SigningKey
+	// Hash is the tree's hash function, SHA-256 by default. Leaves must give leaf hashes of the same function.
+	Hash    Hash
+	Leaves  Leaves
+	Journal Journal
+	// Ledgers witness every checkpoint. Their names must differ.
+	Ledgers []Ledger
+	// Quorum is how many of them must have witnessed a checkpoint before it is committed; 0 means all.
+	Quorum int
+	// MaxLeaves seals a batch as soon as so many leaves wait, MaxAge as soon as the oldest has waited so long. The
+	// defaults are 65,536 and 1 s. A checkpoint is sealed only when the one before is committed, so that batches grow
+	// by themselves while a ledger is slow or down.
+	MaxLeaves uint64
+	MaxAge    time.Duration
+	// Poll is how often Run looks for waiting leaves when nobody calls Nudge; the default is 200 ms.
+	Poll time.Duration
+	// CommitTimeout bounds one call of a ledger; the default is 30 s. MaxBackoff bounds the wait after failures; the
+	// default is 30 s.
+	CommitTimeout time.Duration
+	MaxBackoff    time.Duration
+	// Now is the clock; the default is time.Now.
+	Now func() time.Time
+	// Logger, Registerer and Tracer may be nil.
+	Logger     *zap.Logger
+	Registerer prometheus.Registerer
+	Tracer     trace.Tracer
+}
+
+// Log is the Merkle log of one origin. Its methods may be called concurrently; of two processes on one journal one
+// will stop.
+type Log struct {
+	opts    Options
+	metrics *metrics
+	nudge   chan struct{}
+
+	// rounds is held for a whole round; it guards what a round works on.
+	rounds sync.Mutex
+	// tree is the sealed tree, nil when it must be loaded: at the start, and after any error, because the outcome of
+	// what failed is unknown. last is its checkpoint, zero before the first.
+	tree *Tree
+	last Sealed
+	// held is the size of the newest checkpoint that each ledger holds, by its name.
+	held map[string]uint64
+	// audited is true once the sealed tree has been recomputed from the leaves.
+	audited bool
+
+	// mu guards what others may look at.
+	mu      sync.Mutex
+	state   state
+	changed chan struct{} // closed and replaced when state changes
+}
+
+// state is what the log knows about itself without asking the store.
+type state struct {
+	checked           bool
+	sealed, committed uint64
+	committedAt       time.Time
+	// transactions and leaves were committed since the start.
+	transactions, leaves uint64
+	commitTook           time.Duration
+	// alarm is set once and for ever; lastErr is nil after a round that went well.
+	alarm, lastErr error
+}
+
+// New returns the log. It reads nothing: the first round of Run or Flush checks the journal against the leaves and the
+// ledgers.
+func New(opts Options) (*Log, error) {
+	if err := opts.complete(); err != nil {
+		return nil, err
+	}
+	m, err := newMetrics(opts.Registerer)
+	if err != nil {
+		return nil, err
+	}
+	return &Log{
+		opts: opts, metrics: m, nudge: make(chan struct{}, 1),
+		held: make(map[string]uint64), changed: make(chan struct{}),
+	}, nil
+}
+
+// complete sets defaults and refuses what cannot work.
+func (o *Options) complete() error {
+	if o.Key == nil || o.Leaves == nil || o.Journal == nil || len(o.Ledgers) == 0 {
+		return errors.New("open log: Key, Leaves, Journal and Ledgers are required")
+	}
+	names := make(map[string]bool)
+	for _, l := range o.Ledgers {
+		if names[l.Name()] {
+			return hub.Faultf(hub.Invalid, "anchor.ledger-twice", "two ledgers are named %q", l.Name())
+		}
+		names[l.Name()] = true
+	}
+	if o.Quorum < 0 || o.Quorum > len(o.Ledgers) {
+		return hub.Faultf(hub.Invalid, "anchor.quorum", "a quorum of %d of %d ledgers is impossible", o.Quorum, len(o.Ledgers))
+	}
+	setDefault(&o.Quorum, len(o.Ledgers))
+	setDefault(&o.MaxLeaves, 1<<16)
+	setDefault(&o.MaxAge, time.Second)
+	setDefault(&o.Poll, 200*time.Millisecond)
+	setDefault(&o.CommitTimeout, 30*time.Second)
+	setDefault(&o.MaxBackoff, 30*time.Second)
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Logger == nil {
+		o.Logger = zap.NewNop()
+	}
+	if o.Tracer == nil {
+		o.Tracer = noop.NewTracerProvider().Tracer("")
+	}
+	return nil
+}
+
+func setDefault[T comparable](field *T, value T) {
+	var zero T
+	if *field == zero {
+		*field = value
+	}
+}
+
+// Origin returns the log's name.
+func (l *Log) Origin() string { return l.opts.Key.Public().Name() }
+
+// Key returns the key that verifies the log's checkpoints.
+func (l *Log) Key() VerifierKey { return l.opts.Key.Public() }
+
+// Status is the state of the log.
+type Status struct {
+	Origin string `json:"origin"`
+	// Key is the verifier key to pin.
+	Key string `json:"key"`
+	// Size is how many leaves there are, Sealed how many a signed checkpoint covers, Committed how many a checkpoint
+	// covers that the ledgers have witnessed.
+	Size      uint64 `json:"size"`
+	Sealed    uint64 `json:"sealed"`
+	Committed uint64 `json:"committed"`
+	// CommittedAt is when the last checkpoint was committed, zero before the first since the start.
+	CommittedAt time.Time `json:"committedAt,omitzero"`
+	// OldestUnanchored is how long the oldest leaf without a committed checkpoint has waited.
+	OldestUnanchored time.Duration `json:"oldestUnanchored,format:nano"`
+	// TransactionsPerMillion is how many ledger transactions a million events have cost since the start; 0 before the
+	// first commit.
+	TransactionsPerMillion float64 `json:"transactionsPerMillion"`
+	// Alarm says why the log has stopped for ever, LastError why the last round failed; both are empty when all is well.
+	Alarm     string `json:"alarm,omitempty"`
+	LastError string `json:"lastError,omitempty"`
+}
+
+// Status returns the state of the log.
+func (l *Log) Status(ctx context.Context) (Status, error) {
+	size, err := l.opts.Leaves.LogSize(ctx)
+	if err != nil {
+		return Status{}, err
+	}
+	s := l.snapshot()
+	status := Status{
+		Origin: l.Origin(), Key: l.Key().String(),
+		Size: size, Sealed: s.sealed, Committed: s.committed, CommittedAt: s.committedAt,
+	}
+	if s.leaves > 0 {
+		status.TransactionsPerMillion = float64(s.transactions) * 1e6 / float64(s.leaves)
+	}
+	if s.alarm != nil {
+		status.Alarm = s.alarm.Error()
+	}
+	if s.lastErr != nil {
+		status.LastError = s.lastErr.Error()
+	}
+	if size > s.committed {
+		at, err := l.opts.Leaves.RecordedAt(ctx, hub.Seq(s.committed))
+		if err != nil {
+			return Status{}, err
+		}
+		status.OldestUnanchored = l.opts.Now().Sub(at)
+	}
+	return status, nil
+}
+
+// Ready returns nil when the log is checked and has no reason to stop: a fault of kind Conflict after an alarm, of kind
+// Unavailable before the first check has ended or while rounds fail.
+func (l *Log) Ready() error {
+	s := l.snapshot()
+	switch {
+	case s.alarm != nil:
+		return s.alarm
+	case s.lastErr != nil:
+		return hub.Faultf(hub.Unavailable, "anchor.failing", "anchoring fails and is tried again").Because(s.lastErr)
+	case !s.checked:
+		return hub.Faultf(hub.Unavailable, "anchor.unchecked", "the log has not been checked yet")
+	}
+	return nil
+}
+
+// Nudge tells Run that there may be leaves to seal.
+func (l *Log) Nudge() {
+	select {
+	case l.nudge <- struct{}{}:
+	default:
+	}
+}
+
+// WaitCommitted blocks until a committed checkpoint covers the first size leaves, or ctx is done, or an alarm makes
+// sure that it never will.
+func (l *Log) WaitCommitted(ctx context.Context, size uint64) error {
+	for {
+		l.mu.Lock()
+		s, changed := l.state, l.changed
+		l.mu.Unlock()
+		switch {
+		case s.checked && s.committed >= size:
+			return nil
+		case s.alarm != nil:
+			return s.alarm
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+func (l *Log) snapshot() state {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.state
+}
+
+// update changes the state and wakes those who wait for it.
+func (l *Log) update(change func(*state)) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	change(&l.state)
+	close(l.changed)
+	l.changed = make(chan struct{})
+}

@@ -1,0 +1,64 @@
+package anchor
+
+import (
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/suyuan-io/suyuan/hub"
+)
+
+// metrics are what Prometheus sees of the log.
+type metrics struct {
+	sealed, committed, waiting, oldest, alarm prometheus.Gauge
+	batch                                     prometheus.Histogram
+	commits                                   *prometheus.CounterVec
+	took                                      *prometheus.HistogramVec
+}
+
+// newMetrics registers the metrics; a nil registerer keeps them to themselves.
+func newMetrics(r prometheus.Registerer) (*metrics, error) {
+	gauge := func(name, help string) prometheus.Gauge {
+		return prometheus.NewGauge(prometheus.GaugeOpts{Namespace: "suyuan", Subsystem: "anchor", Name: name, Help: help})
+	}
+	m := &metrics{
+		sealed:    gauge("sealed_leaves", "Leaves that a signed checkpoint covers."),
+		committed: gauge("committed_leaves", "Leaves that a checkpoint covers which the ledgers have witnessed."),
+		waiting:   gauge("waiting_leaves", "Leaves that no checkpoint covers yet."),
+		oldest:    gauge("oldest_waiting_seconds", "Age of the oldest leaf that no checkpoint covers yet."),
+		alarm:     gauge("alarm", "1 when the log has stopped for ever, because it contradicts a ledger or its own leaves."),
+		batch: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Namespace: "suyuan", Subsystem: "anchor", Name: "batch_leaves",
+			Help: "Leaves of a sealed batch.", Buckets: prometheus.ExponentialBuckets(1, 8, 8),
+		}),
+		commits: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Namespace: "suyuan", Subsystem: "anchor", Name: "commits_total",
+			Help: "Checkpoints brought before a ledger, by outcome: ok, or the kind of the error.",
+		}, []string{"ledger", "outcome"}),
+		took: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Namespace: "suyuan", Subsystem: "anchor", Name: "commit_seconds",
+			Help: "Time that a ledger took to decide.", Buckets: prometheus.ExponentialBuckets(0.001, 3, 10),
+		}, []string{"ledger"}),
+	}
+	if r == nil {
+		return m, nil
+	}
+	for _, c := range []prometheus.Collector{
+		m.sealed, m.committed, m.waiting, m.oldest, m.alarm, m.batch, m.commits, m.took,
+	} {
+		if err := r.Register(c); err != nil {
+			return nil, err
+		}
+	}
+	return m, nil
+}
+
+// observe counts one commit to a ledger.
+func (m *metrics) observe(ledger string, err error, took time.Duration) {
+	outcome := "ok"
+	if err != nil {
+		outcome = hub.KindOf(err).String()
+	}
+	m.commits.WithLabelValues(ledger, outcome).Inc()
+	m.took.WithLabelValues(ledger).Observe(took.Seconds())
+}
