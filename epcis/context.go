@@ -197,7 +197,7 @@ func (c *Context) minimal(n *node) node {
 		for name := range used {
 			terms.kids = append(terms.kids, c.terms[name])
 		}
-		sortMembers(terms.kids)
+		terms.kids = sortMembers(terms.kids)
 		parts = append(parts, terms)
 	}
 	if len(parts) == 1 {

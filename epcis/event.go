@@ -97,7 +97,7 @@ func fromMap(m map[string]any, depth int) (node, error) {
 		kid.name = name
 		n.kids = append(n.kids, kid)
 	}
-	sortMembers(n.kids)
+	n.kids = sortMembers(n.kids)
 	return n, nil
 }
 

@@ -138,21 +138,51 @@ func (h *hasher) event(root *node) {
 		if ilmd != nil {
 			extensions = append(extensions, *ilmd)
 		}
-		h.elements(extensions)
+		base, start := len(h.cuts), len(h.out)
+		h.trailing(&found, (*hasher).strangers)
+		h.cuts = append(h.cuts, len(h.out))
+		for i := range extensions {
+			h.element(extensions[i].name, &extensions[i])
+		}
+		h.sort(start, base)
 		return
 	}
 	if ilmd != nil {
 		h.elements([]node{*ilmd})
 	}
+	h.trailing(&found, (*hasher).extensionsOf)
+	h.elements(extensions)
+}
+
+// trailing writes, behind the standard fields, what write finds within those that have extension points, each with the
+// path of its field. In 2.0 that is every extension; in the 2.1 draft extensions stand inline, and it is what has
+// neither a namespace nor a place in the order.
+func (h *hasher) trailing(found *[fieldCount]*node, write func(*hasher, *node, field)) {
 	for _, f := range []field{fieldReadPoint, fieldBizLocation} {
 		if found[f] != nil {
-			h.named(f.String(), func() { h.extensionsOf(found[f], f) })
+			h.named(f.String(), func() { write(h, found[f], f) })
 		}
 	}
-	if s := found[fieldSensorElementList]; s != nil {
-		h.sensors(s, (*hasher).sensorExtensions)
+	sensors := found[fieldSensorElementList]
+	if sensors == nil {
+		return
 	}
-	h.elements(extensions)
+	each := func() {
+		h.sensors(sensors, func(h *hasher, element *node) {
+			if m := element.member("sensorMetadata"); m != nil {
+				h.named("sensorMetadata", func() { write(h, m, fieldSensorMetadata) })
+			}
+			h.list(element.member("sensorReport"), func(n *node) {
+				h.named("sensorReport", func() { write(h, n, fieldSensorReport) })
+			})
+			write(h, element, fieldSensorElement)
+		})
+	}
+	if h.inline {
+		h.named(fieldSensorElementList.String(), each)
+	} else {
+		each()
+	}
 }
 
 // eventType expands an extended event type, which is an element's name in XML.
@@ -340,22 +370,16 @@ func (h *hasher) sensor(element *node) {
 	}
 }
 
-// sensorExtensions writes the extensions of a sensor element alone, as the trailing block of 2.0 wants them.
-func (h *hasher) sensorExtensions(element *node) {
-	if m := element.member("sensorMetadata"); m != nil {
-		h.named("sensorMetadata", func() { h.extensionsOf(m, fieldSensorMetadata) })
-	}
-	h.list(element.member("sensorReport"), func(n *node) {
-		h.named("sensorReport", func() { h.extensionsOf(n, fieldSensorReport) })
-	})
-	h.extensionsOf(element, fieldSensorElement)
-}
+// extensionsOf writes the members of a standard object that have a namespace.
+func (h *hasher) extensionsOf(n *node, f field) { h.unknown(n, f, true) }
 
-// extensionsOf writes the members of a standard object that the standard does not know.
-func (h *hasher) extensionsOf(n *node, f field) {
+// strangers writes the members of a standard object that neither the standard knows nor a namespace explains.
+func (h *hasher) strangers(n *node, f field) { h.unknown(n, f, false) }
+
+func (h *hasher) unknown(n *node, f field, namespaced bool) {
 	var extensions []node
 	for i := range n.kids {
-		if !f.knows(n.kids[i].name) {
+		if name := n.kids[i].name; !f.knows(name) && strings.Contains(name, ":") == namespaced {
 			extensions = append(extensions, n.kids[i])
 		}
 	}

@@ -1,5 +1,7 @@
 package epcis
 
+import "slices"
+
 // field is a standard field of an event, in the order in which the event hash writes them.
 type field uint8
 
@@ -134,7 +136,8 @@ var (
 // String returns the name of the field.
 func (f field) String() string { return shapes[f].name }
 
-// knows reports whether name is a standard member within the field.
+// knows reports whether name has a place in the order of the field's members. The JSON Schema also lets bizRules stand
+// in a sensorReport; the hash does not know it there.
 func (f field) knows(name string) bool {
 	switch f { //nolint:exhaustive // only these have extension points
 	case fieldReadPoint, fieldBizLocation:
@@ -142,15 +145,9 @@ func (f field) knows(name string) bool {
 	case fieldSensorElement:
 		return name == "sensorMetadata" || name == "sensorReport"
 	case fieldSensorMetadata:
-		for _, known := range metadataOrder {
-			if known == name {
-				return true
-			}
-		}
-		return false
+		return slices.Contains(metadataOrder, name)
 	case fieldSensorReport:
-		// bizRules is a field of sensorMetadata that the JSON Schema also lets stand here; the hash does not know it.
-		return sensorFields[name].form != formNone && name != "startTime" && name != "endTime"
+		return slices.Contains(reportOrder, name)
 	}
 	return true
 }

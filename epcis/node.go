@@ -20,7 +20,7 @@ const (
 )
 
 // node is one JSON value. Members of an object stand in the order that RFC 8785 wants, so that a canonical writer only
-// walks, a lookup is a binary search, and a repeated name is a neighbour.
+// walks and a lookup is a binary search.
 type node struct {
 	// name is the member's name when the node is a member of an object.
 	name string
@@ -101,19 +101,19 @@ func compareNames(a, b string) int {
 	return len(a) - len(b)
 }
 
-// sortMembers brings the members of an object into their order and returns the first name that stands twice.
-func sortMembers(kids []node) (twice string, ok bool) {
+// sortMembers brings the members of an object into their order and returns them. Of a name that stands twice the last
+// counts, as for ECMAScript and in the published EPCIS samples.
+func sortMembers(kids []node) []node {
 	sorted := true
-	for i := 1; i < len(kids); i++ {
-		if compareNames(kids[i-1].name, kids[i].name) >= 0 {
-			sorted = false
-			break
-		}
+	for i := 1; i < len(kids) && sorted; i++ {
+		sorted = compareNames(kids[i-1].name, kids[i].name) < 0
 	}
 	if sorted {
-		return "", true
+		return kids
 	}
-	if len(kids) <= 16 {
+	if len(kids) > 16 {
+		slices.SortStableFunc(kids, func(a, b node) int { return compareNames(a.name, b.name) })
+	} else {
 		for i := 1; i < len(kids); i++ {
 			k, j := kids[i], i
 			for ; j > 0 && compareNames(kids[j-1].name, k.name) > 0; j-- {
@@ -121,15 +121,16 @@ func sortMembers(kids []node) (twice string, ok bool) {
 			}
 			kids[j] = k
 		}
-	} else {
-		slices.SortStableFunc(kids, func(a, b node) int { return compareNames(a.name, b.name) })
 	}
-	for i := 1; i < len(kids); i++ {
-		if kids[i-1].name == kids[i].name {
-			return kids[i].name, false
+	unique := kids[:1]
+	for _, k := range kids[1:] {
+		if last := len(unique) - 1; unique[last].name == k.name {
+			unique[last] = k
+		} else {
+			unique = append(unique, k)
 		}
 	}
-	return "", true
+	return unique
 }
 
 // value returns n as plain Go data: map[string]any, []any, string, json.Number, bool, nil.

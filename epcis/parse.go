@@ -12,8 +12,8 @@ import (
 // maxDepth is how deep arrays and objects may nest in one event.
 const maxDepth = 64
 
-// parser reads one JSON text (RFC 8259) in one pass. It is stricter than the grammar where RFC 7493 (I-JSON) is:
-// member names are unique and every string is valid Unicode, because canonical bytes need both.
+// parser reads one JSON text (RFC 8259) in one pass. It is stricter than the grammar in that every string is valid
+// Unicode, as RFC 7493 (I-JSON) wants, because canonical bytes need that.
 type parser struct {
 	src   string
 	pos   int
@@ -193,7 +193,6 @@ func (p *parser) array() (node, error) {
 }
 
 func (p *parser) object() (node, error) {
-	start := p.pos
 	if err := p.enter(); err != nil {
 		return node{}, err
 	}
@@ -209,12 +208,7 @@ func (p *parser) object() (node, error) {
 			return node{}, err
 		}
 	}
-	kids := p.leave(mark)
-	if name, ok := sortMembers(kids); !ok {
-		p.pos = start
-		return node{}, p.fault("epcis.json.duplicate", "the name %q stands twice in one object", name)
-	}
-	return node{kind: kindObject, kids: kids}, nil
+	return node{kind: kindObject, kids: sortMembers(p.leave(mark))}, nil
 }
 
 // pair parses "name": value.
