@@ -1,0 +1,5 @@
+package schemas
+
+type fastPath struct{}
+
+func newFastPath() *fastPath { return &fastPath{} }

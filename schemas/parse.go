@@ -1,0 +1,531 @@
+package schemas
+
+import (
+	"encoding/json"
+	"fmt"
+	"strconv"
+	"unicode/utf16"
+	"unicode/utf8"
+
+	"github.com/suyuan-io/suyuan/hub"
+)
+
+// Limits of what is read. A deeper or longer value is refused, never cut.
+const (
+	maxDepth  = 128
+	maxNumber = 1000 // bytes of one number
+)
+
+// document is parsed JSON that remembers where everything stood.
+type document struct {
+	data []byte
+	root *node
+}
+
+// node is one JSON value. start is the offset of its first byte.
+type node struct {
+	kind    shape
+	start   int
+	text    string // of a string: unescaped; of a number: as written
+	members []member
+	items   []*node
+}
+
+type member struct {
+	name  string
+	start int // of the name's opening quote
+	value *node
+}
+
+type shape uint8
+
+const (
+	nullKind shape = iota
+	falseKind
+	trueKind
+	numberKind
+	stringKind
+	arrayKind
+	objectKind
+)
+
+// get returns the member called name, the last one where the name is repeated (as ECMAScript has it), or nil.
+func (n *node) get(name string) *node {
+	if n == nil {
+		return nil
+	}
+	for i := len(n.members) - 1; i >= 0; i-- {
+		if n.members[i].name == name {
+			return n.members[i].value
+		}
+	}
+	return nil
+}
+
+// str returns the text of a string, or "".
+func (n *node) str() string {
+	if n == nil || n.kind != stringKind {
+		return ""
+	}
+	return n.text
+}
+
+// value returns n as the types of encoding/json, numbers as json.Number where their exact digits can matter.
+func (n *node) value() any {
+	switch n.kind {
+	case falseKind, trueKind:
+		return n.kind == trueKind
+	case numberKind:
+		if len(n.text) > 400 || hasExponent(n.text) { // exact arithmetic over huge exponents would never end
+			f, _ := strconv.ParseFloat(n.text, 64) //nolint:errcheck // the parser checked it
+			return f
+		}
+		return json.Number(n.text)
+	case stringKind:
+		return n.text
+	case arrayKind:
+		list := make([]any, len(n.items))
+		for i, item := range n.items {
+			list[i] = item.value()
+		}
+		return list
+	case objectKind:
+		obj := make(map[string]any, len(n.members))
+		for _, m := range n.members {
+			obj[m.name] = m.value.value()
+		}
+		return obj
+	case nullKind:
+	}
+	return nil
+}
+
+func hasExponent(number string) bool {
+	for i := range len(number) {
+		if number[i]|0x20 == 'e' {
+			return true
+		}
+	}
+	return false
+}
+
+// parse reads one JSON text (RFC 8259) in UTF-8, with or without a byte order mark.
+func parse(data []byte) (*document, *hub.Fault) {
+	p := parser{data: data, pos: skipBOM(data)}
+	root := p.value(0)
+	p.space()
+	if p.fault == nil && p.pos < len(data) {
+		p.fail(p.pos, syntaxAfterEnd)
+	}
+	if p.fault != nil {
+		return nil, p.fault
+	}
+	return &document{data: data, root: root}, nil
+}
+
+func skipBOM(data []byte) int {
+	if len(data) >= 3 && data[0] == 0xEF && data[1] == 0xBB && data[2] == 0xBF {
+		return 3
+	}
+	return 0
+}
+
+// parser is a recursive descent over data. After the first fault every method returns at once.
+type parser struct {
+	data  []byte
+	pos   int
+	fault *hub.Fault
+}
+
+func (p *parser) space() {
+	for p.pos < len(p.data) {
+		switch p.data[p.pos] {
+		case ' ', '\t', '\n', '\r':
+			p.pos++
+		default:
+			return
+		}
+	}
+}
+
+// peek returns the next byte that is not white space, or 0 at the end.
+func (p *parser) peek() byte {
+	p.space()
+	if p.pos < len(p.data) {
+		return p.data[p.pos]
+	}
+	return 0
+}
+
+func (p *parser) value(depth int) *node {
+	c := p.peek()
+	n := &node{start: p.pos}
+	switch {
+	case depth > maxDepth:
+		p.fail(p.pos, tooDeep)
+	case c == '{':
+		n.kind = objectKind
+		p.object(n, depth)
+	case c == '[':
+		n.kind = arrayKind
+		p.array(n, depth)
+	case c == '"':
+		n.kind = stringKind
+		n.text = p.string()
+	case c == '-' || c >= '0' && c <= '9':
+		n.kind = numberKind
+		n.text = p.number()
+	case p.word("true"):
+		n.kind = trueKind
+	case p.word("false"):
+		n.kind = falseKind
+	case p.word("null"):
+	default:
+		p.fail(p.pos, p.unexpected(c))
+	}
+	return n
+}
+
+// word consumes the literal w.
+func (p *parser) word(w string) bool {
+	end := p.pos + len(w)
+	if end > len(p.data) || string(p.data[p.pos:end]) != w {
+		return false
+	}
+	if end < len(p.data) && isWordByte(p.data[end]) {
+		return false
+	}
+	p.pos = end
+	return true
+}
+
+func isWordByte(c byte) bool {
+	return c|0x20 >= 'a' && c|0x20 <= 'z' || c >= '0' && c <= '9' || c == '_'
+}
+
+func (p *parser) object(n *node, depth int) {
+	p.pos++
+	if p.peek() == '}' {
+		p.pos++
+		return
+	}
+	for p.fault == nil {
+		if c := p.peek(); c != '"' {
+			p.fail(p.pos, p.notAName(c))
+			return
+		}
+		m := member{start: p.pos}
+		m.name = p.string()
+		if p.fault == nil && p.peek() != ':' {
+			p.fail(p.pos, syntaxColon)
+		}
+		if p.fault != nil {
+			return
+		}
+		p.pos++
+		m.value = p.value(depth + 1)
+		n.members = append(n.members, m)
+		if !p.more('}') {
+			return
+		}
+	}
+}
+
+func (p *parser) array(n *node, depth int) {
+	p.pos++
+	if p.peek() == ']' {
+		p.pos++
+		return
+	}
+	for p.fault == nil {
+		n.items = append(n.items, p.value(depth+1))
+		if !p.more(']') {
+			return
+		}
+	}
+}
+
+// more consumes the comma before another element and returns true, or the closing bracket and returns false.
+func (p *parser) more(closing byte) bool {
+	if p.fault != nil {
+		return false
+	}
+	c := p.peek()
+	if c == closing {
+		p.pos++
+		return false
+	}
+	if c != ',' {
+		p.fail(p.pos, p.notAComma(c, closing))
+		return false
+	}
+	comma := p.pos
+	p.pos++
+	if next := p.peek(); next == closing {
+		p.fail(comma, syntaxTrailingComma)
+		return false
+	}
+	return true
+}
+
+func (p *parser) number() string {
+	start := p.pos
+	for p.pos < len(p.data) {
+		c := p.data[p.pos]
+		if !isWordByte(c) && c != '-' && c != '+' && c != '.' {
+			break
+		}
+		p.pos++
+	}
+	text := string(p.data[start:p.pos])
+	if len(text) > maxNumber {
+		p.fail(start, numberTooLong)
+		return ""
+	}
+	if !validNumber(text) {
+		p.fail(start, syntaxNumber)
+		return ""
+	}
+	if _, err := strconv.ParseFloat(text, 64); err != nil {
+		p.fail(start, numberTooLarge)
+	}
+	return text
+}
+
+// validNumber reports whether s is a number of RFC 8259, section 6.
+func validNumber(s string) bool {
+	i := 0
+	digits := func() bool {
+		from := i
+		for i < len(s) && s[i] >= '0' && s[i] <= '9' {
+			i++
+		}
+		return i > from
+	}
+	if i < len(s) && s[i] == '-' {
+		i++
+	}
+	whole := i
+	if !digits() || s[whole] == '0' && i > whole+1 {
+		return false
+	}
+	if i < len(s) && s[i] == '.' {
+		i++
+		if !digits() {
+			return false
+		}
+	}
+	if i < len(s) && s[i]|0x20 == 'e' {
+		i++
+		if i < len(s) && (s[i] == '+' || s[i] == '-') {
+			i++
+		}
+		if !digits() {
+			return false
+		}
+	}
+	return i == len(s)
+}
+
+// string consumes a string and returns its value. A lone surrogate becomes U+FFFD.
+func (p *parser) string() string {
+	open := p.pos
+	p.pos++
+	start := p.pos
+	for p.pos < len(p.data) {
+		switch c := p.data[p.pos]; {
+		case c == '"':
+			text := string(p.data[start:p.pos])
+			p.pos++
+			return text
+		case c == '\\':
+			return p.escaped(open, append([]byte(nil), p.data[start:p.pos]...))
+		case c < 0x20:
+			p.fail(p.pos, syntaxControl)
+			return ""
+		case c < utf8.RuneSelf:
+			p.pos++
+		default:
+			if !p.rune() {
+				return ""
+			}
+		}
+	}
+	p.fail(open, syntaxUnclosedString)
+	return ""
+}
+
+// rune steps over one multi-byte character.
+func (p *parser) rune() bool {
+	r, size := utf8.DecodeRune(p.data[p.pos:])
+	if r == utf8.RuneError && size == 1 {
+		p.fail(p.pos, notUTF8)
+		return false
+	}
+	p.pos += size
+	return true
+}
+
+// escaped goes on with a string from its first escape; out is what came before.
+func (p *parser) escaped(open int, out []byte) string {
+	for p.pos < len(p.data) {
+		switch c := p.data[p.pos]; {
+		case c == '"':
+			p.pos++
+			return string(out)
+		case c == '\\':
+			r, ok := p.escape()
+			if !ok {
+				return ""
+			}
+			out = utf8.AppendRune(out, r)
+		case c < 0x20:
+			p.fail(p.pos, syntaxControl)
+			return ""
+		default:
+			from := p.pos
+			if !p.rune() {
+				return ""
+			}
+			out = append(out, p.data[from:p.pos]...)
+		}
+	}
+	p.fail(open, syntaxUnclosedString)
+	return ""
+}
+
+// escape consumes one escape sequence, a surrogate pair as one.
+func (p *parser) escape() (rune, bool) {
+	at := p.pos
+	if at+1 >= len(p.data) {
+		p.fail(at, syntaxEscape)
+		return 0, false
+	}
+	p.pos += 2
+	switch c := p.data[at+1]; c {
+	case '"', '\\', '/':
+		return rune(c), true
+	case 'b':
+		return '\b', true
+	case 'f':
+		return '\f', true
+	case 'n':
+		return '\n', true
+	case 'r':
+		return '\r', true
+	case 't':
+		return '\t', true
+	case 'u':
+		return p.unicodeEscape(at)
+	}
+	p.fail(at, syntaxEscape)
+	return 0, false
+}
+
+func (p *parser) unicodeEscape(at int) (rune, bool) {
+	r, ok := p.hex4()
+	if !ok {
+		p.fail(at, syntaxEscape)
+		return 0, false
+	}
+	if !utf16.IsSurrogate(r) {
+		return r, true
+	}
+	if p.pos+1 < len(p.data) && p.data[p.pos] == '\\' && p.data[p.pos+1] == 'u' {
+		back := p.pos
+		p.pos += 2
+		if low, ok := p.hex4(); ok {
+			if pair := utf16.DecodeRune(r, low); pair != utf8.RuneError {
+				return pair, true
+			}
+		}
+		p.pos = back
+	}
+	return utf8.RuneError, true
+}
+
+func (p *parser) hex4() (rune, bool) {
+	if p.pos+4 > len(p.data) {
+		return 0, false
+	}
+	v, err := strconv.ParseUint(string(p.data[p.pos:p.pos+4]), 16, 16)
+	if err != nil {
+		return 0, false
+	}
+	p.pos += 4
+	return rune(v), true
+}
+
+// fail notes the first fault.
+func (p *parser) fail(offset int, s syntax) {
+	if p.fault != nil {
+		return
+	}
+	code := s.code
+	if code == "" {
+		code = "json.syntax"
+	}
+	p.fault = &hub.Fault{
+		Kind: hub.Invalid, Code: code,
+		Message: s.en, MessageZh: s.zh, Hint: s.hint, HintZh: s.hintZh,
+		Where: lineColumn(p.data, offset),
+	}
+}
+
+// unexpected chooses the words for c where a value should begin.
+func (p *parser) unexpected(c byte) syntax {
+	switch {
+	case p.pos >= len(p.data) && p.pos == skipBOM(p.data):
+		return syntaxEmpty
+	case p.pos >= len(p.data):
+		return syntaxCut
+	case c == '/':
+		return syntaxComment
+	case c == '\'':
+		return syntaxSingleQuote
+	case c >= utf8.RuneSelf:
+		if !utf8.Valid(p.data[p.pos:]) {
+			return notUTF8
+		}
+		return syntaxQuoteLike
+	case isWordByte(c):
+		return syntaxBareWord
+	}
+	return p.stray(c)
+}
+
+func (p *parser) notAName(c byte) syntax {
+	switch {
+	case p.pos >= len(p.data):
+		return syntaxCut
+	case c == '/':
+		return syntaxComment
+	case c == '\'':
+		return syntaxSingleQuote
+	case c >= utf8.RuneSelf:
+		return syntaxQuoteLike
+	}
+	return syntaxName
+}
+
+func (p *parser) notAComma(c, closing byte) syntax {
+	switch {
+	case p.pos >= len(p.data):
+		return syntaxCut
+	case c == '/':
+		return syntaxComment
+	case c == '"' || c == '{' || c == '[' || isWordByte(c) || c == '-':
+		return syntaxMissingComma
+	}
+	s := p.stray(c)
+	s.en += fmt.Sprintf(", expected ',' or '%c'", closing)
+	s.zh += fmt.Sprintf("，应为 ',' 或 '%c'", closing)
+	return s
+}
+
+func (p *parser) stray(c byte) syntax {
+	return syntax{
+		en: fmt.Sprintf("unexpected character %q", rune(c)),
+		zh: fmt.Sprintf("出现意外的字符 %q", rune(c)),
+	}
+}

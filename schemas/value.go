@@ -1,0 +1,372 @@
+package schemas
+
+import (
+	"encoding/json"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/suyuan-io/suyuan/hub"
+)
+
+const (
+	codeCBV = "schema.cbv-urn-in-json"
+
+	// maxQuoted bounds how much of a sender's value a message repeats.
+	maxQuoted = 80
+)
+
+// typeFault says that n is of the wrong type, and how it would be written.
+func typeFault(n *node, want []string) *hub.Fault {
+	names, namesZh := make([]string, len(want)), make([]string, len(want))
+	for i, w := range want {
+		names[i], namesZh[i] = typeName(w)
+	}
+	f := &hub.Fault{
+		Kind: hub.Invalid, Code: "schema.type",
+		Message:   fmt.Sprintf("found %s, expected %s", describe(n), strings.Join(names, " or ")),
+		MessageZh: fmt.Sprintf("当前为%s，应为%s", describeZh(n), strings.Join(namesZh, "或")),
+	}
+	f.Hint, f.HintZh = typeAdvice(n, want)
+	return f
+}
+
+func typeAdvice(n *node, want []string) (hint, hintZh string) {
+	is := func(t string) bool { return slices.Contains(want, t) }
+	switch {
+	case n.kind == nullKind:
+		return "leave the field out when there is no value", "没有值时请不要写这个字段"
+	case n.kind == stringKind && (is("number") || is("integer")) && validNumber(strings.TrimSpace(n.text)):
+		return "write it without quotes: " + strings.TrimSpace(n.text), "请去掉引号：" + strings.TrimSpace(n.text)
+	case n.kind == stringKind && (is("number") || is("integer")):
+		return "write digits without quotes, unit or thousands separator: 1200.5", "请写不带引号、单位和千分位的数字：1200.5"
+	case n.kind == stringKind && is("boolean"):
+		return "write true or false without quotes", "请写不带引号的 true 或 false"
+	case n.kind == numberKind && is("integer"):
+		return "write a whole number", "请写整数"
+	case (n.kind == numberKind || n.kind == trueKind || n.kind == falseKind) && is("string"):
+		return fmt.Sprintf("write it in quotes: %q", scalar(n)), fmt.Sprintf("请加引号：%q", scalar(n))
+	case is("array") && n.kind != arrayKind:
+		return "put it in a list: [ … ]", "请写成列表：[ … ]"
+	case n.kind == arrayKind && len(n.items) == 1:
+		return "write the one item without the list", "只有一项时请去掉列表的方括号"
+	}
+	return "", ""
+}
+
+// enumFault says that n is none of the allowed values.
+func enumFault(n *node, want []any, w words) *hub.Fault {
+	allowed := stringsOf(want)
+	f := &hub.Fault{Kind: hub.Invalid, Code: "schema.enum"}
+	found := quote(n)
+	switch {
+	case len(want) == 1:
+		f.Message = fmt.Sprintf("found %s, expected %s", found, marshal(want[0]))
+		f.MessageZh = fmt.Sprintf("当前为 %s，应为 %s", found, marshal(want[0]))
+	case w.noun != "":
+		f.Message = fmt.Sprintf("%s is not %s", found, article(w.noun))
+		f.MessageZh = fmt.Sprintf("%s 不是有效的%s", found, w.nounZh)
+	default:
+		f.Message = fmt.Sprintf("found %s, expected one of %s", found, listValues(want))
+		f.MessageZh = fmt.Sprintf("当前为 %s，应为以下之一：%s", found, listValues(want))
+	}
+	near := nearest(n.str(), allowed, shareOfValue)
+	switch {
+	case len(want) == 1:
+	case near != "":
+		f.Hint, f.HintZh = fmt.Sprintf("did you mean %q?", near), fmt.Sprintf("是否指 %q？", near)
+	case w.noun != "":
+		f.Hint, f.HintZh = "use one of "+listValues(want), "可用值："+listValues(want)
+	}
+	if w.noun != "" && len(allowed) > 3 { // a vocabulary, which others may extend by URIs
+		f.Hint += ownValue(f.Hint, "a value of your own must be a URI, such as \"example:"+wordForm(n.str())+"\"", "; ")
+		f.HintZh += ownValue(f.HintZh, "自定义的值必须是 URI，例如 \"example:"+wordForm(n.str())+"\"", "；")
+	}
+	return f
+}
+
+func ownValue(before, advice, separator string) string {
+	switch {
+	case before == "":
+		return advice
+	case strings.HasSuffix(before, "?") || strings.HasSuffix(before, "？"):
+		return " " + advice
+	}
+	return separator + advice
+}
+
+// wordForm turns what a sender wrote into the shape of a vocabulary word.
+func wordForm(s string) string {
+	word := strings.Map(func(r rune) rune {
+		switch {
+		case r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '_' || r == '-':
+			return r
+		case r == ' ':
+			return '_'
+		}
+		return -1
+	}, s)
+	if word == "" || len(word) > maxSuggest {
+		return "yourWord"
+	}
+	return word
+}
+
+// cbvFault says that a value of a GS1 vocabulary stands as URN or web URI where JSON has its bare word.
+func cbvFault(found string, allowed []string) *hub.Fault {
+	word := found[strings.LastIndexAny(found, ":/#-")+1:]
+	f := newFault(codeCBV, "in JSON a value of the GS1 vocabulary is its bare word, found %s", "在 JSON 中，GS1 词汇的值只写词本身，当前为 %s", clip(found))
+	switch near := nearest(word, allowed, shareOfValue); {
+	case slices.Contains(allowed, word):
+		f.Hint, f.HintZh = fmt.Sprintf("write %q", word), fmt.Sprintf("请写 %q", word)
+	case near != "":
+		f.Hint = fmt.Sprintf("write %q, if that is what is meant; the vocabulary has no %q", near, word)
+		f.HintZh = fmt.Sprintf("如果是这个意思，请写 %q；词汇中没有 %q", near, word)
+	default:
+		f.Hint = fmt.Sprintf("the vocabulary has no %q; use one of %s, or a URI of your own vocabulary", word, quoteList(allowed))
+		f.HintZh = fmt.Sprintf("词汇中没有 %q；可用值：%s，或用自己词汇的 URI", word, quoteList(allowed))
+	}
+	return f
+}
+
+func patternFault(n *node, pattern string) *hub.Fault {
+	return newFault("schema.pattern", "%s does not have the form %s", "%s 不符合格式 %s", quote(n), pattern)
+}
+
+// formatFault says that the text n is not of the format.
+func formatFault(n *node, format string) *hub.Fault {
+	const code = "schema.format"
+	switch format {
+	case "uri":
+		f := newFault(code, "%s is not a URI", "%s 不是 URI", quote(n))
+		f.Hint, f.HintZh = uriAdvice(n.str())
+		return f
+	case "date-time":
+		f := newFault(code, "%s is not a date and time with a zone", "%s 不是带时区的日期时间", quote(n))
+		f.Hint, f.HintZh = timeAdvice(n.str())
+		return f
+	}
+	return newFault(code, "%s is not of the format %q", "%s 不符合格式 %q", quote(n), format)
+}
+
+// uriAdvice says how a text that is not a URI becomes one.
+func uriAdvice(s string) (hint, hintZh string) {
+	switch {
+	case s == "":
+		return "leave the field out when there is no value", "没有值时请不要写这个字段"
+	case s != strings.TrimSpace(s):
+		return "remove the white space around it", "请去掉首尾空白"
+	case isDigits(s) && (len(s) == 8 || len(s) == 12 || len(s) == 13 || len(s) == 14 || len(s) == 18):
+		return "identifiers are URIs: an EPC URN (urn:epc:id:sgtin:…, urn:epc:id:sscc:…) or a GS1 Digital Link (https://id.gs1.org/01/…/21/…)",
+			"标识要写成 URI：EPC URN（urn:epc:id:sgtin:…、urn:epc:id:sscc:…）或 GS1 Digital Link（https://id.gs1.org/01/…/21/…）"
+	case schemeLength(s) == 0:
+		return "begin with a scheme or prefix and a colon: urn:epc:id:…, https://…, or example:… with a prefix from @context",
+			"要以方案或前缀加冒号开头：urn:epc:id:…、https://…，或带 @context 前缀的 example:…"
+	}
+	for i, r := range s {
+		if r == '%' {
+			if i+2 < len(s) && isHex(s[i+1]) && isHex(s[i+2]) {
+				continue
+			}
+			return "write a percent sign as %25", "百分号请写成 %25"
+		}
+		if r >= utf8.RuneSelf || uriBytes[r] == 0 && r != '#' && r != '[' && r != ']' {
+			enc := percentEncode(r)
+			return fmt.Sprintf("the character %q is not allowed in a URI; write %s", r, enc),
+				fmt.Sprintf("URI 中不能有字符 %q；请写成 %s", r, enc)
+		}
+	}
+	return "check host, port and brackets", "请检查主机名、端口和方括号"
+}
+
+func percentEncode(r rune) string {
+	var b strings.Builder
+	for _, c := range []byte(string(r)) {
+		fmt.Fprintf(&b, "%%%02X", c)
+	}
+	return b.String()
+}
+
+// Looks of times that are nearly right.
+//
+//nolint:gochecknoglobals // read-only tables
+var (
+	looseTime = regexp.MustCompile(`^(\d{4})[-/.](\d{1,2})[-/.](\d{1,2})(?:[Tt ]\s*(\d{1,2}):(\d{2})(?::(\d{2})(\.\d+)?)?)?\s*(Z|z|[+-]\d{2}:?\d{2}|[+-]\d{2})?$`)
+	epochTime = regexp.MustCompile(`^\d{10}(\d{3})?$`)
+)
+
+// timeAdvice says how a text that is not a date-time becomes one.
+func timeAdvice(s string) (hint, hintZh string) {
+	s = strings.TrimSpace(s)
+	if fixed := fixTime(s); fixed != "" {
+		if hasZone := looseTime.FindStringSubmatch(s)[8] != ""; !hasZone {
+			return fmt.Sprintf("add the zone of the local time: %q (here with +08:00)", fixed),
+				fmt.Sprintf("请加上当地时区：%q（此处以 +08:00 为例）", fixed)
+		}
+		return fmt.Sprintf("write %q", fixed), fmt.Sprintf("请写 %q", fixed)
+	}
+	if epochTime.MatchString(s) {
+		return "write the Unix time as \"2026-01-31T08:30:00+08:00\"", "请把时间戳写成 \"2026-01-31T08:30:00+08:00\""
+	}
+	return "write \"2026-01-31T08:30:00+08:00\": an existing date, T, time to the second, zone", "请写成 \"2026-01-31T08:30:00+08:00\"：存在的日期、T、精确到秒的时间、时区"
+}
+
+// fixTime rewrites a nearly right time, with +08:00 where it states no zone. It returns "" when that is not possible.
+func fixTime(s string) string {
+	m := looseTime.FindStringSubmatch(s)
+	if m == nil {
+		return ""
+	}
+	pad := func(s, none string) string {
+		if s == "" {
+			return none
+		}
+		return strings.Repeat("0", max(0, 2-len(s))) + s
+	}
+	zone := m[8]
+	switch len(zone) {
+	case 0:
+		zone = "+08:00"
+	case 3:
+		zone += ":00"
+	case 5:
+		zone = zone[:3] + ":" + zone[3:]
+	}
+	fixed := m[1] + "-" + pad(m[2], "") + "-" + pad(m[3], "") + "T" + pad(m[4], "00") + ":" + pad(m[5], "00") + ":" + pad(m[6], "00") + m[7] + zone
+	if !isDateTime(fixed) {
+		return ""
+	}
+	return fixed
+}
+
+// quote renders a sender's value for a message, short and on one line.
+func quote(n *node) string {
+	switch n.kind {
+	case stringKind:
+		return clip(n.text)
+	case arrayKind, objectKind:
+		return describe(n)
+	case nullKind, falseKind, trueKind, numberKind:
+	}
+	return scalar(n)
+}
+
+// clip quotes s, cut to a readable length. Control characters are escaped, other scripts stay as they are.
+func clip(s string) string {
+	if utf8.RuneCountInString(s) > maxQuoted {
+		s = string([]rune(s)[:maxQuoted]) + "…"
+	}
+	return fmt.Sprintf("%q", s)
+}
+
+func scalar(n *node) string {
+	switch n.kind {
+	case falseKind:
+		return "false"
+	case trueKind:
+		return "true"
+	case numberKind:
+		if len(n.text) > maxQuoted {
+			return n.text[:maxQuoted] + "…"
+		}
+		return n.text
+	case nullKind, stringKind, arrayKind, objectKind:
+	}
+	return "null"
+}
+
+// describe names the type of n, with the value where it is short.
+func describe(n *node) string {
+	switch n.kind {
+	case nullKind:
+		return "null"
+	case falseKind, trueKind:
+		return "the boolean " + scalar(n)
+	case numberKind:
+		return "the number " + scalar(n)
+	case stringKind:
+		return "the text " + clip(n.text)
+	case arrayKind:
+		return "a list"
+	case objectKind:
+	}
+	return "an object"
+}
+
+func describeZh(n *node) string {
+	switch n.kind {
+	case nullKind:
+		return " null"
+	case falseKind, trueKind:
+		return "布尔值 " + scalar(n)
+	case numberKind:
+		return "数字 " + scalar(n)
+	case stringKind:
+		return "文本 " + clip(n.text)
+	case arrayKind:
+		return "列表"
+	case objectKind:
+	}
+	return "对象"
+}
+
+func typeName(t string) (en, zh string) {
+	switch t {
+	case "string":
+		return "text", "文本"
+	case "number":
+		return "a number", "数字"
+	case "integer":
+		return "a whole number", "整数"
+	case "boolean":
+		return "true or false", "true 或 false"
+	case "array":
+		return "a list", "列表"
+	case "object":
+		return "an object", "对象"
+	}
+	return "null", " null"
+}
+
+func article(noun string) string {
+	if strings.ContainsRune("aeiou", rune(noun[0])) {
+		return "an " + noun
+	}
+	return "a " + noun
+}
+
+func quoteList(names []string) string {
+	quoted := make([]string, len(names))
+	for i, name := range names {
+		quoted[i] = fmt.Sprintf("%q", name)
+	}
+	return strings.Join(quoted, ", ")
+}
+
+// listValues lists allowed values, cut to a readable number.
+func listValues(values []any) string {
+	const most = 40
+	var parts []string
+	for i, v := range values {
+		if i == most {
+			parts = append(parts, fmt.Sprintf("… (%d in all)", len(values)))
+			break
+		}
+		if s, ok := v.(string); ok && len(values) > 3 {
+			parts = append(parts, s)
+			continue
+		}
+		parts = append(parts, marshal(v))
+	}
+	return strings.Join(parts, ", ")
+}
+
+func marshal(v any) string {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return fmt.Sprint(v)
+	}
+	return string(b)
+}
