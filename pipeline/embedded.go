@@ -1,0 +1,171 @@
+package pipeline
+
+import (
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/nats-io/nats-server/v2/server"
+	"go.uber.org/zap"
+
+	"github.com/suyuan-io/suyuan/hub"
+)
+
+// embedded is the nats-server inside this process. It owns its directory by a lock that the kernel drops with the
+// process. A server whose disk failed it does not recover by itself; restart replaces it under the same directory, and
+// the clients of this process reconnect through [embedded.InProcessConn].
+type embedded struct {
+	opts  server.Options
+	lock  *os.File
+	dir   string
+	spare int64 // bytes that must be free
+	log   *zap.Logger
+
+	full atomic.Bool // less than spare is free
+
+	mu  sync.Mutex
+	srv *server.Server
+}
+
+// startEmbedded locks cfg.Dir and starts the server in it. Recovery after a crash is what the server does when it opens
+// its files: a torn last message is cut off, and it was never acknowledged.
+func startEmbedded(cfg Config, log *zap.Logger) (*embedded, error) {
+	lock, err := lockDir(cfg.Dir)
+	if err != nil {
+		return nil, err
+	}
+	e := &embedded{opts: serverOptions(cfg), lock: lock, dir: cfg.Dir, spare: cfg.MinFree, log: log}
+	e.checkSpace()
+	if err := e.start(); err != nil {
+		_ = lock.Close()
+		return nil, err
+	}
+	return e, nil
+}
+
+// lockDir makes dir and takes its lock.
+func lockDir(dir string) (*os.File, error) {
+	unusable := func(err error) error {
+		return hub.Faultf(hub.Unavailable, "pipeline.dir", "the data directory %s cannot be used", dir).Because(err)
+	}
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, unusable(err)
+	}
+	f, err := os.OpenFile(filepath.Join(dir, "lock"), os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return nil, unusable(err)
+	}
+	held, err := lockFile(f)
+	if err == nil && held {
+		return f, nil
+	}
+	_ = f.Close()
+	if err != nil {
+		return nil, unusable(fmt.Errorf("lock %s: %w", f.Name(), err))
+	}
+	fault := hub.Faultf(hub.Unavailable, "pipeline.dir-in-use", "another process is using the data directory %s", dir).
+		WithHint("stop the other suyuan, or give this one a directory of its own")
+	fault.MessageZh = fmt.Sprintf("另一个进程正在使用数据目录 %s", dir)
+	fault.HintZh = "请停止另一个 suyuan，或为本进程指定另一个目录"
+	return nil, fault
+}
+
+func serverOptions(cfg Config) server.Options {
+	o := server.Options{
+		ServerName: "suyuan",
+		DontListen: true,
+		JetStream:  true,
+		StoreDir:   cfg.Dir,
+		// The stream has its own bound, and the disk is watched: the server's are out of the way.
+		JetStreamMaxStore:  1 << 60,
+		JetStreamMaxMemory: 64 << 20,
+		MaxPayload:         int32(cfg.MaxFrame + frameOverhead + 1024), //nolint:gosec // at most 48 MiB
+		MaxPending:         128 << 20,
+		SyncAlways:         cfg.Durability == Strict,
+		SyncInterval:       RelaxedSync,
+		NoSigs:             true,
+		NoSystemAccount:    true,
+		Authorization:      cfg.Token,
+	}
+	if host, port, err := hostPort(cfg.Listen); err == nil {
+		o.DontListen, o.Host, o.Port = false, host, port
+	}
+	return o
+}
+
+func (e *embedded) start() error {
+	opts := e.opts // the server changes what it is given
+	srv, err := server.NewServer(&opts)
+	if err != nil {
+		return fmt.Errorf("make the embedded NATS server: %w", err)
+	}
+	srv.SetLoggerV2(serverLog{e.log.Sugar()}, false, false, false)
+	srv.Start()
+	if !srv.ReadyForConnections(30*time.Second) || !srv.JetStreamEnabled() {
+		srv.Shutdown()
+		srv.WaitForShutdown()
+		return hub.Faultf(hub.Unavailable, "pipeline.embedded", "the embedded NATS server did not start in %s", e.dir).
+			WithHint("the log says why: often the disk is full or the files belong to another user")
+	}
+	e.mu.Lock()
+	e.srv = srv
+	e.mu.Unlock()
+	return nil
+}
+
+func (e *embedded) server() *server.Server {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.srv
+}
+
+// InProcessConn connects a client to the server that runs now; it implements nats.InProcessConnProvider.
+func (e *embedded) InProcessConn() (net.Conn, error) { return e.server().InProcessConn() }
+
+// restart replaces a server that can no longer write. What it acknowledged is in its files and comes back with them.
+func (e *embedded) restart() error {
+	e.stopServer()
+	return e.start()
+}
+
+func (e *embedded) stopServer() {
+	srv := e.server()
+	srv.Shutdown()
+	srv.WaitForShutdown()
+}
+
+// close stops the server and gives the directory up.
+func (e *embedded) close() error {
+	e.stopServer()
+	return e.lock.Close()
+}
+
+// checkSpace looks at the disk and remembers whether the reserve is used up.
+func (e *embedded) checkSpace() {
+	if e.spare < 0 {
+		return
+	}
+	free, err := freeBytes(e.dir)
+	if err != nil {
+		e.log.Warn("cannot read the free space", zap.String("dir", e.dir), zap.Error(err))
+		return
+	}
+	if full := free < e.spare; e.full.Swap(full) != full {
+		e.log.Warn("free space crossed the reserve", zap.String("dir", e.dir), zap.Int64("free", free),
+			zap.Int64("reserve", e.spare), zap.Bool("refusing", full))
+	}
+}
+
+// serverLog passes the server's log on. Its notices are about starting and stopping, so they are debug lines here.
+type serverLog struct{ z *zap.SugaredLogger }
+
+func (l serverLog) Noticef(format string, v ...any) { l.z.Debugf(format, v...) }
+func (l serverLog) Warnf(format string, v ...any)   { l.z.Warnf(format, v...) }
+func (l serverLog) Fatalf(format string, v ...any)  { l.z.Errorf(format, v...) }
+func (l serverLog) Errorf(format string, v ...any)  { l.z.Errorf(format, v...) }
+func (l serverLog) Debugf(format string, v ...any)  { l.z.Debugf(format, v...) }
+func (l serverLog) Tracef(string, ...any)           {}

@@ -1,0 +1,49 @@
+package pipeline
+
+import (
+	"time"
+
+	"github.com/suyuan-io/suyuan/hub"
+)
+
+// The stages at which a record can die, as [hub.DeadLetter] names them.
+const (
+	stageDecode   = "decode"
+	stageMap      = "map"
+	stageValidate = "validate"
+	stageAppend   = "append"
+	stageHandle   = "handle"
+)
+
+// deadLetter is the record of from as a dead letter, with everything that is needed to look at it and replay it.
+func deadLetter(from origin, stage string, fault *hub.Fault, now time.Time) *hub.DeadLetter {
+	env, rec := from.env, from.rec
+	return &hub.DeadLetter{
+		Record:      hub.RecordRef{Connector: env.Connector, ID: rec.ID},
+		Provider:    env.Provider,
+		ReceivedAt:  env.ReceivedAt,
+		DiedAt:      now.UTC(),
+		Attempts:    rec.Attempt + 1,
+		Stage:       stage,
+		Fault:       *fault,
+		ContentType: env.ContentType,
+		Origin:      env.Origin,
+		Preamble:    env.Preamble,
+		Body:        rec.Body,
+		Line:        rec.Line,
+		Column:      rec.Column,
+		State:       hub.DeadWaiting,
+	}
+}
+
+// outcomeOf is the outcome of from's record before anything is known of it.
+func outcomeOf(from origin) hub.Outcome {
+	env, rec := from.env, from.rec
+	return hub.Outcome{
+		Record:     hub.RecordRef{Connector: env.Connector, ID: rec.ID},
+		Provider:   env.Provider,
+		ReceivedAt: env.ReceivedAt,
+		RawDigest:  hub.RawDigest(env.Preamble, rec.Body),
+		Attempt:    rec.Attempt,
+	}
+}

@@ -1,0 +1,215 @@
+package pipeline
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"go.opentelemetry.io/otel/trace"
+	"go.opentelemetry.io/otel/trace/noop"
+	"go.uber.org/zap"
+
+	"github.com/suyuan-io/suyuan/hub"
+)
+
+// Deps is what a pipeline works with. A process that only publishes needs none of the first three.
+type Deps struct {
+	Normaliser Normaliser
+	Appender   Appender
+	Morgue     Morgue
+	// Log, Metrics, Tracer and Now may be nil: silence, private metrics, no spans, and the system's clock.
+	Log     *zap.Logger
+	Metrics prometheus.Registerer
+	Tracer  trace.TracerProvider
+	Now     func() time.Time
+}
+
+func (d Deps) withDefaults() Deps {
+	if d.Log == nil {
+		d.Log = zap.NewNop()
+	}
+	if d.Tracer == nil {
+		d.Tracer = noop.NewTracerProvider()
+	}
+	if d.Now == nil {
+		d.Now = time.Now
+	}
+	return d
+}
+
+// Pipeline is the way from acceptance to the store. Publish and the methods on dead letters may be called from Open to
+// Close, concurrently; Run consumes.
+type Pipeline struct {
+	cfg       Config
+	deps      Deps
+	embedded  *embedded // nil on a cluster
+	link      *link
+	limit     int // bytes of envelopes in a frame
+	publisher *publisher
+	keeper    *keeper
+	metrics   *metrics
+
+	broken  chan struct{} // the embedded server's storage failed
+	quit    context.CancelFunc
+	watched sync.WaitGroup
+	group   atomic.Pointer[appendGroup] // while Run runs
+	closing sync.Once
+	closed  error
+}
+
+// Open connects to the raw stream, starting the embedded server unless cfg names a cluster, and makes the stream ready.
+// Faults: Invalid for a bad cfg, Unavailable when the directory is in use by another process or the cluster cannot be
+// reached. Close the pipeline when done.
+func Open(ctx context.Context, cfg Config, deps Deps) (*Pipeline, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	p := &Pipeline{cfg: cfg.withDefaults(), deps: deps.withDefaults(), broken: make(chan struct{}, 1)}
+	var err error
+	if p.metrics, err = newMetrics(p.deps.Metrics); err != nil {
+		return nil, err
+	}
+	if p.cfg.embedded() {
+		if p.embedded, err = startEmbedded(p.cfg, p.deps.Log); err != nil {
+			return nil, err
+		}
+	}
+	if err = p.connect(ctx); err != nil {
+		if p.embedded != nil {
+			err = errors.Join(err, p.embedded.close())
+		}
+		return nil, err
+	}
+	p.limit = p.link.frameLimit(p.cfg)
+	p.keeper = &keeper{
+		cfg: p.cfg, link: p.link, now: p.deps.Now, log: p.deps.Log, metrics: p.metrics, nudged: make(chan struct{}, 1),
+	}
+	p.publisher = &publisher{
+		send: p.send, limit: p.limit, bound: p.cfg.MaxQueue, metrics: p.metrics,
+		subject: func(c hub.ConnectorID) string { return rawSubject(p.cfg.Partition, string(c)) },
+	}
+	p.publisher.start()
+	p.watch()
+	return p, nil
+}
+
+// connect opens the link and makes the partition's consumer, so that the keeper knows of a partition that is published to
+// before anyone consumes it.
+func (p *Pipeline) connect(ctx context.Context) (err error) {
+	if p.link, err = openLink(ctx, p.cfg, p.embedded, p.deps.Log); err != nil {
+		return err
+	}
+	if _, err = openConsumer(ctx, p.link.js, p.cfg.Partition); err != nil {
+		p.link.nc.Close()
+	}
+	return err
+}
+
+// Publish makes envelopes durable in the raw stream; see connectors.Publisher, which it implements. Records without which
+// a frame would be too large come back as a fault of kind TooLarge; every other failure is Unavailable.
+func (p *Pipeline) Publish(ctx context.Context, envelopes ...hub.Envelope) error {
+	if p.embedded != nil && p.embedded.full.Load() {
+		fault := hub.Faultf(hub.Unavailable, "pipeline.disk-full", "the hub's disk has less than %d bytes free", p.cfg.MinFree).
+			WithHint("free space on the hub's disk; nothing accepted is lost, and it takes records again by itself")
+		fault.MessageZh, fault.HintZh = "系统磁盘空间不足", "请清理磁盘；已接收的数据不会丢失，空间恢复后自动继续接收"
+		return fault
+	}
+	for i := range envelopes {
+		if err := checkEnvelope(&envelopes[i]); err != nil {
+			return err
+		}
+	}
+	return p.publisher.publish(ctx, envelopes)
+}
+
+// checkEnvelope refuses what could not be told apart or addressed later.
+func checkEnvelope(env *hub.Envelope) error {
+	if err := hub.CheckName(string(env.Connector)); err != nil {
+		return err
+	}
+	for i := range env.Records {
+		if env.Records[i].ID == "" {
+			return hub.Faultf(hub.Invalid, "record.no-id", "record %d of connector %s has no id", i+1, env.Connector)
+		}
+	}
+	return nil
+}
+
+// send makes one frame durable: JetStream answers after its sync under [Strict].
+func (p *Pipeline) send(ctx context.Context, subject string, frame []byte) error {
+	_, err := p.link.js.Publish(ctx, subject, frame)
+	switch {
+	case err == nil:
+	case streamFull(err):
+		p.keeper.nudge()
+	case storeFailed(err):
+		p.report()
+	}
+	return err
+}
+
+// report says that the server's storage failed.
+func (p *Pipeline) report() {
+	select {
+	case p.broken <- struct{}{}:
+	default:
+	}
+}
+
+const spaceInterval = 500 * time.Millisecond
+
+// watch keeps the embedded server usable until Close: it looks at the free space, and it replaces a server whose storage
+// failed once there is space again.
+func (p *Pipeline) watch() {
+	ctx, quit := context.WithCancel(context.Background())
+	p.quit = quit
+	if p.embedded == nil {
+		return
+	}
+	p.watched.Go(func() {
+		tick := time.NewTicker(spaceInterval)
+		defer tick.Stop()
+		failed := false
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-p.broken:
+				failed = true
+			case <-tick.C:
+				p.embedded.checkSpace()
+				failed = failed && !p.repair()
+			}
+		}
+	})
+}
+
+// repair restarts the embedded server when there is space for it, and reports whether it writes again.
+func (p *Pipeline) repair() bool {
+	if p.embedded.full.Load() {
+		return false
+	}
+	p.deps.Log.Warn("the raw stream's storage failed, restarting the embedded server")
+	if err := p.embedded.restart(); err != nil {
+		p.deps.Log.Error("the embedded server does not restart", zap.Error(err))
+		return false
+	}
+	return true
+}
+
+// Close waits for the publishers that wait, closes the connection and stops the embedded server. Stop Run first.
+func (p *Pipeline) Close() error {
+	p.closing.Do(func() {
+		p.publisher.close()
+		p.quit()
+		p.watched.Wait()
+		p.link.nc.Close()
+		if p.embedded != nil {
+			p.closed = p.embedded.close()
+		}
+	})
+	return p.closed
+}

@@ -1,0 +1,203 @@
+package pipeline
+
+import (
+	"context"
+	"errors"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/ThreeDotsLabs/watermill/message"
+	"github.com/cenkalti/backoff/v5"
+	"github.com/nats-io/nats.go/jetstream"
+	"go.uber.org/zap"
+	"golang.org/x/sync/semaphore"
+)
+
+// subscriber hands the frames of one partition to the router, many at a time. Watermill's own NATS subscriber keeps one
+// message in flight; this one keeps as many as fit into a budget of bytes, each with its turn in the append group.
+//
+// A frame is acknowledged to the stream when the router acknowledges the message, that is after its outcomes are
+// recorded. A crash before that hands it out again after [ackWait]; a lost acknowledgement does too: repeats are harmless.
+type subscriber struct {
+	open    func(context.Context) (jetstream.Consumer, error)
+	group   *appendGroup
+	budget  int64 // bytes in flight
+	pull    int   // bytes of one request to the server
+	log     *zap.Logger
+	metrics *metrics
+	// life is the context of messages: it outlives the subscription, so that a stop lets what is in flight finish.
+	life func() context.Context
+
+	flying inFlight
+	stop   context.CancelFunc // set by Subscribe
+	loop   sync.WaitGroup
+}
+
+// inFlight is the set of frames that are being processed.
+type inFlight struct {
+	sync.Mutex
+	sync.WaitGroup
+	msgs map[jetstream.Msg]struct{}
+}
+
+// pullMessages is how many frames one request to the server asks for.
+const pullMessages = 256
+
+type turnKey struct{}
+
+// turnOf returns the turn of the frame that ctx belongs to.
+func turnOf(ctx context.Context) *turn {
+	t, _ := ctx.Value(turnKey{}).(*turn)
+	return t
+}
+
+// metaSequence and metaDelivered are the metadata of a message: its place in the stream and how often it was handed out.
+const (
+	metaSequence  = "stream_sequence"
+	metaDelivered = "delivered"
+)
+
+// Subscribe implements [message.Subscriber]. The topic is the partition's; it is only a name here.
+func (s *subscriber) Subscribe(ctx context.Context, _ string) (<-chan *message.Message, error) {
+	consumer, err := s.open(ctx)
+	if err != nil {
+		return nil, err
+	}
+	ctx, s.stop = context.WithCancel(ctx)
+	s.flying.msgs = make(map[jetstream.Msg]struct{})
+	out := make(chan *message.Message)
+	s.loop.Go(func() {
+		defer close(out)
+		s.consume(ctx, consumer, out)
+	})
+	s.loop.Go(func() { s.report(ctx) })
+	return out, nil
+}
+
+// Close implements [message.Subscriber]: no further frame is handed out. What is in flight goes on; see wait.
+func (s *subscriber) Close() error {
+	s.stop()
+	s.loop.Wait()
+	return nil
+}
+
+// wait returns when every frame in flight is settled.
+func (s *subscriber) wait() { s.flying.Wait() }
+
+// consume pulls until ctx is done. What ends a pull (a lost consumer, a server that restarts) is met by opening the
+// consumer anew, with back-off.
+func (s *subscriber) consume(ctx context.Context, consumer jetstream.Consumer, out chan<- *message.Message) {
+	room := semaphore.NewWeighted(s.budget)
+	pause := backoff.NewExponentialBackOff()
+	pause.InitialInterval, pause.MaxInterval = 50*time.Millisecond, 5*time.Second
+	for {
+		err := s.pullUntil(ctx, consumer, room, out, pause.Reset)
+		if ctx.Err() != nil {
+			return
+		}
+		s.log.Warn("the raw stream's consumer stopped, opening it again", zap.Error(err))
+		select {
+		case <-time.After(pause.NextBackOff()):
+		case <-ctx.Done():
+			return
+		}
+		if c, err := s.open(ctx); err == nil {
+			consumer = c
+		}
+	}
+}
+
+// pullUntil hands out frames until ctx is done or the pull ends.
+func (s *subscriber) pullUntil(
+	ctx context.Context, consumer jetstream.Consumer, room *semaphore.Weighted, out chan<- *message.Message, good func(),
+) error {
+	it, err := consumer.Messages(jetstream.PullMaxMessagesWithBytesLimit(pullMessages, s.pull))
+	if err != nil {
+		return err
+	}
+	defer it.Stop()
+	for {
+		m, err := it.Next(jetstream.NextContext(ctx))
+		if errors.Is(err, jetstream.ErrNoHeartbeat) {
+			continue // the iterator asks again by itself
+		}
+		if err != nil {
+			return err
+		}
+		good()
+		size := min(int64(len(m.Data())), s.budget)
+		if err := room.Acquire(ctx, size); err != nil {
+			return err
+		}
+		msg := s.wrap(m)
+		s.flying.Add(1)
+		go s.settle(m, msg, func() { room.Release(size) })
+		select {
+		case out <- msg:
+		case <-ctx.Done():
+			msg.Nack()
+			return ctx.Err()
+		}
+	}
+}
+
+// wrap makes m a message of the router and gives it its turn.
+func (s *subscriber) wrap(m jetstream.Msg) *message.Message {
+	uuid, delivered := m.Subject(), "1"
+	if meta, err := m.Metadata(); err == nil {
+		uuid = strconv.FormatUint(meta.Sequence.Stream, 10)
+		delivered = strconv.FormatUint(meta.NumDelivered, 10)
+		if meta.NumDelivered > 1 {
+			s.metrics.redelivered.Inc()
+		}
+	}
+	msg := message.NewMessageWithContext(context.WithValue(s.life(), turnKey{}, s.group.turn()), uuid, m.Data())
+	msg.Metadata.Set(metaSequence, uuid)
+	msg.Metadata.Set(metaDelivered, delivered)
+	s.metrics.inFlight.Add(float64(len(m.Data())))
+	s.flying.Lock()
+	s.flying.msgs[m] = struct{}{}
+	s.flying.Unlock()
+	return msg
+}
+
+// settle waits for the router's word on msg and passes it on to the stream.
+func (s *subscriber) settle(m jetstream.Msg, msg *message.Message, done func()) {
+	defer s.flying.Done()
+	var err error
+	select {
+	case <-msg.Acked():
+		err = m.Ack()
+	case <-msg.Nacked():
+		turnOf(msg.Context()).release()
+		err = m.NakWithDelay(time.Second)
+	}
+	s.flying.Lock()
+	delete(s.flying.msgs, m)
+	s.flying.Unlock()
+	s.metrics.inFlight.Sub(float64(len(m.Data())))
+	done()
+	if err != nil { // the frame is handed out again, which is harmless
+		s.log.Debug("cannot acknowledge a frame", zap.String("sequence", msg.UUID), zap.Error(err))
+	}
+}
+
+// report tells the server from time to time that frames in flight are being worked on, however long a store is down.
+// It goes on while frames are in flight after ctx is done; a stop's deadline is short against [ackWait].
+func (s *subscriber) report(ctx context.Context) {
+	tick := time.NewTicker(ackWait / 3)
+	defer tick.Stop()
+	for {
+		select {
+		case <-tick.C:
+			s.flying.Lock()
+			for m := range s.flying.msgs {
+				_ = m.InProgress() // at worst the frame is handed out again
+			}
+			s.flying.Unlock()
+		case <-ctx.Done():
+			return
+		}
+	}
+}
