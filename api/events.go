@@ -1,0 +1,171 @@
+package api
+
+import (
+	"encoding/json"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/suyuan-io/suyuan/hub"
+	"github.com/suyuan-io/suyuan/trace"
+)
+
+// eventJSON is one recorded event as the API shows it.
+type eventJSON struct {
+	EventID    string          `json:"eventID"`
+	Seq        hub.Seq         `json:"seq"`
+	EventHash  string          `json:"eventHash"`
+	Provider   hub.ProviderID  `json:"provider"`
+	Connector  hub.ConnectorID `json:"connector"`
+	Record     hub.RecordID    `json:"record"`
+	ReceivedAt time.Time       `json:"receivedAt"`
+	RecordTime time.Time       `json:"recordTime"`
+	Receipt    string          `json:"receipt"`
+	Event      json.RawMessage `json:"event,omitempty"`
+}
+
+func eventOf(e hub.Event) eventJSON {
+	return eventJSON{
+		EventID: e.Key.ID, Seq: e.Seq, EventHash: e.Hash, Provider: e.Leaf.Provider, Connector: e.Leaf.Connector,
+		Record: e.Record.ID, ReceivedAt: time.Time(e.Leaf.ReceivedAt), RecordTime: e.RecordedAt,
+		Receipt: receiptPath(e), Event: e.Body,
+	}
+}
+
+// event answers with the event of an id and its error declarations.
+func (s *Server) event(w http.ResponseWriter, r *http.Request) error {
+	found, err := s.ownEvents(r)
+	if err != nil {
+		return err
+	}
+	out := make([]eventJSON, len(found))
+	for i, e := range found {
+		out[i] = eventOf(e)
+	}
+	answer(w, http.StatusOK, map[string]any{"events": out})
+	return nil
+}
+
+// ownEvents finds the events of the id in the path that the key may read.
+func (s *Server) ownEvents(r *http.Request) ([]hub.Event, error) {
+	k, err := s.Authorize(r, hub.ScopeQuery, hub.ScopeAudit)
+	if err != nil {
+		return nil, err
+	}
+	found, err := s.Records.Event(r.Context(), r.PathValue("id"))
+	if err != nil {
+		return nil, err
+	}
+	var own []hub.Event
+	for _, e := range found {
+		if sees(k, e.Leaf.Provider) {
+			own = append(own, e)
+		}
+	}
+	if len(own) == 0 { // another party's event is not even known to exist
+		return nil, hub.Faultf(hub.NotFound, "event.unknown", "there is no event %q", r.PathValue("id"))
+	}
+	return own, nil
+}
+
+// receipt answers with the receipt of an event; ?seq= chooses among an event and its error declarations, the event
+// itself by default.
+func (s *Server) receipt(w http.ResponseWriter, r *http.Request) error {
+	found, err := s.ownEvents(r)
+	if err != nil {
+		return err
+	}
+	seq := found[0].Seq
+	if q := r.URL.Query().Get("seq"); q != "" {
+		n, err := strconv.ParseUint(q, 10, 64)
+		if err != nil {
+			return hub.Faultf(hub.Invalid, "query.seq", "seq=%q is not a sequence number", q)
+		}
+		seq = hub.Seq(n)
+		if !hasSeq(found, seq) {
+			return hub.Faultf(hub.NotFound, "event.unknown", "the event has no entry at sequence number %d", seq)
+		}
+	}
+	b, err := s.Anchors.Receipt(r.Context(), seq)
+	if err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Content-Disposition", `attachment; filename="receipt-`+strconv.FormatUint(uint64(seq), 10)+`.json"`)
+	_, _ = w.Write(b) // the client may be gone
+	return nil
+}
+
+func hasSeq(events []hub.Event, seq hub.Seq) bool {
+	for _, e := range events {
+		if e.Seq == seq {
+			return true
+		}
+	}
+	return false
+}
+
+// recordJSON is what became of a raw record.
+type recordJSON struct {
+	Connector  hub.ConnectorID  `json:"connector"`
+	Record     hub.RecordID     `json:"record"`
+	Status     string           `json:"status"`
+	ReceivedAt time.Time        `json:"receivedAt"`
+	Events     []recordEvent    `json:"events"`
+	DeadLetter hub.DeadLetterID `json:"deadLetter,omitempty"`
+}
+
+type recordEvent struct {
+	EventID string  `json:"eventID"`
+	Seq     hub.Seq `json:"seq"`
+	Href    string  `json:"href"`
+}
+
+// record answers a sender who asks by the id that the 202 gave.
+func (s *Server) record(w http.ResponseWriter, r *http.Request) error {
+	k, err := s.Authorize(r, hub.ScopeQuery, hub.ScopeCapture)
+	if err != nil {
+		return err
+	}
+	st, err := s.Records.Record(r.Context(), hub.RecordRef{
+		Connector: hub.ConnectorID(r.PathValue("connector")), ID: hub.RecordID(r.PathValue("id")),
+	})
+	if err != nil {
+		return err
+	}
+	if !sees(k, st.Provider) {
+		return hub.Faultf(hub.NotFound, "record.unknown", "record %s is not known", st.Record)
+	}
+	out := recordJSON{
+		Connector: st.Record.Connector, Record: st.Record.ID, Status: st.Verdict.String(), ReceivedAt: st.ReceivedAt,
+		DeadLetter: st.DeadLetter, Events: []recordEvent{},
+	}
+	for _, e := range st.Events {
+		out.Events = append(out.Events, recordEvent{EventID: e.Key.ID, Seq: e.Seq, Href: "/v1/events/" + pathEscape(e.Key.ID)})
+	}
+	answer(w, http.StatusOK, out)
+	return nil
+}
+
+// trace answers with the journey of an item. What other parties stated is shown by its facets; their events' bodies need
+// the audit scope. ?direction=forward traces what became of it.
+func (s *Server) trace(w http.ResponseWriter, r *http.Request) error {
+	k, err := s.Authorize(r, hub.ScopeQuery, hub.ScopeAudit)
+	if err != nil {
+		return err
+	}
+	var tr *trace.Trace
+	switch d := r.URL.Query().Get("direction"); d {
+	case "", "backward":
+		tr, err = s.Tracer.Trace(r.Context(), r.PathValue("code"), time.Time{})
+	case "forward":
+		tr, err = s.Tracer.Forward(r.Context(), r.PathValue("code"))
+	default:
+		return hub.Faultf(hub.Invalid, "query.direction", "direction=%q is not known", d).WithHint("use backward or forward")
+	}
+	if err != nil {
+		return err
+	}
+	answer(w, http.StatusOK, traceOf(tr, k))
+	return nil
+}

@@ -1,0 +1,75 @@
+package api
+
+import (
+	"net/http"
+	"slices"
+
+	"github.com/suyuan-io/suyuan/hub"
+)
+
+// receive serves a pushed request. A connector whose protocol authenticates the sender does so itself; for any other the
+// key must be of the connector's provider.
+func (s *Server) receive(w http.ResponseWriter, r *http.Request) error {
+	id := hub.ConnectorID(r.PathValue("connector"))
+	all := s.Intake.Connectors()
+	i := slices.IndexFunc(all, func(c Connector) bool { return c.ID == id })
+	if i < 0 {
+		return hub.Faultf(hub.NotFound, "connector.unknown", "there is no connector %q", id).
+			WithHint("check the last part of the URL against the id in the instance file")
+	}
+	if all[i].Keyed {
+		k, err := s.Authorize(r, hub.ScopeCapture)
+		if err != nil {
+			return err
+		}
+		if k.Provider != all[i].Provider && !slices.Contains(k.Scopes, hub.ScopeAdmin) {
+			return hub.Faultf(hub.Forbidden, "key.provider", "the key %s speaks for %s, the connector %s takes what %s states",
+				k.ID, k.Provider, id, all[i].Provider).WithHint("use a key of the connector's provider")
+		}
+	}
+	return s.Intake.Receive(w, r, id)
+}
+
+func (s *Server) connectors(w http.ResponseWriter, r *http.Request) error {
+	k, err := s.Authorize(r, hub.ScopeQuery)
+	if err != nil {
+		return err
+	}
+	own := slices.DeleteFunc(s.Intake.Connectors(), func(c Connector) bool { return !sees(k, c.Provider) })
+	answer(w, http.StatusOK, map[string]any{"connectors": own})
+	return nil
+}
+
+func (s *Server) connector(w http.ResponseWriter, r *http.Request) error {
+	k, err := s.Authorize(r, hub.ScopeQuery)
+	if err != nil {
+		return err
+	}
+	for _, c := range s.Intake.Connectors() {
+		if string(c.ID) == r.PathValue("id") && sees(k, c.Provider) {
+			answer(w, http.StatusOK, c)
+			return nil
+		}
+	}
+	return hub.Faultf(hub.NotFound, "connector.unknown", "there is no connector %q", r.PathValue("id"))
+}
+
+func (s *Server) pause(w http.ResponseWriter, r *http.Request) error {
+	if _, err := s.Authorize(r, hub.ScopeAdmin); err != nil {
+		return err
+	}
+	if err := s.Intake.Pause(r.Context(), hub.ConnectorID(r.PathValue("id"))); err != nil {
+		return err
+	}
+	return s.connector(w, r)
+}
+
+func (s *Server) resume(w http.ResponseWriter, r *http.Request) error {
+	if _, err := s.Authorize(r, hub.ScopeAdmin); err != nil {
+		return err
+	}
+	if err := s.Intake.Resume(r.Context(), hub.ConnectorID(r.PathValue("id"))); err != nil {
+		return err
+	}
+	return s.connector(w, r)
+}

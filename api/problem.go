@@ -1,0 +1,120 @@
+package api
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"strconv"
+
+	"go.uber.org/zap"
+
+	"github.com/suyuan-io/suyuan/hub"
+)
+
+// Problem is an RFC 9457 problem detail. Code, Where, Hint and their Chinese forms are extension members.
+type Problem struct {
+	Type     string     `json:"type"`
+	Title    string     `json:"title"`
+	Status   int        `json:"status"`
+	Detail   string     `json:"detail,omitempty"`
+	DetailZh string     `json:"detailZh,omitempty"`
+	Instance string     `json:"instance,omitempty"`
+	Code     string     `json:"code"`
+	Hint     string     `json:"hint,omitempty"`
+	HintZh   string     `json:"hintZh,omitempty"`
+	Where    *hub.Where `json:"where,omitempty"`
+	Errors   []Problem  `json:"errors,omitempty"`
+}
+
+// status is the one table that turns kinds of faults into HTTP.
+func status(k hub.Kind) int {
+	switch k {
+	case hub.Invalid:
+		return http.StatusBadRequest
+	case hub.Unauthorized:
+		return http.StatusUnauthorized
+	case hub.Forbidden:
+		return http.StatusForbidden
+	case hub.NotFound:
+		return http.StatusNotFound
+	case hub.Conflict:
+		return http.StatusConflict
+	case hub.TooLarge:
+		return http.StatusRequestEntityTooLarge
+	case hub.Unsupported:
+		return http.StatusUnsupportedMediaType
+	case hub.Unavailable:
+		return http.StatusServiceUnavailable
+	case hub.Internal:
+		return http.StatusInternalServerError
+	}
+	return http.StatusInternalServerError
+}
+
+// ProblemOf is the problem detail of an error. What is Internal keeps its cause to itself.
+func ProblemOf(err error) Problem {
+	var many hub.Faults
+	if errors.As(err, &many) && len(many) > 1 {
+		p := ProblemOf(many[0])
+		for _, f := range many {
+			p.Errors = append(p.Errors, ProblemOf(f))
+		}
+		return p
+	}
+	f := hub.AsFault(err)
+	p := Problem{
+		Type: "https://suyuan.dev/problems/" + f.Code, Title: f.Kind.String(), Status: status(f.Kind), Code: f.Code,
+		Detail: f.Message, DetailZh: f.MessageZh, Hint: f.Hint, HintZh: f.HintZh,
+	}
+	if f.Kind != hub.Internal && f.Err != nil {
+		p.Detail += ": " + f.Err.Error()
+	}
+	if f.Where != (hub.Where{}) {
+		p.Where = &f.Where
+	}
+	return p
+}
+
+// retryAfter is how many seconds a client should wait before it tries again what is unavailable now.
+const retryAfter = 2
+
+// fail answers with the problem of err. Only what is our own doing is logged here, since nobody else will.
+func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
+	p := ProblemOf(err)
+	p.Instance = r.URL.EscapedPath()
+	h := w.Header()
+	var st Statuser
+	if errors.As(err, &st) {
+		p.Status = st.HTTPStatus()
+	}
+	switch p.Status {
+	case http.StatusServiceUnavailable, http.StatusTooManyRequests:
+		if h.Get("Retry-After") == "" {
+			h.Set("Retry-After", strconv.Itoa(retryAfter))
+		}
+	case http.StatusUnauthorized:
+		h.Set("WWW-Authenticate", `Bearer realm="suyuan"`)
+	}
+	if p.Status >= http.StatusInternalServerError && !errors.Is(err, context.Canceled) {
+		s.log.Warn("request failed", zap.String("path", r.URL.Path), zap.Int("status", p.Status), zap.Error(err))
+	}
+	h.Set("Content-Type", "application/problem+json")
+	h.Set("Cache-Control", "no-store")
+	w.WriteHeader(p.Status)
+	_ = json.NewEncoder(w).Encode(p) // the client may be gone; there is nobody to tell
+}
+
+// Statuser is an error that needs an HTTP status of its own, such as 429 or 410.
+type Statuser interface{ HTTPStatus() int }
+
+// answer writes v as JSON.
+func answer(w http.ResponseWriter, code int, v any) {
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Cache-Control", "no-store")
+	w.WriteHeader(code)
+	enc := json.NewEncoder(w)
+	enc.SetEscapeHTML(false)
+	enc.SetIndent("", "  ")
+	_ = enc.Encode(v) // as above
+}

@@ -1,0 +1,195 @@
+package api
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promauto"
+	"go.uber.org/zap"
+
+	"github.com/suyuan-io/suyuan/hub"
+	"github.com/suyuan-io/suyuan/trace"
+)
+
+// Intake is where connectors are.
+type Intake interface {
+	// Receive serves one pushed request of a connector and writes its answer, or returns a fault and writes nothing.
+	Receive(w http.ResponseWriter, r *http.Request, id hub.ConnectorID) error
+	// Connectors lists the instances by id.
+	Connectors() []Connector
+	// Pause stops an instance after what it has in flight; Resume starts it again.
+	Pause(ctx context.Context, id hub.ConnectorID) error
+	Resume(ctx context.Context, id hub.ConnectorID) error
+}
+
+// Connector is one connector instance as the API shows it. It holds no secrets.
+type Connector struct {
+	ID       hub.ConnectorID `json:"id"`
+	Provider hub.ProviderID  `json:"provider"`
+	Kind     string          `json:"kind"`
+	// Keyed is true when the api must ask for an API key of the provider, because the connector's own protocol does not
+	// authenticate the sender.
+	Keyed bool `json:"-"`
+	// State is "running", "idle", "backing off", "paused", "failed" or "listening".
+	State       string     `json:"state"`
+	Silent      bool       `json:"silent"`
+	LastError   string     `json:"lastError,omitempty"`
+	LastErrorAt *time.Time `json:"lastErrorAt,omitempty"`
+	LastTakenAt *time.Time `json:"lastTakenAt,omitempty"`
+	Position    string     `json:"position,omitempty"`
+	Items       uint64     `json:"items"`
+	Records     uint64     `json:"records"`
+	Refused     uint64     `json:"refused"`
+	InFlight    int        `json:"inFlight"`
+	Target      string     `json:"target,omitempty"`
+}
+
+// Records finds what was recorded.
+type Records interface {
+	Event(ctx context.Context, id string) ([]hub.Event, error)
+	Record(ctx context.Context, ref hub.RecordRef) (hub.RecordStatus, error)
+	LogSize(ctx context.Context) (uint64, error)
+}
+
+// Tracer tells journeys.
+type Tracer interface {
+	Trace(ctx context.Context, code string, scannedAt time.Time) (*trace.Trace, error)
+	Forward(ctx context.Context, code string) (*trace.Trace, error)
+}
+
+// Anchors proves what was recorded.
+type Anchors interface {
+	// Receipt returns the exact bytes of the receipt of the event at seq, or a fault of kind Unavailable while no
+	// committed checkpoint covers it.
+	Receipt(ctx context.Context, seq hub.Seq) ([]byte, error)
+	// SealedFrom is as anchor.Journal has it.
+	SealedFrom(ctx context.Context, size uint64, limit int) ([]hub.Sealed, error)
+	// Trust is the trust file that pins this hub's log and ledgers.
+	Trust() []byte
+}
+
+// Morgue keeps dead letters and sends them again.
+type Morgue interface {
+	DeadLetter(ctx context.Context, id hub.DeadLetterID) (hub.DeadLetter, error)
+	DeadLetters(ctx context.Context, f hub.DeadFilter) ([]hub.DeadLetter, error)
+	// Replay publishes a waiting letter's record again.
+	Replay(ctx context.Context, id hub.DeadLetterID) error
+	// Change edits a waiting letter's body, or drops it.
+	Change(ctx context.Context, id hub.DeadLetterID, c Change) error
+}
+
+// Change is what an operator does to a dead letter: Body replaces its bytes, or Drop ends it. Note says why.
+type Change struct {
+	Body []byte
+	Drop bool
+	Note string
+}
+
+// Check is one readiness check.
+type Check struct {
+	Name string `json:"name"`
+	OK   bool   `json:"ok"`
+	// Reason says what is wrong, or what was found.
+	Reason string `json:"reason,omitempty"`
+}
+
+// Deps is what the server asks. Every field is necessary.
+type Deps struct {
+	Log     *zap.Logger
+	Now     func() time.Time
+	Keys    Keyring
+	Intake  Intake
+	Records Records
+	Tracer  Tracer
+	Anchors Anchors
+	Morgue  Morgue
+	// Checks runs the readiness checks.
+	Checks func(ctx context.Context) []Check
+	// Metrics serves the registry; Registerer takes the server's own metrics.
+	Metrics    http.Handler
+	Registerer prometheus.Registerer
+	Version    string
+}
+
+// Server serves the API. It is safe for concurrent use.
+type Server struct {
+	Deps
+	log     *zap.Logger
+	keys    keyCache
+	latency *prometheus.HistogramVec
+	mux     *http.ServeMux
+}
+
+// New returns the server.
+func New(d Deps) *Server {
+	s := &Server{
+		Deps: d, log: d.Log.Named("api"), mux: http.NewServeMux(),
+		keys: keyCache{ring: d.Keys, now: d.Now, kept: map[hub.Digest]keptKey{}},
+		latency: promauto.With(d.Registerer).NewHistogramVec(prometheus.HistogramOpts{
+			Name: "suyuan_api_request_seconds", Help: "Time to answer a request, by route and status.",
+			Buckets: []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10},
+		}, []string{"route", "status"}),
+	}
+	for _, rt := range s.routes() {
+		s.mux.Handle(rt.pattern, s.measured(rt.pattern, rt.serve))
+	}
+	return s
+}
+
+// handler serves one request, or returns the fault to answer with and has written nothing.
+type handler func(w http.ResponseWriter, r *http.Request) error
+
+type route struct {
+	pattern string
+	serve   handler
+}
+
+// routes is the whole surface in one table.
+func (s *Server) routes() []route {
+	return []route{
+		{"/in/{connector}", s.receive},
+		{"GET /v1/trace/{code...}", s.trace},
+		{"GET /v1/events/{id}", s.event},
+		{"GET /v1/events/{id}/receipt", s.receipt},
+		{"GET /v1/records/{connector}/{id...}", s.record},
+		{"GET /v1/anchors", s.anchors},
+		{"GET /v1/anchors/{size}", s.anchor},
+		{"GET /v1/trust", s.trust},
+		{"GET /v1/connectors", s.connectors},
+		{"GET /v1/connectors/{id}", s.connector},
+		{"POST /v1/connectors/{id}/pause", s.pause},
+		{"POST /v1/connectors/{id}/resume", s.resume},
+		{"GET /v1/dead-letters", s.deadLetters},
+		{"GET /v1/dead-letters/{id}", s.deadLetter},
+		{"PATCH /v1/dead-letters/{id}", s.changeDeadLetter},
+		{"POST /v1/dead-letters/{id}/replay", s.replayDeadLetter},
+		{"POST /v1/dead-letters/replay", s.replayDeadLetters},
+		{"GET /v1/keys", s.listKeys},
+		{"POST /v1/keys", s.makeKey},
+		{"DELETE /v1/keys/{id}", s.revokeKey},
+		{"GET /v1/openapi.json", s.openapi},
+		{"GET /healthz", s.healthz},
+		{"GET /readyz", s.readyz},
+		{"GET /metrics", s.metrics},
+		{"/v1/", s.unknown},
+	}
+}
+
+// Patterns lists the routes' patterns, for whoever mounts the server beside others.
+func (s *Server) Patterns() []string {
+	var out []string
+	for _, rt := range s.routes() {
+		out = append(out, rt.pattern)
+	}
+	return out
+}
+
+// ServeHTTP implements [http.Handler].
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.mux.ServeHTTP(w, r) }
+
+func (s *Server) unknown(_ http.ResponseWriter, r *http.Request) error {
+	return hub.Faultf(hub.NotFound, "route.unknown", "there is no %s %s", r.Method, r.URL.Path).
+		WithHint("the API is described at /v1/openapi.json")
+}

@@ -1,0 +1,157 @@
+package main
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/suyuan-io/suyuan/anchor"
+	"github.com/suyuan-io/suyuan/hub"
+	"github.com/suyuan-io/suyuan/internal/strictyaml"
+	"github.com/suyuan-io/suyuan/pipeline"
+)
+
+// Config is the hub's configuration file; docs/operations.md is its reference. The zero value of a field that is not
+// named required is its default.
+type Config struct {
+	// Listen is the address of the one HTTP listener; the default is 127.0.0.1:8080.
+	Listen string `yaml:"listen"`
+	// TLS is the listener's certificate; without it the listener speaks plain HTTP, for a proxy in front.
+	TLS *TLSConfig `yaml:"tls"`
+	// Data is the folder of everything that the hub keeps; one process may have it. The default is ./suyuan-data.
+	Data string `yaml:"data"`
+	// Connectors is the folder of instance files; the default is ./connectors.
+	Connectors string `yaml:"connectors"`
+	// Pages is a folder of page templates; empty means the built-in ones.
+	Pages string `yaml:"pages"`
+	// PublicURL is the address under which others reach the hub; the default is made from Listen.
+	PublicURL string          `yaml:"publicURL"`
+	Stream    StreamConfig    `yaml:"stream"`
+	Anchor    AnchorConfig    `yaml:"anchor"`
+	Log       LogConfig       `yaml:"log"`
+	Telemetry TelemetryConfig `yaml:"telemetry"`
+	// Drain is how long a stop waits for what is in flight; the default is 20s.
+	Drain time.Duration `yaml:"drain"`
+
+	dir string // of the file; relative paths are relative to it
+}
+
+// TLSConfig names PEM files.
+type TLSConfig struct {
+	Cert string `yaml:"cert,required"`
+	Key  string `yaml:"key,required"`
+}
+
+// StreamConfig is the raw stream.
+type StreamConfig struct {
+	// Durability is strict (202 means synced to disk; the default) or relaxed (a power cut can take the last 100 ms; a
+	// killed process loses nothing either way).
+	Durability string `yaml:"durability" enum:"strict,relaxed"`
+	// URL is a NATS cluster with JetStream in place of the embedded server, with its credentials file and replicas.
+	URL         string `yaml:"url"`
+	Credentials string `yaml:"credentials"`
+	CA          string `yaml:"ca"`
+	Replicas    int    `yaml:"replicas" min:"1" max:"5"`
+	// Retain is how long raw records are kept for replay after they are recorded; the default is 168h.
+	Retain time.Duration `yaml:"retain"`
+	// MaxBytes bounds the stream on disk; 0 is no bound.
+	MaxBytes strictyaml.Size `yaml:"maxBytes"`
+	// MinFree is the free disk space below which new data is refused; the default is 512MiB.
+	MinFree strictyaml.Size `yaml:"minFree"`
+}
+
+// AnchorConfig is the log and its ledger.
+type AnchorConfig struct {
+	// Origin names the log for ever, like a URL without a scheme; the default is "suyuan.local/log".
+	Origin string `yaml:"origin"`
+	// MaxLeaves and MaxAge seal a batch by size or age; the defaults are 65536 and 1s.
+	MaxLeaves int           `yaml:"maxLeaves" min:"1"`
+	MaxAge    time.Duration `yaml:"maxAge"`
+}
+
+// LogConfig is how the hub logs.
+type LogConfig struct {
+	Level  string `yaml:"level" enum:"debug,info,warn,error"`
+	Format string `yaml:"format" enum:"json,console"`
+}
+
+// TelemetryConfig is where spans go.
+type TelemetryConfig struct {
+	// OTLP is an OTLP/HTTP endpoint, such as http://127.0.0.1:4318; empty sends no spans.
+	OTLP string `yaml:"otlp"`
+}
+
+func defaultConfig() Config {
+	return Config{
+		Listen: "127.0.0.1:8080", Data: "suyuan-data", Connectors: "connectors", Drain: 20 * time.Second,
+		Stream: StreamConfig{Durability: string(pipeline.Strict), Replicas: 1, Retain: 7 * 24 * time.Hour, MinFree: 512 << 20},
+		Anchor: AnchorConfig{Origin: "suyuan.local/log", MaxLeaves: 65536, MaxAge: time.Second},
+		Log:    LogConfig{Level: "info", Format: "json"},
+	}
+}
+
+// loadConfig reads the configuration file strictly. Every fault in it is reported at once.
+func loadConfig(path string) (Config, error) {
+	c := defaultConfig()
+	data, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return c, hub.Faultf(hub.NotFound, "config.missing", "there is no configuration file %s", path).
+			WithHint("see docs/operations.md for one to begin with, or try: suyuan demo")
+	}
+	if err != nil {
+		return c, hub.Faultf(hub.Invalid, "config.unreadable", "cannot read the configuration").At(hub.Where{File: path}).Because(err)
+	}
+	c.dir = filepath.Dir(path)
+	return c, strictyaml.Decode(path, data, &c, strictyaml.Options{Lookup: secrets()}).Err()
+}
+
+// Check implements [strictyaml.Checker].
+func (c *Config) Check(at strictyaml.Locator) hub.Faults {
+	var faults hub.Faults
+	refuse := func(path, code, message, hint string) {
+		faults = append(faults, hub.Faultf(hub.Invalid, code, "%s", message).WithHint(hint).At(at(path)))
+	}
+	if err := anchor.CheckOrigin(c.Anchor.Origin); err != nil {
+		faults = append(faults, hub.AsFault(err).At(at("anchor.origin")))
+	}
+	if !strings.Contains(c.Listen, ":") {
+		refuse("listen", "config.listen", "listen has no port", `write host:port, such as "0.0.0.0:8080"`)
+	}
+	if c.Anchor.MaxAge <= 0 {
+		refuse("anchor.maxAge", "config.max-age", "maxAge must be longer than 0", "1s is the default")
+	}
+	if c.Drain <= 0 {
+		refuse("drain", "config.drain", "drain must be longer than 0", "20s is the default")
+	}
+	return faults
+}
+
+// path resolves a path of the configuration.
+func (c *Config) path(p string) string {
+	if p == "" || filepath.IsAbs(p) {
+		return p
+	}
+	return filepath.Join(c.dir, p)
+}
+
+// data is a path below the data folder.
+func (c *Config) data(elem ...string) string {
+	return filepath.Join(append([]string{c.path(c.Data)}, elem...)...)
+}
+
+// stream is the pipeline's configuration.
+func (c *Config) stream() pipeline.Config {
+	return pipeline.Config{
+		Dir: c.data("stream"), Durability: pipeline.Durability(c.Stream.Durability), Retain: c.Stream.Retain,
+		MaxBytes: int64(c.Stream.MaxBytes), MinFree: int64(c.Stream.MinFree), Drain: c.Drain,
+		Cluster: pipeline.Cluster{
+			URL: c.Stream.URL, Credentials: c.path(c.Stream.Credentials), CA: c.path(c.Stream.CA), Replicas: c.Stream.Replicas,
+		},
+	}
+}
+
+// secrets resolves ${env:NAME} and ${file:PATH}.
+func secrets() strictyaml.Lookup { return strictyaml.NewLookup(os.LookupEnv, os.ReadFile) }
