@@ -188,8 +188,8 @@ func TestTreeConstants(t *testing.T) {
 		if got := tree.Root(); got != naiveRoot(h, leaves) {
 			t.Errorf("root of %d leaves is %v", len(leaves), got)
 		}
-		if c.Roots[len(leaves)] != tree.Root().String() {
-			t.Errorf("root of %d leaves is %v, want %s", len(leaves), tree.Root(), c.Roots[len(leaves)])
+		if want := c.Roots[len(leaves)-1]; tree.Root().String() != want {
+			t.Errorf("root of %d leaves is %v, want %s", len(leaves), tree.Root(), want)
 		}
 	}
 	if got, want := h.Node(h.Node(leaves[0], leaves[1]), h.Node(leaves[2], leaves[3])).String(), c.Levels[2][0]; got != want {

@@ -1,0 +1,159 @@
+package anchor
+
+import (
+	"bytes"
+	"context"
+	stdjson "encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/suyuan-io/suyuan/hub"
+)
+
+// maxReceipt bounds the bytes of a receipt.
+const maxReceipt = 4 << 20
+
+// EncodeReceipt returns the one encoding of r: RFC 8785 (JCS) JSON without a newline.
+func EncodeReceipt(r hub.Receipt) ([]byte, error) {
+	if r.Ledger == nil {
+		r.Ledger = []hub.Evidence{}
+	}
+	b, err := canonicalJSON(r)
+	if err != nil {
+		return nil, fmt.Errorf("encode receipt: %w", err)
+	}
+	return b, nil
+}
+
+// ParseReceipt reads a receipt in its one encoding, optionally followed by one newline. Any other spelling of the same
+// JSON is refused: unknown, missing, repeated or differently cased names, other orders, spaces or escapes.
+func ParseReceipt(b []byte) (hub.Receipt, error) {
+	b = bytes.TrimSuffix(b, []byte("\n"))
+	var r hub.Receipt
+	if len(b) > maxReceipt {
+		return r, hub.Faultf(hub.TooLarge, "receipt.too-large", "the receipt has %d bytes, at most %d are read", len(b), maxReceipt)
+	}
+	if err := json.Unmarshal(b, &r, json.RejectUnknownMembers(true)); err != nil {
+		return hub.Receipt{}, badFormat("it is not the JSON of a receipt").Because(err)
+	}
+	if r.Type != hub.ReceiptType {
+		return hub.Receipt{}, badFormat("its type is %.100q, this reads %q", r.Type, hub.ReceiptType)
+	}
+	again, err := canonicalJSON(r)
+	if err != nil {
+		return hub.Receipt{}, badFormat("it cannot be written again").Because(err)
+	}
+	if !bytes.Equal(again, b) {
+		return hub.Receipt{}, badFormat("byte %d is not that of the canonical encoding", firstDifference(again, b))
+	}
+	return r, nil
+}
+
+func badFormat(format string, args ...any) *hub.Fault {
+	return hub.Faultf(hub.Invalid, "receipt.format", "the receipt is refused: "+format, args...).
+		WithHint("pass the file on as it was served; editors and formatters change it")
+}
+
+// firstDifference returns the first index at which a and b differ.
+func firstDifference(a, b []byte) int {
+	n := min(len(a), len(b))
+	for i := range n {
+		if a[i] != b[i] {
+			return i
+		}
+	}
+	return n
+}
+
+// canonicalJSON returns the RFC 8785 (JCS) form of v.
+func canonicalJSON(v any) ([]byte, error) {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return nil, err
+	}
+	value := jsontext.Value(b)
+	if err := value.Canonicalize(); err != nil {
+		return nil, err
+	}
+	return value, nil
+}
+
+// Pending is the cause of the fault that Receipt returns for an event that is recorded and not yet anchored.
+type Pending struct {
+	Seq hub.Seq
+	// ExpectedAt is when the receipt should be there; it may be past when a ledger is slow or down.
+	ExpectedAt time.Time
+}
+
+// Error implements error.
+func (p *Pending) Error() string {
+	return fmt.Sprintf("event %d is pending until about %s", p.Seq, p.ExpectedAt.UTC().Format(time.RFC3339))
+}
+
+// Receipt returns the receipt of the event at seq against the smallest committed checkpoint that covers it, so that it
+// is the same receipt for ever. Faults: NotFound if there is no such event, Unavailable with a [Pending] cause if it is
+// not anchored yet.
+func (l *Log) Receipt(ctx context.Context, seq hub.Seq) (hub.Receipt, error) {
+	event, err := l.opts.Leaves.EventAt(ctx, seq)
+	if err != nil {
+		return hub.Receipt{}, fmt.Errorf("read event %d: %w", seq, err)
+	}
+	sealed, ok, err := l.covering(ctx, seq)
+	if err != nil {
+		return hub.Receipt{}, err
+	}
+	if !ok {
+		return hub.Receipt{}, l.pending(ctx, seq)
+	}
+	c := sealed.Checkpoint
+	proof, err := ProveInclusion(ctx, l.opts.Hash, l.opts.Journal, uint64(seq), c.Size)
+	if err != nil {
+		return hub.Receipt{}, err
+	}
+	// What is handed out is checked first: a receipt that does not verify would be our own contradiction in writing.
+	if err := VerifyInclusion(l.opts.Hash, proof, l.opts.Hash.Leaf(event.Leaf.Bytes()), c.Root); err != nil {
+		return hub.Receipt{}, fmt.Errorf("prove event %d: %w", seq, err)
+	}
+	if hub.Sum(event.Body) != event.Leaf.Event {
+		return hub.Receipt{}, fmt.Errorf("prove event %d: its body is not the one that the log commits to", seq)
+	}
+	return hub.Receipt{
+		Type: hub.ReceiptType, Event: stdjson.RawMessage(event.Body), Leaf: event.Leaf, Proof: proof,
+		Checkpoint: string(c.Note), Key: l.Key().String(), Ledger: sealed.Evidence,
+	}, nil
+}
+
+// covering returns the smallest committed checkpoint that covers seq. Only the newest can be uncommitted.
+func (l *Log) covering(ctx context.Context, seq hub.Seq) (Sealed, bool, error) {
+	sealed, err := l.opts.Journal.SealedFrom(ctx, uint64(seq)+1, 1)
+	if err != nil {
+		return Sealed{}, false, fmt.Errorf("find checkpoint of event %d: %w", seq, err)
+	}
+	if len(sealed) == 0 || sealed[0].State != StateCommitted {
+		return Sealed{}, false, nil
+	}
+	return sealed[0], true, nil
+}
+
+// pending explains when the receipt of seq is to be expected.
+func (l *Log) pending(ctx context.Context, seq hub.Seq) error {
+	recorded, err := l.opts.Leaves.RecordedAt(ctx, seq)
+	if err != nil {
+		return fmt.Errorf("read age of event %d: %w", seq, err)
+	}
+	s := l.snapshot()
+	p := &Pending{Seq: seq, ExpectedAt: recorded.Add(l.opts.MaxAge + l.opts.Poll + s.commitTook)}
+	f := hub.Faultf(hub.Unavailable, "receipt.pending", "the event is recorded and waits to be anchored").Because(p)
+	f.MessageZh = "事件已记录,正在等待锚定"
+	f.Hint, f.HintZh = "ask again then", "请稍后再试"
+	switch {
+	case s.alarm != nil:
+		f.Hint, f.HintZh = "anchoring has stopped; the operator must act", "锚定已停止,需运维人员处理"
+	case s.lastErr != nil:
+		f.Hint, f.HintZh = "the ledger does not answer at present; nothing is lost", "账本暂不可用,数据不会丢失"
+	}
+	return f
+}
