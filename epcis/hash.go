@@ -133,34 +133,60 @@ func (h *hasher) event(root *node) {
 			h.field(f, found[f])
 		}
 	}
-	ilmd := found[fieldILMD]
-	if h.inline {
-		if ilmd != nil {
+	if ilmd := found[fieldILMD]; ilmd != nil {
+		if h.inline {
 			extensions = append(extensions, *ilmd)
+		} else {
+			h.elements([]node{*ilmd})
 		}
-		base, start := len(h.cuts), len(h.out)
-		h.trailing(&found, (*hasher).strangers)
-		h.cuts = append(h.cuts, len(h.out))
-		for i := range extensions {
-			h.element(extensions[i].name, &extensions[i])
-		}
-		h.sort(start, base)
-		return
 	}
-	if ilmd != nil {
-		h.elements([]node{*ilmd})
+	if !h.inline {
+		h.trailing(&found, slashed, func() {})
 	}
-	h.trailing(&found, (*hasher).extensionsOf)
-	h.elements(extensions)
+	base, start := len(h.cuts), len(h.out)
+	rest := elsewhere
+	if h.inline {
+		rest |= bare
+	}
+	h.trailing(&found, rest, func() { h.cuts = append(h.cuts, len(h.out)) })
+	for i := range extensions {
+		h.element(extensions[i].name, &extensions[i])
+	}
+	h.sort(start, base)
 }
 
-// trailing writes, behind the standard fields, what write finds within those that have extension points, each with the
-// path of its field. In 2.0 that is every extension; in the 2.1 draft extensions stand inline, and it is what has
-// neither a namespace nor a place in the order.
-func (h *hasher) trailing(found *[fieldCount]*node, write func(*hasher, *node, field)) {
+// origin says where a member that the standard does not define comes from. The reference implementation, and with it
+// every published value, treats the three differently when they stand within a standard field.
+type origin uint8
+
+const (
+	// slashed: of a namespace that ends in '/'. In 2.0 they make a block of their own behind ILMD, in the 2.1 draft they
+	// stay where they are.
+	slashed origin = 1 << iota
+	// elsewhere: of any other namespace. They are written with the whole path of their field among the extensions of the
+	// event.
+	elsewhere
+	// bare: of none. 2.0 leaves them out, the 2.1 draft treats them like elsewhere.
+	bare
+)
+
+func (h *hasher) origin(name string) origin {
+	if ns, _ := h.ctx.Expand(name); strings.HasSuffix(ns, "/") {
+		return slashed
+	}
+	if strings.Contains(name, ":") {
+		return elsewhere
+	}
+	return bare
+}
+
+// trailing writes the extensions within the standard fields that have extension points, each with the path of its field,
+// and calls after behind each field.
+func (h *hasher) trailing(found *[fieldCount]*node, from origin, after func()) {
 	for _, f := range []field{fieldReadPoint, fieldBizLocation} {
 		if found[f] != nil {
-			h.named(f.String(), func() { write(h, found[f], f) })
+			h.named(f.String(), func() { h.extensionsOf(found[f], f, from) })
+			after()
 		}
 	}
 	sensors := found[fieldSensorElementList]
@@ -170,19 +196,20 @@ func (h *hasher) trailing(found *[fieldCount]*node, write func(*hasher, *node, f
 	each := func() {
 		h.sensors(sensors, func(h *hasher, element *node) {
 			if m := element.member("sensorMetadata"); m != nil {
-				h.named("sensorMetadata", func() { write(h, m, fieldSensorMetadata) })
+				h.named("sensorMetadata", func() { h.extensionsOf(m, fieldSensorMetadata, from) })
 			}
 			h.list(element.member("sensorReport"), func(n *node) {
-				h.named("sensorReport", func() { write(h, n, fieldSensorReport) })
+				h.named("sensorReport", func() { h.extensionsOf(n, fieldSensorReport, from) })
 			})
-			write(h, element, fieldSensorElement)
+			h.extensionsOf(element, fieldSensorElement, from)
 		})
 	}
-	if h.inline {
-		h.named(fieldSensorElementList.String(), each)
-	} else {
+	if from == slashed {
 		each()
+	} else {
+		h.named(fieldSensorElementList.String(), each)
 	}
+	after()
 }
 
 // eventType expands an extended event type, which is an element's name in XML.
@@ -220,7 +247,7 @@ func (h *hasher) field(f field, n *node) {
 		h.named(f.String(), func() {
 			h.leaf("id", n.member("id"), nil)
 			if h.inline {
-				h.extensionsOf(n, f)
+				h.extensionsOf(n, f, slashed)
 			}
 		})
 	case formSensors:
@@ -357,7 +384,7 @@ func (h *hasher) sensor(element *node) {
 				}
 			}
 			if h.inline {
-				h.extensionsOf(n, f)
+				h.extensionsOf(n, f, slashed)
 			}
 		})
 	}
@@ -366,24 +393,20 @@ func (h *hasher) sensor(element *node) {
 	}
 	h.list(element.member("sensorReport"), func(n *node) { part(n, fieldSensorReport, reportOrder) })
 	if h.inline {
-		h.extensionsOf(element, fieldSensorElement)
+		h.extensionsOf(element, fieldSensorElement, slashed)
 	}
 }
 
-// extensionsOf writes the members of a standard object that have a namespace.
-func (h *hasher) extensionsOf(n *node, f field) { h.unknown(n, f, true) }
-
-// strangers writes the members of a standard object that neither the standard knows nor a namespace explains.
-func (h *hasher) strangers(n *node, f field) { h.unknown(n, f, false) }
-
-func (h *hasher) unknown(n *node, f field, namespaced bool) {
-	var extensions []node
+// extensionsOf writes the members of a standard object that the standard does not define and that come from where it is
+// told.
+func (h *hasher) extensionsOf(n *node, f field, from origin) {
+	base, start := len(h.cuts), len(h.out)
 	for i := range n.kids {
-		if name := n.kids[i].name; !f.knows(name) && strings.Contains(name, ":") == namespaced {
-			extensions = append(extensions, n.kids[i])
+		if name := n.kids[i].name; !f.knows(name) && h.origin(name)&from != 0 {
+			h.element(name, &n.kids[i])
 		}
 	}
-	h.elements(extensions)
+	h.sort(start, base)
 }
 
 // elements writes extension elements: {namespace}name, the value if there is one, and their own children, sorted.

@@ -163,4 +163,3 @@ func (n *node) value() any {
 
 // stringNode returns a string member.
 func stringNode(name, text string) node { return node{name: name, kind: kindString, text: text} }
-
