@@ -6,7 +6,8 @@ import "strings"
 //
 // EPC URNs are held to the EPC Tag Data Standard, with reserved characters let through unless o is strict. A Digital Link
 // must lead to a key of the right length and characters; o adds the company prefix (GCPLength, Table), the check digit
-// (CheckDigits), or every rule (Strict). Element strings are always held to the content of every AI. A bracketed one
+// (CheckDigits), or every rule (Strict). The check digit is verified anyway where a link says more than an EPC could: one
+// with a consumer product variant, with both lot and serial, or with attributes was never translated from an EPC. Element strings are always held to the content of every AI. A bracketed one
 // stands for all that is said of an item, so it must be complete; a raw one is one carrier's message, whose companions may
 // be on another carrier (GS1 General Specifications, section 4.13), so it must be complete only where o is strict.
 func Check(value string, o Options) error {
@@ -54,25 +55,41 @@ func checkLink(uri string, o Options) error {
 	if err := n.checkPrefix(o); err != nil {
 		return err
 	}
-	if o.CheckDigits && !n.scheme.text {
-		key := n.value[:n.scheme.keyDigits()]
-		if n.scheme.pieces {
-			key = key[:14]
-		}
-		if !checked(key) {
-			return checkDigitFault(key)
+	attributes, err := readAttributes(uri)
+	if err != nil {
+		return err
+	}
+	if o.CheckDigits || n.beyondEPC || len(attributes.elements) > 0 {
+		if err := n.verifyDigit(); err != nil {
+			return err
 		}
 	}
+	return lintAll(attributes.elements, o.Table)
+}
+
+// readAttributes reads the query of a link that is read leniently.
+func readAttributes(uri string) (m message, err error) {
 	if !hasParameters(uri) {
-		return nil
+		return m, nil
 	}
 	_, query, _ := strings.Cut(uri, "?")
 	query, _, _ = strings.Cut(query, "#")
-	var attributes message
-	if err := attributes.addQuery(query, true); err != nil {
-		return err
+	return m, m.addQuery(query, true)
+}
+
+// verifyDigit refuses a key with a wrong check digit.
+func (n named) verifyDigit() error {
+	if n.scheme.text {
+		return nil
 	}
-	return lintAll(attributes.elements, o.Table)
+	key := n.value[:n.scheme.keyDigits()]
+	if n.scheme.pieces {
+		key = key[:14]
+	}
+	if !checked(key) {
+		return checkDigitFault(key)
+	}
+	return nil
 }
 
 // checkPrefix checks the company prefix of a key, where o says anything of it.
@@ -80,8 +97,8 @@ func (n named) checkPrefix(o Options) error {
 	if o.GCPLength == 0 && o.Table == nil {
 		return nil
 	}
-	if n.scheme.key == "8010" && n.serial == "" {
-		// The class of a part may carry a text that belongs to no company: only the lengths count.
+	if n.scheme.key == "8004" || n.scheme.key == "8010" && n.serial == "" {
+		// Assets and classes of parts are numbered by people who do not know their prefix: only the lengths count.
 		size, err := o.prefixLength(n.value)
 		if err == nil && size > len(n.value) {
 			return badReference.fault(n.value)

@@ -11,6 +11,8 @@ type named struct {
 	scheme *scheme
 	value  string
 	serial string
+	// beyondEPC is true where the path says more than an EPC can.
+	beyondEPC bool
 }
 
 // readLink finds what a Digital Link names, as exactly as o says.
@@ -81,7 +83,7 @@ func (l *link) named(r reading) (named, problem) {
 	if s == nil {
 		return named{}, badScheme
 	}
-	if l.key == "01" && len(l.value) != 14 || !s.linkKeyFits(l.value, path82, r) {
+	if l.key == "01" && len(l.value) != 14 || !s.linkKeyFits(l.value, path82, r) || !s.startsWithPrefix(l.value) {
 		return named{}, badKey
 	}
 	if ext.ai != "" {
@@ -89,7 +91,7 @@ func (l *link) named(r reading) (named, problem) {
 			return named{}, why
 		}
 	}
-	return named{s, l.value, ext.value}, fine
+	return named{s, l.value, ext.value, l.n > 1 || l.n == 1 && ext.ai == ""}, fine
 }
 
 // finestLoosely returns the qualifier that identifies most finely, in whichever order they stand.
@@ -176,7 +178,7 @@ func looseKey(ai, value string) (named, bool) {
 	if s == nil || s.ext == "" || s.checkSerial(serial, cset82, lenient) != fine {
 		return named{}, false
 	}
-	return named{s, key, serial}, true
+	return named{scheme: s, value: key, serial: serial}, true
 }
 
 // maxSerialText bounds the serial and key that loose reading looks at, escapes included.
@@ -196,7 +198,12 @@ func (s *scheme) looseText(value string) (named, bool) {
 			}
 		}
 	}
-	return n, n.value != "" && s.linkKeyFits(n.value, s.set, lenient)
+	return n, s.startsWithPrefix(n.value) && s.linkKeyFits(n.value, s.set, lenient)
+}
+
+// startsWithPrefix reports whether an alphanumeric key begins with as many digits as the shortest company prefix.
+func (s *scheme) startsWithPrefix(key string) bool {
+	return !s.text || len(key) >= minPrefix && allIn(key[:minPrefix], digit)
 }
 
 // parts takes a key apart with the length of its company prefix.
