@@ -2,6 +2,7 @@ package schemas
 
 import (
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
@@ -13,27 +14,43 @@ import (
 // maxFaults is how many faults one call reports at most: nobody reads more, and the first ones usually cause the others.
 const maxFaults = 20
 
-// explain validates the value n of doc and returns what is wrong with it, in the order of the places.
-func (s *schema) explain(doc *document, n *node) hub.Faults {
-	err := s.compiled.Validate(n.value())
-	if err == nil {
-		return nil
-	}
-	var verr *jsonschema.ValidationError
-	if !asFault(err, &verr) {
-		return hub.Faults{hub.Faultf(hub.Internal, "schema.failed", "the value cannot be validated").Because(err)}
-	}
-	x := explainer{doc: doc, root: n, texts: s.texts}
-	x.walk(verr, nil)
-	return x.report()
-}
-
-// explainer turns the tree of a validator's errors into the few findings that tell a reader what to change.
+// explainer collects what is wrong with a document. From the tree of a validator's errors it takes the few that tell a
+// reader what to change.
 type explainer struct {
 	doc   *document
-	root  *node
-	texts *texts
 	found []finding
+	// events are the events of the document when they are judged one by one.
+	events events
+
+	// root is the value being judged, base its pointer in the document, texts the schema that judges it.
+	root  *node
+	base  string
+	texts *texts
+}
+
+// events are the items of a document's event list.
+type events struct {
+	items []*node
+	base  string
+}
+
+func (e events) pointer(i int) string { return e.base + "/" + strconv.Itoa(i) }
+
+func newExplainer(doc *document) *explainer { return &explainer{doc: doc} }
+
+// explain validates n, which stands at base, against s and notes what is wrong.
+func (x *explainer) explain(s *schema, n *node, base string) {
+	err := s.compiled.Validate(n.value())
+	if err == nil {
+		return
+	}
+	x.root, x.base, x.texts = n, base, s.texts
+	var verr *jsonschema.ValidationError
+	if !asFault(err, &verr) {
+		x.add(finding{fault: hub.Faultf(hub.Internal, "schema.failed", "the value cannot be validated").Because(err)}, place{})
+		return
+	}
+	x.walk(verr, nil)
 }
 
 // finding is one fault before it is put in order; the fields below fault serve to drop what another finding explains.
@@ -175,8 +192,8 @@ func onlyLeaf(e *jsonschema.ValidationError) *jsonschema.ValidationError {
 
 // say reports e as a whole in the words that its schema carries.
 func (x *explainer) say(e *jsonschema.ValidationError, w words, parents []*jsonschema.ValidationError) {
-	p := find(x.root, e.InstanceLocation)
-	f := finding{offset: p.offset, value: true, object: x.pointer(p)}
+	p := x.find(e.InstanceLocation)
+	f := finding{offset: p.offset, value: true, object: p.pointer}
 	if w.code == codeCBV {
 		f.fault = cbvFault(p.node.str(), x.wordsBeside(parents))
 	} else {
@@ -196,8 +213,18 @@ func (x *explainer) wordsBeside(parents []*jsonschema.ValidationError) []string 
 	return nil
 }
 
-// pointer returns the pointer of p in the whole document.
-func (x *explainer) pointer(p place) string { return p.pointer }
+// find returns the place at path from the value being judged.
+func (x *explainer) find(path []string) place {
+	p := find(x.root, path)
+	p.pointer = x.base + p.pointer
+	return p
+}
+
+// note adds a fault of the value at path from the value being judged.
+func (x *explainer) note(f *hub.Fault, path []string) {
+	p := x.find(path)
+	x.add(finding{offset: p.offset, fault: f}, p)
+}
 
 func (x *explainer) add(f finding, p place) {
 	where := lineColumn(x.doc.data, f.offset)

@@ -17,7 +17,7 @@ import (
 
 // leaf reports one failed keyword of the schema raw.
 func (x *explainer) leaf(e *jsonschema.ValidationError, raw map[string]any) {
-	p := find(x.root, e.InstanceLocation)
+	p := x.find(e.InstanceLocation)
 	switch k := e.ErrorKind.(type) {
 	case *kind.Required:
 		for _, name := range k.Missing {
@@ -145,7 +145,7 @@ func (x *explainer) eventsWith(schemaURL, name string) []string {
 // forbidden reports a value where the schema allows none: an unevaluated field, or one ruled out by name.
 func (x *explainer) forbidden(e *jsonschema.ValidationError, p place) {
 	if n := len(e.InstanceLocation); n > 0 {
-		up := find(x.root, e.InstanceLocation[:n-1])
+		up := x.find(e.InstanceLocation[:n-1])
 		if up.node.kind == objectKind {
 			name := e.InstanceLocation[n-1]
 			f := &hub.Fault{

@@ -293,7 +293,7 @@ func (p *parser) number() string {
 }
 
 // validNumber reports whether s is a number of RFC 8259, section 6.
-func validNumber(s string) bool {
+func validNumber[T text](s T) bool {
 	i := 0
 	digits := func() bool {
 		from := i

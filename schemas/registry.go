@@ -26,6 +26,9 @@ const (
 	EPCISEvent = "epcis/2.0/event.json"
 )
 
+// cbvName is the schema that holds the vocabularies.
+const cbvName = "epcis/2.0/cbv.json"
+
 // baseURL is the start of every schema's $id. Nothing is ever fetched from it.
 const baseURL = "https://suyuan.dev/schemas/"
 
@@ -36,10 +39,9 @@ var files embed.FS
 type Registry struct {
 	mu      sync.RWMutex
 	schemas map[string]*schema
-	event   *schema
-	root    *schema
-	// envelope is root with events that may be anything: what remains of a document when its events are judged one by one.
-	fast *fastPath
+	// What the hub itself asks for most.
+	event, root, persistent *schema
+	fast                    *fastPath
 }
 
 // schema is one compiled schema with the raw text of it and of all that it refers to, from which refusals are explained.
@@ -50,7 +52,7 @@ type schema struct {
 
 // Open compiles the embedded schemas. It fails only when the build itself is broken.
 func Open() (*Registry, error) {
-	r := &Registry{schemas: map[string]*schema{}, fast: newFastPath()}
+	r := &Registry{schemas: map[string]*schema{}}
 	docs := newTexts()
 	c := newCompiler(strictEngine)
 	c.UseLoader(noLoader{})
@@ -77,6 +79,12 @@ func Open() (*Registry, error) {
 		}
 		r.schemas[name] = &schema{compiled: compiled, texts: docs}
 	}
+	persistent, err := c.Compile(baseURL + "epcis/" + Version + "/common.json#/$defs/persistentDisposition")
+	if err != nil {
+		return nil, fmt.Errorf("compile embedded schema of persistentDisposition: %w", err)
+	}
+	r.persistent = &schema{compiled: persistent, texts: docs}
+	r.fast = newFastPath(docs.at(baseURL + cbvName))
 	r.event, r.root = r.schemas[EPCISEvent], r.schemas[EPCISRoot]
 	return r, nil
 }
@@ -123,7 +131,9 @@ func (r *Registry) Validate(name string, data []byte) error {
 	if fault != nil {
 		return hub.Faults{fault}
 	}
-	return s.explain(doc, doc.root).Err()
+	x := newExplainer(doc)
+	x.explain(s, doc.root, "")
+	return x.report().Err()
 }
 
 func (r *Registry) unknownName(name string) error {

@@ -37,27 +37,104 @@ type Validator struct {
 func (r *Registry) With(o ValidateOptions) Validator {
 	v := Validator{registry: r}
 	if o.Rules {
-		v.rules = &Rules{CheckDigits: o.CheckDigits}
+		v.rules = &Rules{CheckDigits: o.CheckDigits, persistent: r.persistent}
 	}
 	return v
 }
 
 // ValidateEvent is [Registry.ValidateEvent] with the validator's options.
 func (v Validator) ValidateEvent(data []byte) error {
+	if valid, look := v.registry.fast.onlyEvent(data, v.hook()); valid && (v.rules == nil || !look) {
+		return nil
+	}
 	doc, fault := parse(data)
 	if fault != nil {
 		return hub.Faults{fault}
 	}
-	return v.registry.event.explain(doc, doc.root).Err()
+	x := newExplainer(doc)
+	x.explain(v.registry.event, doc.root, "")
+	if v.rules != nil {
+		v.rules.event(x, doc.root, "")
+	}
+	return x.report().Err()
 }
 
 // ValidateDocument is [Registry.ValidateDocument] with the validator's options.
 func (v Validator) ValidateDocument(data []byte) error {
+	if valid, look := v.registry.fast.isRoot(data, v.hook()); valid && (v.rules == nil || !look) {
+		return nil
+	}
 	doc, fault := parse(data)
 	if fault != nil {
 		return hub.Faults{fault}
 	}
-	return v.registry.root.explain(doc, doc.root).Err()
+	x := newExplainer(doc)
+	v.envelope(x)
+	for i, event := range x.events.items {
+		if len(x.found) >= maxFaults {
+			break
+		}
+		v.eventOf(x, event, x.events.pointer(i))
+	}
+	return x.report().Err()
+}
+
+// envelope explains the document without its events, which are judged one by one: most of them are valid, and a schema
+// costs far more than the fast path.
+func (v Validator) envelope(x *explainer) {
+	list, pointer := eventList(x.doc.root)
+	if list == nil {
+		x.explain(v.registry.root, x.doc.root, "")
+		if v.rules != nil && !isDocument(x.doc.root) {
+			v.rules.event(x, x.doc.root, "")
+		}
+		return
+	}
+	x.events = events{items: list.items, base: pointer}
+	list.items = nil
+	x.explain(v.registry.root, x.doc.root, "")
+	list.items = x.events.items
+	if v.rules != nil {
+		v.rules.names(x, x.doc.root, list, "")
+	}
+}
+
+// eventOf explains one event of a document.
+func (v Validator) eventOf(x *explainer, event *node, pointer string) {
+	if !v.registry.fast.isEvent(x.doc.data, event.start, nil) {
+		x.explain(v.registry.event, event, pointer)
+	}
+	if v.rules != nil {
+		v.rules.event(x, event, pointer)
+	}
+}
+
+func (v Validator) hook() func(string) error {
+	if v.rules == nil {
+		return nil
+	}
+	return v.rules.CheckDigits
+}
+
+func isDocument(n *node) bool {
+	t := n.get("type").str()
+	return t == "EPCISDocument" || t == "EPCISQueryDocument"
+}
+
+// eventList returns the list of events of a document and its pointer, or nil.
+func eventList(root *node) (*node, string) {
+	body := root.get("epcisBody")
+	switch root.get("type").str() {
+	case "EPCISDocument":
+		if list := body.get("eventList"); list != nil && list.kind == arrayKind {
+			return list, "/epcisBody/eventList"
+		}
+	case "EPCISQueryDocument":
+		if list := body.get("queryResults").get("resultsBody").get("eventList"); list != nil && list.kind == arrayKind {
+			return list, "/epcisBody/queryResults/resultsBody/eventList"
+		}
+	}
+	return nil, ""
 }
 
 // asFault is errors.As under a name that reads well here.
