@@ -1,0 +1,336 @@
+package decode
+
+import (
+	"bytes"
+	"strings"
+
+	"github.com/suyuan-io/suyuan/connectors"
+)
+
+// jsonCutter finds the records of one item without building anything: it looks at brackets and strings only, and leaves
+// the rest of the grammar to Decode.
+type jsonCutter struct {
+	d     *jsonDecoder
+	w     *window
+	at    place
+	yield func(connectors.Piece) error
+	found bool
+}
+
+// lines yields the lines that are not blank.
+func (c *jsonCutter) lines() error {
+	for {
+		b := c.w.bytes()
+		i := bytes.IndexByte(b, '\n')
+		switch {
+		case i >= 0:
+			if err := c.line(b[:i]); err != nil {
+				return err
+			}
+			c.skip(1)
+		case c.w.ended():
+			return c.line(b)
+		case len(b) > c.d.maxRecord:
+			return c.tooLarge()
+		case !c.w.more() && c.w.failed(c.at) != nil:
+			return c.w.failed(c.at)
+		}
+	}
+}
+
+// line yields one line and skips it. RFC 7464's record separator may stand before it.
+func (c *jsonCutter) line(b []byte) error {
+	n := len(b)
+	before := n - len(bytes.TrimLeft(b, " \t\r\x1e"))
+	c.skip(before)
+	body := bytes.TrimRight(b[before:], " \t\r")
+	if len(body) > c.d.maxRecord {
+		return c.tooLarge()
+	}
+	if len(body) > 0 {
+		if err := c.yield(connectors.Piece{Body: bytes.Clone(body), Line: c.at.line, Column: c.at.col}); err != nil {
+			return err
+		}
+	}
+	c.skip(n - before)
+	return nil
+}
+
+// document yields the records of one JSON text.
+func (c *jsonCutter) document() error {
+	first, ok, err := c.peek()
+	if err != nil || !ok {
+		return err
+	}
+	switch {
+	case c.d.whole || len(c.d.path) == 0 && first != '[':
+		err = c.record()
+	default:
+		err = c.walk(c.d.path, "")
+	}
+	if err != nil {
+		return err
+	}
+	if _, ok, err := c.peek(); err != nil || ok {
+		if err == nil {
+			err = c.refuse("syntax", "", say("more follows after the value", "值之后还有多余内容").
+				hint("for one value a line use the format ndjson", "每行一个值时请使用 ndjson 格式"))
+		}
+		return err
+	}
+	if !c.found && len(c.d.path) > 0 {
+		return c.refuse("split", "", say("there is nothing at /%s", "/%s 处没有内容", strings.Join(c.d.path, "/")).
+			hint("split: is the JSON pointer of the array of records", "split: 应为记录数组的 JSON 指针"))
+	}
+	return nil
+}
+
+// walk goes down the path and yields the elements of the array at its end.
+func (c *jsonCutter) walk(path []string, pointer string) error {
+	open, ok, err := c.peek()
+	if err != nil {
+		return err
+	}
+	switch {
+	case !ok:
+		return c.truncated(pointer)
+	case len(path) == 0 && open != '[':
+		c.found = true
+		return c.record()
+	case open != '[' && open != '{':
+		return c.pass(pointer)
+	}
+	c.skip(1)
+	if len(path) == 0 {
+		c.found = true
+	}
+	for n := 0; ; n++ {
+		char, err := c.must(pointer)
+		if err != nil {
+			return err
+		}
+		if char == open+2 { // the closing bracket of either kind
+			c.skip(1)
+			return nil
+		}
+		if n > 0 {
+			if char != ',' {
+				return c.refuse("syntax", pointer, say("want a comma or a closing bracket", "此处应为逗号或右括号"))
+			}
+			c.skip(1)
+		}
+		if err := c.element(open, n, path, pointer); err != nil {
+			return err
+		}
+	}
+}
+
+// element passes one element or member by, goes down into it, or yields it.
+func (c *jsonCutter) element(open byte, n int, path []string, pointer string) error {
+	token := itoa(n)
+	if open == '{' {
+		name, err := c.name(pointer)
+		if err != nil {
+			return err
+		}
+		token = name
+	}
+	switch {
+	case len(path) == 0:
+		return c.record()
+	case path[0] == "*" || path[0] == token:
+		return c.walk(path[1:], pointerTo(pointer, token))
+	}
+	return c.pass(pointerTo(pointer, token))
+}
+
+// name reads a member's name and its colon.
+func (c *jsonCutter) name(pointer string) (string, error) {
+	char, err := c.must(pointer)
+	if err != nil {
+		return "", err
+	}
+	if char != '"' {
+		return "", c.refuse("syntax", pointer, say("want a name in quotes", "此处应为带引号的名称"))
+	}
+	raw, err := c.value(pointer)
+	if err != nil {
+		return "", err
+	}
+	name := unquoteJSON(raw)
+	c.skip(len(raw))
+	if char, err = c.must(pointer); err != nil {
+		return "", err
+	}
+	if char != ':' {
+		return "", c.refuse("syntax", pointer, say("want a colon after the name", "名称之后应为冒号"))
+	}
+	c.skip(1)
+	return name, nil
+}
+
+// record yields the value that comes next.
+func (c *jsonCutter) record() error {
+	if _, err := c.must(""); err != nil {
+		return err
+	}
+	raw, err := c.value("")
+	if err != nil {
+		return err
+	}
+	if err := c.yield(connectors.Piece{Body: bytes.Clone(raw), Line: c.at.line, Column: c.at.col}); err != nil {
+		return err
+	}
+	c.skip(len(raw))
+	return nil
+}
+
+// pass skips the value that comes next without holding it.
+func (c *jsonCutter) pass(pointer string) error {
+	if _, err := c.must(pointer); err != nil {
+		return err
+	}
+	var s jsonScan
+	for {
+		b := c.w.bytes()
+		n, done := s.scan(b, c.d.cs)
+		if done || n == len(b) && c.w.ended() && s.depth == 0 && !s.inString {
+			c.skip(n)
+			return nil
+		}
+		c.skip(n)
+		if !c.w.more() {
+			if err := c.w.failed(c.at); err != nil {
+				return err
+			}
+			return c.truncated(pointer)
+		}
+	}
+}
+
+// value returns the raw bytes of the value that begins here, all of it in the window.
+func (c *jsonCutter) value(pointer string) ([]byte, error) {
+	for {
+		b := c.w.bytes()
+		var s jsonScan
+		n, done := s.scan(b, c.d.cs)
+		switch {
+		case done && n == 0:
+			return nil, c.refuse("syntax", pointer, say("want a value", "此处应为一个值"))
+		case n > c.d.maxRecord:
+			return nil, c.tooLarge()
+		case done || c.w.ended() && s.depth == 0 && !s.inString:
+			return b[:n], nil
+		}
+		if !c.w.more() {
+			if err := c.w.failed(c.at); err != nil {
+				return nil, err
+			}
+			if c.w.ended() && s.depth == 0 && !s.inString {
+				return b[:n], nil
+			}
+			return nil, c.truncated(pointer)
+		}
+	}
+}
+
+// peek passes white space and returns the next byte; false at the end.
+func (c *jsonCutter) peek() (byte, bool, error) {
+	for {
+		b := c.w.bytes()
+		c.skip(len(b) - len(bytes.TrimLeft(b, " \t\r\n")))
+		if b = c.w.bytes(); len(b) > 0 {
+			return b[0], true, nil
+		}
+		if !c.w.more() {
+			return 0, false, c.w.failed(c.at)
+		}
+	}
+}
+
+// must is peek where the text may not end.
+func (c *jsonCutter) must(pointer string) (byte, error) {
+	char, ok, err := c.peek()
+	if err == nil && !ok {
+		err = c.truncated(pointer)
+	}
+	return char, err
+}
+
+func (c *jsonCutter) skip(n int) {
+	c.d.cs.advance(&c.at, c.w.bytes()[:n])
+	c.w.skip(n)
+}
+
+func (c *jsonCutter) refuse(code, pointer string, said text) error {
+	return refuse(c.d.format+"."+code, c.at.where(pointer), said)
+}
+
+func (c *jsonCutter) truncated(pointer string) error {
+	return c.refuse("truncated", pointer, say("the document ends too early, in what begins here",
+		"文档在此处开始的内容里中断").hint("have it sent again", "请重新发送"))
+}
+
+func (c *jsonCutter) tooLarge() error { return tooLarge(c.d.format, c.at.where(""), c.d.maxRecord) }
+
+// jsonScan follows brackets and strings over the bytes of one value, which may come in several parts.
+type jsonScan struct {
+	depth           int
+	inString        bool
+	escaped, scalar bool
+}
+
+// scan returns how far the value reaches into b, and whether it ends there.
+func (s *jsonScan) scan(b []byte, cs charset) (int, bool) {
+	for i := 0; i < len(b); i++ {
+		char := b[i]
+		switch {
+		case s.inString:
+			i += s.str(b[i:], cs)
+			if !s.inString && s.depth == 0 {
+				return min(i+1, len(b)), true
+			}
+		case char == '"':
+			if s.scalar {
+				return i, true
+			}
+			s.inString = true
+		case char == '{' || char == '[':
+			if s.scalar {
+				return i, true
+			}
+			s.depth++
+		case char == '}' || char == ']':
+			if s.depth == 0 {
+				return i, true
+			}
+			if s.depth--; s.depth == 0 {
+				return i + 1, true
+			}
+		case s.depth > 0:
+		case char == ',' || char == ':' || char == ' ' || char == '\n' || char == '\r' || char == '\t':
+			return i, true
+		default:
+			s.scalar = true
+		}
+	}
+	return len(b), false
+}
+
+// str follows a string and returns how many bytes beyond the first it took.
+func (s *jsonScan) str(b []byte, cs charset) int {
+	for i := 0; i < len(b); i++ {
+		switch {
+		case s.escaped:
+			s.escaped = false
+		case b[i] == '\\':
+			s.escaped = true
+		case b[i] == '"':
+			s.inString = false
+			return i
+		case cs.lead && b[i] >= 0x81 && i+1 < len(b) && b[i+1] >= 0x40:
+			i++
+		}
+	}
+	return len(b) - 1
+}

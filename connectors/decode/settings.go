@@ -1,0 +1,166 @@
+package decode
+
+import (
+	"errors"
+	"reflect"
+	"strconv"
+	"strings"
+
+	"github.com/goccy/go-yaml"
+
+	"github.com/suyuan-io/suyuan/hub"
+)
+
+// defaultMaxRecord is the largest record in bytes where the settings state none.
+const defaultMaxRecord = 16 << 20
+
+// size is a number of bytes; settings may write "1MiB", "64KiB" or a plain number. 0 is the default.
+type size int
+
+// UnmarshalYAML implements goccy/go-yaml's BytesUnmarshaler.
+func (s *size) UnmarshalYAML(b []byte) error {
+	written := strings.Trim(strings.TrimSpace(string(b)), `"'`)
+	digits, unit := written, 1
+	for suffix, n := range map[string]int{"KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30} {
+		if rest, ok := strings.CutSuffix(written, suffix); ok {
+			digits, unit = strings.TrimSpace(rest), n
+		}
+	}
+	n, err := strconv.Atoi(digits)
+	if err != nil || n < 0 || n > (1<<40)/unit {
+		return errors.New("want a number of bytes such as 65536, 64KiB or 1MiB")
+	}
+	*s = size(n * unit)
+	return nil
+}
+
+// or returns s, or the default where s is 0.
+func (s size) or(n int) int {
+	if s > 0 {
+		return int(s)
+	}
+	return n
+}
+
+// readSettings reads one format's settings over the defaults in into, a pointer to a struct. Unknown keys are refused
+// with their place and the nearest key that exists.
+func readSettings(format string, b []byte, into any) error {
+	err := yaml.UnmarshalWithOptions(b, into, yaml.Strict())
+	if err == nil {
+		return nil
+	}
+	at := hub.Where{}
+	said := say("%s", "%s", err.Error())
+	var placed yaml.Error
+	if errors.As(err, &placed) {
+		if tok := placed.GetToken(); tok != nil && tok.Position != nil {
+			at = hub.Where{Line: tok.Position.Line, Column: tok.Position.Column}
+		}
+		said = say("settings of %s: %s", "%s 的设置有误：%s", format, placed.GetMessage())
+	}
+	var unknown *yaml.UnknownFieldError
+	if errors.As(err, &unknown) {
+		said = unknownKey(format, unknown, into)
+	}
+	return refuse("decode.settings", at, said)
+}
+
+func unknownKey(format string, e *yaml.UnknownFieldError, into any) text {
+	key := ""
+	if e.Token != nil {
+		key = e.Token.Value
+	}
+	said := say("settings of %s have no key %q", "%s 没有名为 %q 的设置项", format, key)
+	keys := settingKeys(reflect.TypeOf(into), nil)
+	if near := nearest(key, keys); near != "" {
+		return said.hint("did you mean "+near+"?", "是否想写 "+near+"？")
+	}
+	return said.hint("the keys are "+strings.Join(keys, ", "), "可用的设置项："+strings.Join(keys, "、"))
+}
+
+// settingKeys lists the YAML keys of a settings struct and of what it holds.
+func settingKeys(t reflect.Type, keys []string) []string {
+	for t.Kind() == reflect.Pointer || t.Kind() == reflect.Slice || t.Kind() == reflect.Map {
+		t = t.Elem()
+	}
+	if t.Kind() != reflect.Struct || len(keys) > 200 {
+		return keys
+	}
+	for i := range t.NumField() {
+		f := t.Field(i)
+		name, options, _ := strings.Cut(f.Tag.Get("yaml"), ",")
+		if name != "" && name != "-" {
+			keys = append(keys, name)
+		}
+		if options == "inline" || name != "" && f.Type != t && f.Type.Kind() != reflect.Func {
+			if elem := f.Type; !refersTo(elem, t) {
+				keys = settingKeys(elem, keys)
+			}
+		}
+	}
+	return keys
+}
+
+// refersTo reports whether t is made of self, as a tree's nodes are.
+func refersTo(t, self reflect.Type) bool {
+	for t.Kind() == reflect.Pointer || t.Kind() == reflect.Slice || t.Kind() == reflect.Map {
+		t = t.Elem()
+	}
+	return t == self
+}
+
+// nearest returns the key that differs least from what was written, or "" when none is near.
+func nearest(written string, keys []string) string {
+	best, bestAt := "", 1+len(written)/3
+	for _, k := range keys {
+		if d := distance(strings.ToLower(written), strings.ToLower(k)); d <= bestAt && (best == "" || d < bestAt) {
+			best, bestAt = k, d
+		}
+	}
+	return best
+}
+
+// distance is the Levenshtein distance of two short words.
+func distance(a, b string) int {
+	if len(a) > 64 || len(b) > 64 {
+		return 64
+	}
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		diagonal := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			cost := 1
+			if a[i] == b[j] {
+				cost = 0
+			}
+			diagonal, row[j+1] = row[j+1], min(row[j+1]+1, row[j]+1, diagonal+cost)
+		}
+	}
+	return row[len(b)]
+}
+
+// setting refuses the value of one setting.
+func setting(format, key string, said text) *hub.Fault {
+	return refuse("decode.settings", hub.Where{Pointer: "/" + key},
+		text{
+			en: format + ": " + key + ": " + said.en, zh: format + "：" + key + "：" + said.zh,
+			hintEn: said.hintEn, hintZh: said.hintZh,
+		})
+}
+
+// charsetSetting resolves an encoding setting; "" and "auto" give the zero charset.
+func charsetSetting(format, name string) (charset, error) {
+	if name == "" || name == "auto" {
+		return charset{}, nil
+	}
+	cs, ok := charsetNamed(name)
+	if !ok {
+		return charset{}, setting(format, "encoding", say("%q is not a known encoding", "不认识编码 %q", name).
+			hint("use utf-8, gb18030, utf-16, latin1, big5 or another WHATWG name", "可用 utf-8、gb18030、utf-16、latin1、big5 等"))
+	}
+	return cs, nil
+}

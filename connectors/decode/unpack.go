@@ -1,0 +1,156 @@
+package decode
+
+import (
+	"archive/zip"
+	"bufio"
+	"errors"
+	"io"
+	"os"
+	"path"
+	"strings"
+
+	"github.com/klauspost/compress/gzip"
+
+	"github.com/suyuan-io/suyuan/connectors"
+	"github.com/suyuan-io/suyuan/hub"
+)
+
+// The first bytes of packed items.
+const (
+	gzipMagic = "\x1f\x8b\x08"
+	zipMagic  = "PK\x03\x04"
+)
+
+// What a packed item may unpack to: beyond bombFloor bytes, no more than bombRatio times what was read.
+const (
+	bombFloor = 64 << 20
+	bombRatio = 300
+	// maxEntries is how many files an archive may hold.
+	maxEntries = 10_000
+)
+
+// unpacking is a decoder whose items may be packed with gzip or zip. The files of an archive are split one after the
+// other, in the archive's order; lines count within each file.
+type unpacking struct {
+	Decoder
+	format string
+}
+
+// Split implements connectors.Splitter.
+func (u unpacking) Split(r io.Reader, yield func(connectors.Piece) error) error {
+	br := bufio.NewReaderSize(r, 4096)
+	head, err := br.Peek(len(zipMagic))
+	if err != nil && !errors.Is(err, io.EOF) {
+		return u.Decoder.Split(br, yield) // which meets the same error and names it
+	}
+	switch {
+	case strings.HasPrefix(string(head), gzipMagic):
+		return u.gunzip(br, yield)
+	case string(head) == zipMagic && u.format != "xlsx":
+		return u.unzip(br, yield)
+	}
+	return u.Decoder.Split(br, yield)
+}
+
+func (u unpacking) gunzip(r io.Reader, yield func(connectors.Piece) error) error {
+	packed := &counting{r: r}
+	zr, err := gzip.NewReader(packed)
+	if err != nil {
+		return torn("gzip", "", err)
+	}
+	plain := &guarded{r: zr, name: "gzip", packed: func() int64 { return packed.n }}
+	return u.Split(plain, yield)
+}
+
+// unzip spools the archive, whose directory is at its end, to a file of its own.
+func (u unpacking) unzip(r io.Reader, yield func(connectors.Piece) error) (err error) {
+	spool, err := os.CreateTemp("", "suyuan-zip-*")
+	if err != nil {
+		return hub.Faultf(hub.Unavailable, "zip.spool", "cannot hold the archive").Because(err)
+	}
+	defer func() {
+		err = errors.Join(err, spool.Close(), os.Remove(spool.Name()))
+	}()
+	n, err := io.Copy(spool, r)
+	if err != nil {
+		return torn("zip", "", err)
+	}
+	archive, err := zip.NewReader(spool, n)
+	if err != nil {
+		return torn("zip", "", err)
+	}
+	if len(archive.File) > maxEntries {
+		return refuse("zip.size", hub.Where{}, say("the archive holds %d files, at most %d are read",
+			"压缩包内有 %d 个文件，最多读取 %d 个", len(archive.File), maxEntries))
+	}
+	for _, f := range archive.File {
+		if f.FileInfo().IsDir() || strings.HasPrefix(f.Name, "__MACOSX/") || strings.HasPrefix(path.Base(f.Name), ".") {
+			continue
+		}
+		if err := u.entry(f, yield); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (u unpacking) entry(f *zip.File, yield func(connectors.Piece) error) (err error) {
+	if f.Flags&1 != 0 {
+		return refuse("zip.encrypted", hub.Where{File: f.Name}, say("the file is encrypted", "该文件已加密").
+			hint("ask the sender for an archive without a password", "请让发送方提供不带密码的压缩包"))
+	}
+	rc, err := f.Open()
+	if err != nil {
+		return torn("zip", f.Name, err)
+	}
+	defer func() { err = errors.Join(err, rc.Close()) }()
+	size := int64(f.CompressedSize64) //nolint:gosec // the spooled archive's own size bounds it
+	plain := &guarded{r: rc, name: "zip", file: f.Name, packed: func() int64 { return size }}
+	err = u.Decoder.Split(plain, yield)
+	var fault *hub.Fault
+	if errors.As(err, &fault) && fault.Where.File == "" {
+		placed := *fault
+		placed.Where.File = f.Name
+		return &placed
+	}
+	return err
+}
+
+// torn is the fault of a packed item that cannot be unpacked.
+func torn(packing, file string, err error) *hub.Fault {
+	return refuse(packing+".corrupt", hub.Where{File: file}, say("the %s data are torn", "%s 数据不完整或已损坏", packing).
+		hint("have the file sent again", "请重新发送该文件")).Because(err)
+}
+
+// counting counts what was read through it.
+type counting struct {
+	r io.Reader
+	n int64
+}
+
+func (c *counting) Read(b []byte) (int, error) {
+	n, err := c.r.Read(b)
+	c.n += int64(n)
+	return n, err
+}
+
+// guarded reads unpacked data, names what tears them, and stops a bomb.
+type guarded struct {
+	r          io.Reader
+	name, file string
+	packed     func() int64
+	n          int64
+}
+
+func (g *guarded) Read(b []byte) (int, error) {
+	n, err := g.r.Read(b)
+	g.n += int64(n)
+	if g.n > bombFloor && g.n/bombRatio > g.packed() {
+		return 0, refuse(g.name+".size", hub.Where{File: g.file}, say(
+			"the data unpack to more than %d times their size", "数据解压后超过原大小的 %d 倍", bombRatio))
+	}
+	if err != nil && !errors.Is(err, io.EOF) {
+		return n, torn(g.name, g.file, err)
+	}
+	return n, err
+}
