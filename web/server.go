@@ -1,0 +1,272 @@
+package web
+
+import (
+	"bytes"
+	"context"
+	"embed"
+	"encoding/hex"
+	"errors"
+	"html/template"
+	"net/http"
+	"path"
+	"strconv"
+	"strings"
+	"time"
+
+	"go.uber.org/zap"
+	"golang.org/x/text/language"
+
+	"github.com/suyuan-io/suyuan/hub"
+	"github.com/suyuan-io/suyuan/trace"
+)
+
+//go:embed html/*.html
+var htmlFiles embed.FS
+
+//go:embed assets/*
+var assetFiles embed.FS
+
+// Tracer tells journeys.
+type Tracer interface {
+	Trace(ctx context.Context, code string, scannedAt time.Time) (*trace.Trace, error)
+}
+
+// Prover gives receipts.
+type Prover interface {
+	// Receipt returns the exact bytes of a receipt, or a fault of kind Unavailable while there is none.
+	Receipt(ctx context.Context, seq hub.Seq) ([]byte, error)
+	// Certificate returns the id and the time of the newest checkpoint that a ledger took, "" before the first.
+	Certificate(ctx context.Context) (id string, at time.Time, err error)
+	// Key is the verifier key of the log.
+	Key() string
+}
+
+// Server serves pages. It is safe for concurrent use.
+type Server struct {
+	tracer    Tracer
+	prover    Prover
+	templates []Template
+	now       func() time.Time
+	log       *zap.Logger
+	html      *template.Template
+	mux       *http.ServeMux
+}
+
+// Options configure a Server. Every field but Now is necessary.
+type Options struct {
+	Tracer    Tracer
+	Prover    Prover
+	Templates []Template
+	Now       func() time.Time
+	Log       *zap.Logger
+}
+
+// New returns the server.
+func New(o Options) (*Server, error) {
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	html, err := template.New("").Funcs(template.FuncMap{"t": say}).ParseFS(htmlFiles, "html/*.html")
+	if err != nil {
+		return nil, err
+	}
+	s := &Server{
+		tracer: o.Tracer, prover: o.Prover, templates: o.Templates, now: o.Now, log: o.Log.Named("web"), html: html,
+		mux: http.NewServeMux(),
+	}
+	for _, p := range s.Patterns() {
+		switch {
+		case strings.HasPrefix(p, "GET /assets/"):
+			s.mux.HandleFunc(p, s.asset)
+		case p == "GET /console/":
+			s.mux.HandleFunc(p, s.console)
+		case p == "GET /{$}":
+			s.mux.HandleFunc(p, s.home)
+		default:
+			s.mux.HandleFunc(p, s.page)
+		}
+	}
+	return s, nil
+}
+
+// Patterns lists the routes, for whoever mounts the server beside others. A GS1 Digital Link opens the page of what it
+// identifies (GS1 Digital Link: URI syntax 1.4).
+func (s *Server) Patterns() []string {
+	out := []string{"GET /{$}", "GET /t/{code...}", "GET /assets/{file}", "GET /console/"}
+	for _, ai := range []string{"01", "00", "8006", "8004", "8003", "253"} {
+		out = append(out, "GET /"+ai+"/{code...}")
+	}
+	return out
+}
+
+// ServeHTTP implements [http.Handler].
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.mux.ServeHTTP(w, r) }
+
+// codeOf is the code that a request asks for: the path after /t/, or the whole Digital Link path.
+func codeOf(r *http.Request) string {
+	if c, ok := strings.CutPrefix(r.URL.EscapedPath(), "/t/"); ok {
+		if strings.Contains(c, "%") {
+			return r.PathValue("code")
+		}
+		return c
+	}
+	return "https://id.gs1.org" + r.URL.EscapedPath()
+}
+
+// page shows the journey of an item. Opening it counts as one look-up; a change of language does not.
+func (s *Server) page(w http.ResponseWriter, r *http.Request) {
+	lang := langOf(r)
+	var scanned time.Time
+	if r.URL.Query().Get("again") == "" && r.Method == http.MethodGet && r.Header.Get("Sec-Purpose") == "" {
+		scanned = s.now()
+	}
+	tr, err := s.tracer.Trace(r.Context(), codeOf(r), scanned)
+	if err != nil {
+		s.failed(w, r, lang, codeOf(r), err)
+		return
+	}
+	id, at, err := s.prover.Certificate(r.Context())
+	if err != nil {
+		s.failed(w, r, lang, codeOf(r), err)
+		return
+	}
+	tmpl := templateFor(s.templates, tr.Product.First("category").Value)
+	p := newBuilder(tr, tmpl, lang, certificate{id: id, at: at}).build()
+	p.Key = s.prover.Key()
+	if err := s.prove(r.Context(), &p, publishedSteps(tr, tmpl)); err != nil {
+		s.failed(w, r, lang, codeOf(r), err)
+		return
+	}
+	s.render(w, http.StatusOK, "page.html", p)
+}
+
+// prove puts the receipts of what the page shows into it; what is not anchored yet is counted as pending.
+func (s *Server) prove(ctx context.Context, p *page, steps []trace.Step) error {
+	proved := map[int64]bool{}
+	for _, st := range steps {
+		b, err := s.prover.Receipt(ctx, st.Event.Seq)
+		if hub.KindOf(err) == hub.Unavailable {
+			p.Pending++
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		seq := int64(st.Event.Seq) //nolint:gosec // fits
+		proved[seq] = true
+		p.Receipts = append(p.Receipts, pageReceipt{Seq: seq, Text: string(b)})
+	}
+	for i := range p.Journey {
+		p.Journey[i].Proved = proved[p.Journey[i].Seq]
+	}
+	return nil
+}
+
+// notice is a page that only says something.
+type notice struct {
+	Lang, Other string
+	Code        string
+	Title, Text string
+	Hint        string
+}
+
+func (s *Server) failed(w http.ResponseWriter, r *http.Request, lang, code string, err error) {
+	if errors.Is(err, context.Canceled) {
+		return
+	}
+	f := hub.AsFault(err)
+	n := notice{Lang: lang, Other: other(lang), Code: code}
+	status := http.StatusNotFound
+	switch f.Kind {
+	case hub.NotFound, hub.Invalid:
+		n.Title = say(lang, "没有找到该追溯码", "This code is not known")
+		n.Text = say(lang, "没有任何一方登记过该编码。请核对编码是否完整；若商品包装上的编码无法查询，请谨慎购买并向商家反馈。",
+			"No party has recorded this code. Check that it is complete. If the code on a package cannot be found, be careful and tell the shop.")
+	default:
+		status = http.StatusServiceUnavailable
+		n.Title = say(lang, "暂时无法查询", "Not available at the moment")
+		n.Text = say(lang, "溯源服务正忙，请稍后再试。", "The service is busy. Please try again in a moment.")
+		w.Header().Set("Retry-After", "5")
+		s.log.Warn("page failed", zap.String("path", r.URL.Path), zap.Error(err))
+	}
+	s.render(w, status, "notice.html", n)
+}
+
+func (s *Server) home(w http.ResponseWriter, r *http.Request) {
+	if code := strings.TrimSpace(r.URL.Query().Get("code")); code != "" {
+		http.Redirect(w, r, "/t/"+template.URLQueryEscaper(code)+"?lang="+langOf(r), http.StatusSeeOther)
+		return
+	}
+	lang := langOf(r)
+	s.render(w, http.StatusOK, "home.html", notice{Lang: lang, Other: other(lang)})
+}
+
+func (s *Server) console(w http.ResponseWriter, r *http.Request) {
+	lang := langOf(r)
+	s.renderWith(w, http.StatusOK, "console.html", notice{Lang: lang, Other: other(lang)}, consolePolicy)
+}
+
+// The pages run no script but their own. A trace page may not connect anywhere once it is loaded: what it verifies, it
+// verifies alone.
+const (
+	pagePolicy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'none'; " +
+		"base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+	consolePolicy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; " +
+		"base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+
+func (s *Server) render(w http.ResponseWriter, status int, name string, data any) {
+	s.renderWith(w, status, name, data, pagePolicy)
+}
+
+func (s *Server) renderWith(w http.ResponseWriter, status int, name string, data any, policy string) {
+	var b bytes.Buffer
+	if err := s.html.ExecuteTemplate(&b, name, data); err != nil {
+		s.log.Error("render page", zap.String("template", name), zap.Error(err))
+		http.Error(w, "internal error", http.StatusInternalServerError)
+		return
+	}
+	h := w.Header()
+	h.Set("Content-Type", "text/html; charset=utf-8")
+	h.Set("Content-Security-Policy", policy)
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("Referrer-Policy", "no-referrer")
+	h.Set("Cache-Control", "no-store")
+	h.Set("Content-Length", strconv.Itoa(b.Len()))
+	w.WriteHeader(status)
+	_, _ = w.Write(b.Bytes()) // the client may be gone
+}
+
+// asset serves the built-in assets. Their names do not change with their content, so that they are checked again each time.
+func (s *Server) asset(w http.ResponseWriter, r *http.Request) {
+	b, err := assetFiles.ReadFile(path.Join("assets", path.Base(r.PathValue("file"))))
+	if err != nil {
+		http.NotFound(w, r)
+		return
+	}
+	sum := hub.Sum(b)
+	w.Header().Set("ETag", `"`+hex.EncodeToString(sum[:8])+`"`)
+	w.Header().Set("Cache-Control", "no-cache")
+	w.Header().Set("X-Content-Type-Options", "nosniff")
+	http.ServeContent(w, r, r.PathValue("file"), time.Time{}, bytes.NewReader(b))
+}
+
+// langOf is the language of an answer: ?lang=, else what the browser prefers, else Chinese.
+func langOf(r *http.Request) string {
+	switch q := r.URL.Query().Get("lang"); q {
+	case "zh", "en":
+		return q
+	}
+	matcher := language.NewMatcher([]language.Tag{language.Chinese, language.English})
+	tags, _, err := language.ParseAcceptLanguage(r.Header.Get("Accept-Language"))
+	if err != nil || len(tags) == 0 {
+		return "zh"
+	}
+	if _, i, _ := matcher.Match(tags...); i == 1 {
+		return "en"
+	}
+	return "zh"
+}
+
+// say chooses between the two languages, in templates too.
+func say(lang, zh, en string) string { return Text{Zh: zh, En: en}.In(lang) }
