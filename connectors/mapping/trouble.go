@@ -1,0 +1,115 @@
+package mapping
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/suyuan-io/suyuan/hub"
+)
+
+// trouble is what is wrong, in English and Chinese, before it is known where.
+type trouble struct {
+	code   string
+	en, zh words
+	// arg is the number of the argument that a function refuses, from 0; -1 when it is none in particular.
+	arg int
+	// absent is true when the cause is a value that is not there, which "?" and default() forgive.
+	absent bool
+}
+
+type words struct{ message, hint string }
+
+// problem says what was found and what is allowed. English and Chinese take the same arguments.
+func problem(code, en, zh string, args ...any) *trouble {
+	return &trouble{code: code, arg: -1, en: words{message: fmt.Sprintf(en, args...)}, zh: words{message: fmt.Sprintf(zh, chinese(args)...)}}
+}
+
+// bilingual is an argument of a message that reads differently in Chinese. It prints as English.
+type bilingual struct{ en, zh string }
+
+func (b bilingual) String() string { return b.en }
+
+// chinese replaces each bilingual argument by its Chinese reading.
+func chinese(args []any) []any {
+	out := args
+	for i, a := range args {
+		if b, ok := a.(bilingual); ok {
+			if &out[0] == &args[0] {
+				out = slices.Clone(args)
+			}
+			out[i] = b.zh
+		}
+	}
+	return out
+}
+
+// hint says what to do next.
+func (t *trouble) hint(en, zh string, args ...any) *trouble {
+	t.en.hint, t.zh.hint = fmt.Sprintf(en, args...), fmt.Sprintf(zh, chinese(args)...)
+	return t
+}
+
+// at names the argument that is refused.
+func (t *trouble) at(arg int) *trouble { t.arg = arg; return t }
+
+// suggest hints at the known name that is nearest to got, or lists what is known when none is near.
+func (t *trouble) suggest(got string, known []string) *trouble {
+	if n := nearest(got, known); n != "" {
+		return t.hint("did you mean %q?", "您是不是想写 %q？", n)
+	}
+	if len(known) == 0 {
+		return t
+	}
+	list := slices.Clone(known)
+	slices.Sort(list)
+	more := ""
+	if len(list) > 12 {
+		list, more = list[:12], ", …"
+	}
+	return t.hint("known: %s", "可用的有：%s", strings.Join(list, ", ")+more)
+}
+
+func (t *trouble) fault(kind hub.Kind) *hub.Fault {
+	return &hub.Fault{Kind: kind, Code: t.code, Message: t.en.message, MessageZh: t.zh.message, Hint: t.en.hint, HintZh: t.zh.hint}
+}
+
+// nearest returns the name in known with the least edit distance to got, or "" when none is close enough to be meant.
+func nearest(got string, known []string) string {
+	best, limit := "", 1+len([]rune(got))/3
+	lower := strings.ToLower(got)
+	for _, k := range known {
+		d := distance(lower, strings.ToLower(k), limit)
+		if d < limit || d == limit && best == "" {
+			best, limit = k, d
+		}
+	}
+	return best
+}
+
+// distance is the edit distance (with swapped neighbours) of a and b, or limit+1 when it is larger.
+func distance(a, b string, limit int) int {
+	x, y := []rune(a), []rune(b)
+	if len(x) > 64 || len(y) > 64 || len(x)-len(y) > limit || len(y)-len(x) > limit {
+		return limit + 1
+	}
+	before, prev, cur := make([]int, len(y)+1), make([]int, len(y)+1), make([]int, len(y)+1)
+	for j := range prev {
+		prev[j] = j
+	}
+	for i := 1; i <= len(x); i++ {
+		cur[0] = i
+		for j := 1; j <= len(y); j++ {
+			cost := 1
+			if x[i-1] == y[j-1] {
+				cost = 0
+			}
+			cur[j] = min(prev[j]+1, cur[j-1]+1, prev[j-1]+cost)
+			if i > 1 && j > 1 && x[i-1] == y[j-2] && x[i-2] == y[j-1] {
+				cur[j] = min(cur[j], before[j-2]+1)
+			}
+		}
+		before, prev, cur = prev, cur, before
+	}
+	return min(prev[len(y)], limit+1)
+}
