@@ -29,7 +29,7 @@ func CanonicalClass(uri string) (id string, class, ok bool) {
 		}
 		b, class = p.appendLink(b), p.isClass()
 	case 'h', 'H':
-		l, found := parseLink(strings.TrimSuffix(cutQuery(uri), "/"))
+		l, found := parseLink(cutQuery(uri))
 		if !found {
 			return uri, false, false
 		}
