@@ -6,6 +6,7 @@ import (
 	"maps"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/suyuan-io/suyuan/schemas"
@@ -20,7 +21,7 @@ func open(tb testing.TB) *schemas.Registry {
 	return reg
 }
 
-// mutate returns data with one to three changes, each a mistake that a sender could make. Data that is not JSON is
+// mutate returns data with one or two changes, each a mistake that a sender could make. Data that is not JSON is
 // returned as it is.
 func mutate(tb testing.TB, data []byte, r *rand.Rand) []byte {
 	tb.Helper()
@@ -30,7 +31,7 @@ func mutate(tb testing.TB, data []byte, r *rand.Rand) []byte {
 	if err := dec.Decode(&v); err != nil {
 		return data
 	}
-	for range 1 + r.IntN(3) {
+	for range 1 + r.IntN(2) {
 		v = mutateValue(v, r)
 	}
 	var out bytes.Buffer
@@ -60,8 +61,25 @@ func mutateValue(v any, r *rand.Rand) any {
 		}
 		return mutateList(c, r)
 	}
+	if old, ok := v.(string); ok && r.IntN(2) == 0 {
+		return kin(old, r)
+	}
 	return value(r)
 }
+
+// kin returns a text that looks like old, and so is likely to be valid in its place.
+func kin(old string, r *rand.Rand) string {
+	alike := slices.DeleteFunc(texts(), func(s string) bool {
+		return strings.Contains(s, ":") != strings.Contains(old, ":") || (s != "" && old != "") && digit(s[0]) != digit(old[0]) ||
+			strings.Contains(s, "_") != strings.Contains(old, "_")
+	})
+	if len(alike) == 0 {
+		return old
+	}
+	return pick(r, alike)
+}
+
+func digit(c byte) bool { return c >= '0' && c <= '9' }
 
 func mutateObject(c map[string]any, r *rand.Rand) any {
 	names := slices.Sorted(maps.Keys(c))

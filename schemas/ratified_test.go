@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"strconv"
 	"testing"
 
 	"github.com/dlclark/regexp2"
@@ -87,8 +88,11 @@ func ratified(tb testing.TB) *jsonschema.Schema {
 
 type lookahead struct{ re *regexp2.Regexp }
 
-func (l lookahead) MatchString(s string) bool { ok, err := l.re.MatchString(s); return err == nil && ok }
-func (l lookahead) String() string            { return l.re.String() }
+func (l lookahead) MatchString(s string) bool {
+	ok, err := l.re.MatchString(s)
+	return err == nil && ok
+}
+func (l lookahead) String() string { return l.re.String() }
 
 func TestVerdictsEqualTheRatifiedSchemaOnSamples(t *testing.T) {
 	reg, official := open(t), ratified(t)
@@ -110,13 +114,13 @@ func TestVerdictsEqualTheRatifiedSchemaOnSamples(t *testing.T) {
 	}
 }
 
-// Every sample is changed in one to three places, many times over, and each change must get the same verdict from the
+// Every sample is changed in one or two places, many times over, and each change must get the same verdict from the
 // ratified schema, from ours, and from the fast path wherever that dares one.
 func TestVerdictsEqualTheRatifiedSchemaOnMutations(t *testing.T) {
 	reg, official := open(t), ratified(t)
 	rounds := 40
-	if testing.Short() {
-		rounds = 5
+	if n, err := strconv.Atoi(os.Getenv("SUYUAN_MUTATIONS")); err == nil {
+		rounds = n
 	}
 	total, invalid, fast := 0, 0, 0
 	for i, s := range samples(t) {
