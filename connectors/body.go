@@ -1,0 +1,142 @@
+package connectors
+
+import (
+	"compress/gzip"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+
+	"golang.org/x/sync/semaphore"
+
+	"github.com/suyuan-io/suyuan/hub"
+	"github.com/suyuan-io/suyuan/internal/strictyaml"
+)
+
+// ReadBody returns the request's body. Its faults are those of the limits that the host has set: TooLarge, Invalid for
+// a broken compression, Unavailable when the hub holds too many bodies at once.
+func ReadBody(r *http.Request) ([]byte, error) {
+	if r.Body == nil {
+		return nil, nil
+	}
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		if f := (*hub.Fault)(nil); errors.As(err, &f) {
+			return nil, err
+		}
+		return nil, hub.Faultf(hub.Invalid, "request.body", "the request's body breaks off").Because(err)
+	}
+	return body, nil
+}
+
+// limitedBody is a request body that is decompressed, bounded in both forms, and charged to the host's memory.
+type limitedBody struct {
+	r       io.Reader
+	wire    io.ReadCloser
+	limit   int64
+	read    int64
+	bodies  *semaphore.Weighted
+	charged int64
+}
+
+// bodyStep is how much memory is charged at a time.
+const bodyStep = 64 << 10
+
+// limitBody replaces r's body. The caller releases it when the request is over.
+func (h *Host) limitBody(w http.ResponseWriter, r *http.Request, limit int64) (*limitedBody, error) {
+	if r.ContentLength > limit {
+		return nil, bodyTooLarge(limit)
+	}
+	b := &limitedBody{wire: http.MaxBytesReader(w, r.Body, limit), limit: limit, bodies: h.bodies}
+	switch coding := strings.ToLower(strings.TrimSpace(r.Header.Get("Content-Encoding"))); coding {
+	case "", "identity":
+		b.r = b.wire
+	case "gzip", "x-gzip":
+		b.r = &lazyGzip{wire: b.wire}
+	default:
+		return nil, &hub.Fault{
+			Kind: hub.Unsupported, Code: "request.encoding",
+			Message:   fmt.Sprintf("the content encoding %q is not supported", coding),
+			MessageZh: fmt.Sprintf("不支持内容编码 %q", coding),
+			Hint:      "send gzip or no encoding", HintZh: "请用 gzip 或不编码",
+		}
+	}
+	r.Body = b
+	return b, nil
+}
+
+// Read implements [io.Reader].
+func (b *limitedBody) Read(p []byte) (int, error) {
+	n, err := b.r.Read(p)
+	b.read += int64(n)
+	if b.read > b.limit {
+		return 0, bodyTooLarge(b.limit)
+	}
+	for b.charged < b.read {
+		if !b.bodies.TryAcquire(bodyStep) {
+			return 0, tryLater(http.StatusServiceUnavailable, 0, &hub.Fault{
+				Code: "hub.busy", Message: "the hub holds too many request bodies at once", MessageZh: "系统正在处理过多请求",
+			})
+		}
+		b.charged += bodyStep
+	}
+	var wire *http.MaxBytesError
+	switch {
+	case err == nil || errors.Is(err, io.EOF):
+		return n, err
+	case errors.As(err, &wire):
+		return n, bodyTooLarge(b.limit)
+	case errors.Is(err, gzip.ErrHeader) || errors.Is(err, gzip.ErrChecksum) || isGzip(b.r):
+		return n, hub.Faultf(hub.Invalid, "request.gzip", "the body is not valid gzip").Because(err)
+	}
+	return n, err
+}
+
+func isGzip(r io.Reader) bool { _, ok := r.(*lazyGzip); return ok }
+
+// Close implements [io.Closer].
+func (b *limitedBody) Close() error { return b.wire.Close() }
+
+func (b *limitedBody) release() {
+	b.bodies.Release(b.charged)
+	b.charged = 0
+}
+
+func bodyTooLarge(limit int64) *hub.Fault {
+	return &hub.Fault{
+		Kind: hub.TooLarge, Code: "request.too-large",
+		Message:   fmt.Sprintf("the body is over the limit of %s", strictyaml.Size(limit)),
+		MessageZh: fmt.Sprintf("请求体超过上限 %s", strictyaml.Size(limit)),
+		Hint:      "send fewer records in one request", HintZh: "请减少单次请求中的记录数",
+	}
+}
+
+// lazyGzip reads the gzip header with the first read, when the driver asks for the body.
+type lazyGzip struct {
+	wire io.Reader
+	zr   *gzip.Reader
+}
+
+func (g *lazyGzip) Read(p []byte) (int, error) {
+	if g.zr == nil {
+		zr, err := gzip.NewReader(g.wire)
+		if err != nil {
+			return 0, noEOF(err)
+		}
+		g.zr = zr
+	}
+	n, err := g.zr.Read(p)
+	if err != nil && !errors.Is(err, io.EOF) {
+		err = noEOF(err)
+	}
+	return n, err
+}
+
+// noEOF keeps an empty body under Content-Encoding: gzip from passing as an empty one.
+func noEOF(err error) error {
+	if errors.Is(err, io.EOF) {
+		return gzip.ErrHeader
+	}
+	return err
+}

@@ -1,0 +1,202 @@
+package connectors
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/suyuan-io/suyuan/hub"
+	"github.com/suyuan-io/suyuan/internal/strictyaml"
+)
+
+// cut is one record as the host takes it from an item.
+type cut struct {
+	preamble []byte
+	record   hub.Record
+}
+
+// cutter cuts items into records with ids. It turns what the splitter cannot split into one last record, and what is
+// over the limit into a refused one.
+type cutter struct {
+	splitter Splitter
+	limit    int
+}
+
+// whole is the longest rest of an item that is kept to be a record when the splitter gives up. It bounds the memory
+// that reading ahead can take.
+const whole = 2 << 20
+
+// run reads one item and yields its records in order. An item that is one record keeps its id, others get "ID#n". An
+// error is the reader's or the yield's; a splitter's fault is none.
+func (c cutter) run(id string, r io.Reader, yield func(cut) error) error {
+	e := &emitter{id: safeID(id), limit: c.limit, yield: yield}
+	in := &trackingReader{r: r, keep: max(whole, c.limit)}
+	err := c.splitter.Split(in, func(p Piece) error {
+		in.taken(p)
+		return e.add(p, nil)
+	})
+	switch {
+	case e.err != nil: // the consumer's own error, whatever the splitter made of it
+		return e.err
+	case in.err != nil:
+		return in.err
+	case err != nil:
+		rest, lost := in.rest(err)
+		if in.err != nil {
+			return in.err
+		}
+		if err := e.add(rest, lost); err != nil {
+			return err
+		}
+	}
+	return e.finish()
+}
+
+// emitter numbers records. It holds the first back until a second shows that the item is several.
+type emitter struct {
+	id    string
+	limit int
+	yield func(cut) error
+	held  *cut
+	n     int
+	err   error
+}
+
+// add takes one piece; refused is why it cannot be taken whole, or nil.
+func (e *emitter) add(p Piece, refused *hub.Fault) error {
+	if e.err != nil {
+		return e.err
+	}
+	e.n++
+	body := p.Body
+	if refused == nil && len(body) > e.limit {
+		refused = tooLarge(len(body), e.limit)
+	}
+	if refused != nil {
+		body = body[:min(len(body), refusedHead, e.limit)]
+	}
+	next := cut{p.Preamble, hub.Record{Body: bytes.Clone(body), Line: p.Line, Column: p.Column, Refused: refused}}
+	if e.n == 1 {
+		e.held = &next
+		return nil
+	}
+	if e.held != nil {
+		e.held.record.ID = hub.RecordID(e.id + "#1")
+		if e.err = e.yield(*e.held); e.err != nil {
+			return e.err
+		}
+		e.held = nil
+	}
+	next.record.ID = hub.RecordID(fmt.Sprintf("%s#%d", e.id, e.n))
+	e.err = e.yield(next)
+	return e.err
+}
+
+func (e *emitter) finish() error {
+	if e.held == nil {
+		return nil
+	}
+	e.held.record.ID = hub.RecordID(e.id)
+	return e.yield(*e.held)
+}
+
+// refusedHead is how much of a record over the limit is kept for its dead letter.
+const refusedHead = 4 << 10
+
+func tooLarge(size, limit int) *hub.Fault {
+	largest := strictyaml.Size(limit)
+	return &hub.Fault{
+		Kind: hub.TooLarge, Code: "record.too-large",
+		Message:   fmt.Sprintf("the record has %d bytes, the limit is %s", size, largest),
+		MessageZh: fmt.Sprintf("记录有 %d 字节，上限为 %s", size, largest),
+		Hint:      "split the record at its source, or raise limits.record", HintZh: "请在源端拆分记录，或提高 limits.record",
+	}
+}
+
+// trackingReader remembers what was read since the last piece, so that the rest of an unsplittable item is not lost, and
+// its own error, so that a failed read is not mistaken for bad input.
+type trackingReader struct {
+	r    io.Reader
+	err  error
+	keep int
+	// ahead is what was read but is in no piece yet; lost is set when pieces can no longer be found in it.
+	ahead []byte
+	lost  bool
+	last  Piece
+}
+
+func (t *trackingReader) Read(p []byte) (int, error) {
+	n, err := t.r.Read(p)
+	if err != nil && !errors.Is(err, io.EOF) {
+		t.err = err
+	}
+	if !t.lost {
+		t.ahead = append(t.ahead, p[:n]...)
+		if len(t.ahead) > t.keep+len(p) {
+			t.ahead, t.lost = nil, true
+		}
+	}
+	return n, err
+}
+
+// taken drops what belongs to a piece from what was read ahead. A piece that is not there byte for byte (an unpacked or
+// recoded format) ends the tracking.
+func (t *trackingReader) taken(p Piece) {
+	t.last = Piece{Preamble: p.Preamble, Line: p.Line + bytes.Count(p.Body, []byte("\n"))}
+	if t.lost {
+		return
+	}
+	i := bytes.Index(t.ahead, p.Body)
+	if i < 0 {
+		t.ahead, t.lost = nil, true
+		return
+	}
+	t.ahead = t.ahead[i+len(p.Body):]
+}
+
+// rest returns what the splitter could not split as one last piece. Where the rest cannot be told apart any more, the
+// piece is empty and lost says why, so that the item itself is refused and stays with its owner.
+func (t *trackingReader) rest(cause error) (p Piece, lost *hub.Fault) {
+	p = t.last
+	why := hub.AsFault(cause)
+	if p.Line == 0 {
+		p.Line, p.Column = why.Where.Line, why.Where.Column
+	}
+	if t.lost {
+		told := *why
+		told.Err = nil
+		if told.Message == "" {
+			told.Message = cause.Error()
+		}
+		return p, &told
+	}
+	// One byte more than fits shows the cutter that the rest is over the limit.
+	body, err := io.ReadAll(io.LimitReader(t.r, int64(t.keep)+1))
+	if err != nil {
+		t.err = err
+	}
+	p.Body = slices.Concat(t.ahead, body)
+	return p, nil
+}
+
+// maxID is the longest id that is kept as its sender wrote it.
+const maxID = 200
+
+// safeID returns id, or its digest when it could not stand in logs, paths and lists.
+func safeID(id string) string {
+	ok := id != "" && len(id) <= maxID && utf8.ValidString(id)
+	for _, r := range id {
+		ok = ok && unicode.IsPrint(r) && r != '#'
+	}
+	if ok {
+		return id
+	}
+	sum := sha256.Sum256([]byte(id))
+	return "sha256:" + hex.EncodeToString(sum[:])
+}

@@ -1,0 +1,239 @@
+package connectors
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"net/http"
+	"net/url"
+	"regexp"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/suyuan-io/suyuan/hub"
+)
+
+// ServeIn takes one request for the instance id: it authenticates and reads it, makes its records durable, and only then
+// answers. When it returns nil the answer has been written; otherwise nothing has, apart from headers, and the caller
+// writes the problem details of the error, a [hub.Fault] or a [Refusal] around one:
+//
+//	404 no such instance, or it is none that receives     410 it is retired
+//	401 bad signature    400 bad request    405 method    413 too large    415 media type or encoding
+//	429 over the rate or in-flight limit, with Retry-After
+//	503 paused, or the stream cannot take it, with Retry-After: nothing is known to be durable, send it again
+func (h *Host) ServeIn(w http.ResponseWriter, req *http.Request, id hub.ConnectorID) error {
+	r, err := h.runner(id)
+	if err != nil {
+		return err
+	}
+	answer, err := r.take(w, req)
+	if err != nil {
+		return r.refuse(w, err)
+	}
+	for name, values := range answer.Header {
+		w.Header()[http.CanonicalHeaderKey(name)] = values
+	}
+	if answer.ContentType != "" {
+		w.Header().Set("Content-Type", answer.ContentType)
+	}
+	w.WriteHeader(answer.Status)
+	if _, err := w.Write(answer.Body); err != nil { // the sender is gone; its records are durable and it will repeat
+		r.log.Debug("answer not delivered", zap.Error(err))
+	}
+	return nil
+}
+
+// refuse counts a refused request and sets the headers of its refusal.
+func (r *runner) refuse(w http.ResponseWriter, err error) error {
+	var refusal *Refusal
+	if asRefusal(err, &refusal) {
+		for name, values := range refusal.Header {
+			w.Header()[name] = values
+		}
+	}
+	limited := refusal != nil && refusal.Status == http.StatusTooManyRequests
+	r.board.change(func(s *Status) {
+		if limited {
+			s.Counts.Limited++
+			return
+		}
+		s.Counts.Refused++
+	})
+	if !limited {
+		r.board.failed(err)
+	}
+	return err
+}
+
+// take does the whole way of one request up to its answer.
+func (r *runner) take(w http.ResponseWriter, req *http.Request) (Answer, error) {
+	if err := r.open(); err != nil {
+		return Answer{}, err
+	}
+	body, err := r.host.limitBody(w, req, int64(r.inst.Limits.Body))
+	if err != nil {
+		return Answer{}, err
+	}
+	defer body.release()
+	reception, err := r.receiver.Receive(req)
+	if err != nil {
+		return Answer{}, err
+	}
+	envelopes, ids, err := r.envelopes(req, reception.Items)
+	if err != nil {
+		return Answer{}, err
+	}
+	done, err := r.admit(len(ids))
+	if err != nil {
+		return Answer{}, err
+	}
+	defer done()
+	if len(envelopes) > 0 {
+		if err := r.publish(req.Context(), envelopes); err != nil {
+			return Answer{}, err
+		}
+	}
+	if reception.Answer.Status != 0 {
+		return reception.Answer, nil
+	}
+	return r.accepted(ids)
+}
+
+// open refuses what the instance's state does not allow.
+func (r *runner) open() error {
+	switch r.board.read().State {
+	case StateReceiving:
+		return nil
+	case StateRetired:
+		return &Refusal{http.StatusGone, nil, &hub.Fault{
+			Kind: hub.NotFound, Code: "connector.retired",
+			Message: "this connector is retired, stop sending to it", MessageZh: "此连接器已停用，请勿再发送",
+		}}
+	case StatePaused, StateStopped:
+		return tryLater(http.StatusServiceUnavailable, time.Minute, &hub.Fault{
+			Code: "connector.paused", Message: "this connector is paused", MessageZh: "此连接器已暂停",
+		})
+	default:
+		return &hub.Fault{
+			Kind: hub.NotFound, Code: "connector.not-pushed",
+			Message: "this connector reads its source by itself, nothing can be sent to it", MessageZh: "此连接器自行读取数据源，不能向其发送",
+		}
+	}
+}
+
+// envelopes cuts the items into records. One record over the limit refuses the whole request: its sender is there to
+// mend it, and half a request is hard to send again.
+func (r *runner) envelopes(req *http.Request, items []Item) ([]hub.Envelope, []hub.RecordID, error) {
+	var out []hub.Envelope
+	var ids []hub.RecordID
+	now, trace := r.host.cfg.Now().UTC(), traceParent(req)
+	for i := range items {
+		item := &items[i]
+		c := cutter{splitter: r.inst.Splitter, limit: int(r.inst.Limits.Record)}
+		err := c.run(item.ID, bytes.NewReader(item.Body), func(c cut) error {
+			if c.record.Refused != nil {
+				return c.record.Refused
+			}
+			ids = append(ids, c.record.ID)
+			if n := len(out); n > 0 && out[n-1].ContentType == item.ContentType && bytes.Equal(out[n-1].Preamble, c.preamble) {
+				out[n-1].Records = append(out[n-1].Records, c.record)
+				return nil
+			}
+			out = append(out, hub.Envelope{
+				Connector: r.inst.ID, Provider: r.inst.Provider, ReceivedAt: now, ContentType: item.ContentType,
+				Origin: item.Origin, Preamble: c.preamble, Records: []hub.Record{c.record}, TraceParent: trace,
+			})
+			return nil
+		})
+		if err != nil {
+			return nil, nil, err
+		}
+	}
+	return out, ids, nil
+}
+
+// admit holds records against the rate and in-flight limits until done is called. A request that is larger than a limit
+// passes when nothing else is in the way, and is paid for afterwards.
+func (r *runner) admit(records int) (done func(), err error) {
+	limited := func(after time.Duration, code, en, zh string) error {
+		return tryLater(http.StatusTooManyRequests, after, &hub.Fault{Code: code, Message: en, MessageZh: zh})
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.inFlight > 0 && r.inFlight+records > r.inst.Limits.InFlight {
+		return nil, limited(time.Second, "connector.in-flight", "too many records of this connector are in flight",
+			"此连接器有过多记录正在处理")
+	}
+	if r.limiter != nil && records > 0 {
+		now := r.host.cfg.Now()
+		if tokens := r.limiter.TokensAt(now); tokens < 1 {
+			wait := time.Duration((1 - tokens) / float64(r.limiter.Limit()) * float64(time.Second))
+			return nil, limited(wait, "connector.rate", "over the rate limit of this connector", "超过此连接器的速率上限")
+		}
+		for left := records; left > 0; left -= r.limiter.Burst() {
+			r.limiter.ReserveN(now, min(left, r.limiter.Burst()))
+		}
+	}
+	r.inFlight += records
+	r.board.change(func(s *Status) { s.InFlight += records })
+	return func() {
+		r.mu.Lock()
+		r.inFlight -= records
+		r.mu.Unlock()
+		r.board.change(func(s *Status) { s.InFlight -= records })
+	}, nil
+}
+
+// publish makes the records durable. A sender that hangs up does not stop it: what is on its way is let through.
+func (r *runner) publish(ctx context.Context, envelopes []hub.Envelope) error {
+	err := r.host.cfg.Publisher.Publish(context.WithoutCancel(ctx), envelopes...)
+	if err == nil {
+		records, size := 0, 0
+		for i := range envelopes {
+			records += len(envelopes[i].Records)
+			for j := range envelopes[i].Records {
+				size += len(envelopes[i].Records[j].Body)
+			}
+		}
+		r.board.published(records, size)
+		r.board.change(func(s *Status) { s.Counts.Items++ })
+		return nil
+	}
+	if itemsOwn(err) {
+		return err
+	}
+	return tryLater(http.StatusServiceUnavailable, time.Second, &hub.Fault{
+		Code: "stream.unavailable", Message: "the records could not be made durable", MessageZh: "记录未能持久保存", Err: err,
+	})
+}
+
+// accepted is the host's own answer.
+func (r *runner) accepted(ids []hub.RecordID) (Answer, error) {
+	type record struct {
+		ID     hub.RecordID `json:"id"`
+		Status string       `json:"status"`
+	}
+	out := struct {
+		Accepted int      `json:"accepted"`
+		Records  []record `json:"records"`
+	}{len(ids), make([]record, len(ids))}
+	for i, id := range ids {
+		out.Records[i] = record{id, "/v1/records/" + string(r.inst.ID) + "/" + url.PathEscape(string(id))}
+	}
+	body, err := json.Marshal(out)
+	if err != nil {
+		return Answer{}, hub.Faultf(hub.Internal, "answer.encode", "cannot encode the answer").Because(err)
+	}
+	return Answer{Status: http.StatusAccepted, ContentType: "application/json", Body: append(body, '\n')}, nil
+}
+
+// traceParentRE is the header of W3C Trace Context, version 00.
+var traceParentRE = regexp.MustCompile(`^00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$`)
+
+func traceParent(r *http.Request) string {
+	if v := r.Header.Get("Traceparent"); traceParentRE.MatchString(v) {
+		return v
+	}
+	return ""
+}
