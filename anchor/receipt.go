@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	stdjson "encoding/json"
+	"errors"
 	"fmt"
 	"time"
 
@@ -20,6 +21,10 @@ const maxReceipt = 4 << 20
 func EncodeReceipt(r hub.Receipt) ([]byte, error) {
 	if r.Ledger == nil {
 		r.Ledger = []hub.Evidence{}
+	}
+	// The digest of the event is that of its bytes: they must survive the encoding.
+	if event, err := canonicalJSON(r.Event); err != nil || !bytes.Equal(event, r.Event) {
+		return nil, errors.New("encode receipt: the event is not in its canonical form")
 	}
 	b, err := canonicalJSON(r)
 	if err != nil {
@@ -41,6 +46,9 @@ func ParseReceipt(b []byte) (hub.Receipt, error) {
 	}
 	if r.Type != hub.ReceiptType {
 		return hub.Receipt{}, badFormat("its type is %.100q, this reads %q", r.Type, hub.ReceiptType)
+	}
+	if r.Event = bytes.TrimSpace(r.Event); len(r.Event) == 0 || r.Event[0] != '{' {
+		return hub.Receipt{}, badFormat("its event is not a JSON object")
 	}
 	again, err := canonicalJSON(r)
 	if err != nil {

@@ -18,10 +18,10 @@ const (
 	CheckEventHash = "eventHash"
 	// CheckLeaf: the leaf record is well-formed.
 	CheckLeaf = "leaf"
-	// CheckInclusion: leaf record and proof give the checkpoint's root.
-	CheckInclusion = "inclusion"
-	// CheckCheckpoint: the log's key signed the checkpoint.
+	// CheckCheckpoint: the checkpoint is well-formed, and the log's key signed it.
 	CheckCheckpoint = "checkpoint"
+	// CheckInclusion: leaf record and proof give the checkpoint's root for its size.
+	CheckInclusion = "inclusion"
 	// CheckLedger: every ledger's evidence is genuine and speaks of exactly this checkpoint.
 	CheckLedger = "ledger"
 	// CheckTrust: the keys are those that the reader trusts.
@@ -88,8 +88,8 @@ func (v *Verifier) Verify(receipt []byte, trust *Trust) (*Report, error) {
 		{CheckEvent, s.event},
 		{CheckEventHash, s.eventHash},
 		{CheckLeaf, s.leaf},
-		{CheckInclusion, s.inclusion},
 		{CheckCheckpoint, s.checkpoint},
+		{CheckInclusion, s.inclusion},
 		{CheckLedger, s.ledger},
 		{CheckTrust, s.trusted},
 	} {
@@ -121,7 +121,8 @@ type verification struct {
 	trust    *Trust
 	hash     Hash
 	r        hub.Receipt
-	claimed  hub.Checkpoint
+	// signed is the checkpoint, once its signature is checked.
+	signed hub.Checkpoint
 	// pinnedLedgers are the ledgers whose evidence was checked against the trust file.
 	pinnedLedgers int
 	report        Report
@@ -166,21 +167,6 @@ func (s *verification) leaf() (string, error) {
 	return fmt.Sprintf("stated by %s through %s, received %v", leaf.Provider, leaf.Connector, leaf.ReceivedAt), nil
 }
 
-func (s *verification) inclusion() (string, error) {
-	var err error
-	if s.claimed, _, err = ParseCheckpoint([]byte(s.r.Checkpoint)); err != nil {
-		return "", err
-	}
-	if s.r.Proof.TreeSize != s.claimed.Size {
-		return "", fmt.Errorf("the proof is for %d leaves, the checkpoint for %d", s.r.Proof.TreeSize, s.claimed.Size)
-	}
-	leaf := s.hash.Leaf(s.r.Leaf.Bytes())
-	if err := VerifyInclusion(s.hash, s.r.Proof, leaf, s.claimed.Root); err != nil {
-		return "", err
-	}
-	return fmt.Sprintf("leaf %d of %d, root %v", s.r.Proof.LeafIndex, s.r.Proof.TreeSize, s.claimed.Root), nil
-}
-
 func (s *verification) checkpoint() (string, error) {
 	key, err := ParseVerifierKey(s.r.Key)
 	if err != nil {
@@ -194,11 +180,22 @@ func (s *verification) checkpoint() (string, error) {
 	if len(sigs) != 1 {
 		return "", fmt.Errorf("a receipt's checkpoint bears the log's signature alone, this one bears %d", len(sigs))
 	}
-	if _, err := OpenCheckpoint([]byte(s.r.Checkpoint), key); err != nil {
+	if s.signed, err = OpenCheckpoint([]byte(s.r.Checkpoint), key); err != nil {
 		return "", err
 	}
-	s.report.Origin = s.claimed.Origin
-	return fmt.Sprintf("%s signed size %d", s.claimed.Origin, s.claimed.Size), nil
+	s.report.Origin = s.signed.Origin
+	return fmt.Sprintf("%s signed size %d", s.signed.Origin, s.signed.Size), nil
+}
+
+func (s *verification) inclusion() (string, error) {
+	if s.r.Proof.TreeSize != s.signed.Size {
+		return "", fmt.Errorf("the proof is for %d leaves, the checkpoint for %d", s.r.Proof.TreeSize, s.signed.Size)
+	}
+	leaf := s.hash.Leaf(s.r.Leaf.Bytes())
+	if err := VerifyInclusion(s.hash, s.r.Proof, leaf, s.signed.Root); err != nil {
+		return "", err
+	}
+	return fmt.Sprintf("leaf %d of %d, root %v", s.r.Proof.LeafIndex, s.r.Proof.TreeSize, s.signed.Root), nil
 }
 
 func (s *verification) ledger() (string, error) {
@@ -217,7 +214,7 @@ func (s *verification) ledger() (string, error) {
 		}
 		seen[e.Ledger] = true
 		pinned := s.trust.pinned(e.Ledger)
-		who, err := verify(e.Entry, s.claimed, pinned)
+		who, err := verify(e.Entry, s.signed, pinned)
 		if err != nil {
 			return "", fmt.Errorf("%s: %w", e.Ledger, err)
 		}
@@ -233,8 +230,8 @@ func (s *verification) trusted() (string, error) {
 	if s.trust == nil {
 		return "the keys were taken from the receipt itself: it is consistent, but whose log it is was not checked", nil
 	}
-	if s.trust.Origin != s.claimed.Origin {
-		return "", fmt.Errorf("the log is %q, the trust file is for %q", s.claimed.Origin, s.trust.Origin)
+	if s.trust.Origin != s.signed.Origin {
+		return "", fmt.Errorf("the log is %q, the trust file is for %q", s.signed.Origin, s.trust.Origin)
 	}
 	if !s.trust.trustsKey(s.r.Key) {
 		return "", fmt.Errorf("the key %s is not one of those in the trust file", s.r.Key)
