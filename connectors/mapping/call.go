@@ -103,7 +103,7 @@ func (c *exprCompiler) lazyKind(name string, e *expr, args []*expr) {
 // checkCall checks the number and the known kinds of the arguments.
 func (c *exprCompiler) checkCall(n *ast.CallNode, called string, f *function, args []*expr) bool {
 	if len(args) < f.min || len(args) > len(f.params) && !f.repeats {
-		c.failNode(n, problem("mapping.type", "%s is called with %d arguments", "%s 的参数个数为 %d，不符合要求", called, len(args)).
+		c.failNode(n, problem("mapping.type", "the number of arguments of %s cannot be %d", "%s 的参数个数不能是 %d", called, len(args)).
 			hint("write %s", "写法：%s", f.usage))
 		return false
 	}

@@ -175,6 +175,9 @@ func (c *exprCompiler) syntax(err error) {
 		offset, msg = fe.From, fe.Message
 	}
 	p := problem("mapping.expression", "the expression cannot be read: %s", "无法解析表达式：%s", msg)
+	if _, token, ok := strings.Cut(msg, `("`); ok && strings.HasPrefix(msg, "unexpected token") {
+		p = problem("mapping.expression", "%q is not expected here", "此处不应出现 %q", strings.TrimSuffix(token, `")`))
+	}
 	switch {
 	case strings.Contains(msg, "EOF"):
 		p = problem("mapping.expression", "the expression ends too early", "表达式不完整").

@@ -235,7 +235,7 @@ func (l *loader) site(n *node, target string) *site {
 func (l *loader) mustExpression(n *node, key, target string) *expr {
 	if _, _, ok := cutExpression(n); !ok {
 		l.fail(n, problem("mapping.expression", "%s: takes an expression", "%s: 需要表达式", key).
-			hint("an expression begins with = and stands in quotes: %s: \"= …\"", "表达式以 = 开头并加引号：%s: \"= …\"", key))
+			hint("an expression begins with = and stands in quotes: %s: \"= %s\"", "表达式以 = 开头并加引号：%s: \"= %s\"", key, pick(n.text, "…")))
 		return nil
 	}
 	return l.expression(n, target)

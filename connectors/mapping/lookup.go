@@ -32,7 +32,13 @@ func (l *loader) lookups(n *node) {
 	}
 	for i := range n.pairs {
 		k := &n.pairs[i]
-		if !l.object(k.value, bilingual{"a lookup", "lookup"}, "table", "csv", "key", "value", "delimiter", "default") {
+		if k.value.get("table") == nil && k.value.get("csv") == nil {
+			l.fail(k.value, problem("mapping.shape", "a lookup has either table: with keys and values or csv: with a file's name", "lookup 需要 table:（键值对）或 csv:（文件名），二选一").
+				hint("write  %s: { table: { A: active } }  or  %[1]s: { csv: %[1]s.csv, key: code }", "请写  %s: { table: { A: active } }  或  %[1]s: { csv: %[1]s.csv, key: code }", k.key))
+			l.m.tables[k.key] = &table{name: k.key, rows: map[string]any{}}
+			continue
+		}
+		if !l.object(k.value, bilingual{"a lookup", "查找表"}, "table", "csv", "key", "value", "delimiter", "default") {
 			continue
 		}
 		t := &table{name: k.key, rows: map[string]any{}}

@@ -17,23 +17,34 @@ import (
 // load compiles a mapping from text, with other files beside it.
 func load(t *testing.T, src string, files ...string) (*mapping.Mapping, error) {
 	t.Helper()
-	fsys := fstest.MapFS{"m.yaml": {Data: []byte(src)}}
+	return mapping.Load(mapFS(append([]string{"m.yaml", src}, files...)...), "m.yaml")
+}
+
+// mapFS makes files of names and texts in turn.
+func mapFS(files ...string) fstest.MapFS {
+	fsys := fstest.MapFS{}
 	for i := 0; i+1 < len(files); i += 2 {
 		fsys[files[i]] = &fstest.MapFile{Data: []byte(files[i+1])}
 	}
-	return mapping.Load(fsys, "m.yaml")
+	return fsys
 }
 
 // tree decodes JSON as decoders do.
 func tree(t *testing.T, src string) any {
 	t.Helper()
-	d := json.NewDecoder(strings.NewReader(src))
-	d.UseNumber()
-	var v any
-	if err := d.Decode(&v); err != nil {
+	v, err := decodeJSON(src)
+	if err != nil {
 		t.Fatal(err)
 	}
 	return v
+}
+
+func decodeJSON(src string) (any, error) {
+	d := json.NewDecoder(strings.NewReader(src))
+	d.UseNumber()
+	var v any
+	err := d.Decode(&v)
+	return v, err
 }
 
 func input(t *testing.T, row string) mapping.Input {

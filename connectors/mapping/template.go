@@ -45,8 +45,8 @@ func (l *loader) constantPiece(n *node, sp *spec, target string) *piece {
 	case boolShape:
 		v = n.text == "true"
 	case numberShape:
-		if num, ok := jsonNumber(n.text); ok && sp.want != wantText && sp.want != wantURI {
-			v = num
+		if plainNumber(n.text) && sp.want != wantText && sp.want != wantURI { // 007 and 0x10 are codes, not quantities
+			v = json.Number(n.text)
 		}
 	case textShape:
 		if forgotten(n) {
@@ -159,6 +159,9 @@ func wrongShape(code string, sp *spec, got bilingual) *trouble {
 	t := problem(code, "this field takes %s, and this is %s", "该字段应为%s，此处是%s", sp.want.words(), got)
 	if sp.want == wantList {
 		t.hint("one value becomes a list of one with list(…), or write it as a list: - \"= …\"", "单个值可用 list(…) 变成列表，或写成列表形式：- \"= …\"")
+	}
+	if _, ok := sp.fields["id"]; ok && sp.want == wantObject {
+		t.hint("write it as  { id: \"= …\" }", "请写成  { id: \"= …\" }")
 	}
 	return t
 }

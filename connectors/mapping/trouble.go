@@ -80,11 +80,21 @@ func nearest(got string, known []string) string {
 	lower := strings.ToLower(got)
 	for _, k := range known {
 		d := distance(lower, strings.ToLower(k), limit)
-		if d < limit || d == limit && best == "" {
+		if d < limit || d == limit && (best == "" || sharedStart(got, k) > sharedStart(got, best)) {
 			best, limit = k, d
 		}
 	}
 	return best
+}
+
+// sharedStart is the length of the common beginning, in bytes: of two names equally near, people mean that which begins
+// alike.
+func sharedStart(a, b string) int {
+	n := 0
+	for n < len(a) && n < len(b) && a[n] == b[n] {
+		n++
+	}
+	return n
 }
 
 // distance is the edit distance (with swapped neighbours) of a and b, or limit+1 when it is larger.

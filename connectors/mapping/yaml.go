@@ -153,8 +153,10 @@ func yamlFault(path string, err error) *hub.Fault {
 			}
 		}
 		switch {
+		case strings.Contains(syntax.Message, "character '\t'"):
+			p = problem("mapping.yaml", "the line is indented with a tab", "该行用制表符缩进").hint("indent with blanks", "请用空格缩进")
 		case strings.Contains(syntax.Message, "cannot start any token"):
-			p.hint("indent with spaces, not with tabs, and quote text that begins with @, ` or %%", "请用空格而不是制表符缩进；以 @、` 或 %% 开头的文本要加引号")
+			p.hint("quote text that begins with @, ` or %%", "以 @、` 或 %% 开头的文本要加引号")
 		case strings.Contains(syntax.Message, "reserved character"):
 			p.hint("put the text in double quotes", "请给文本加双引号")
 		case p.en.hint == "" && strings.Contains(syntax.Message, "not allowed in this context"):
