@@ -8,7 +8,7 @@ import (
 )
 
 //go:embed ai.tsv
-var aiText string //nolint:gochecknoglobals // read-only: the embedded table
+var aiText string
 
 // application is an application identifier of the GS1 General Specifications, section 3.
 type application struct {

@@ -83,8 +83,7 @@ func TestBuilders(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			got, err := c.build()
-			var f *hub.Fault
-			if errors.As(err, &f) {
+			if f, ok := errors.AsType[*hub.Fault](err); ok {
 				got = f.Code
 				if f.Kind != hub.Invalid || f.Message == "" || f.MessageZh == "" {
 					t.Errorf("fault is not complete: %#v", f)

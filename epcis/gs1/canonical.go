@@ -81,7 +81,7 @@ func (l *link) appendCanonical(b []byte) (out []byte, class, ok bool) {
 	}
 	b = append(b, l.value...)
 	class = s.serial > 0 && (ext.ai == "" || ext.ai == "10") && l.key != "414" &&
-		!(s.appended() && len(l.value) > s.keyDigits())
+		(!s.appended() || len(l.value) == s.keyDigits())
 	if ext.ai == "" {
 		return b, class, true
 	}

@@ -43,7 +43,7 @@ func checkLink(uri string, o Options) error {
 		if err != nil {
 			return err
 		}
-		if err := lintAll(m.elements, o.Table); err != nil {
+		if err := lintAll(m.elements, o.assigned()); err != nil {
 			return err
 		}
 		return associate(m.elements, true)
@@ -64,7 +64,7 @@ func checkLink(uri string, o Options) error {
 			return err
 		}
 	}
-	return lintAll(attributes.elements, o.Table)
+	return lintAll(attributes.elements, o.assigned())
 }
 
 // readAttributes reads the query of a link that is read leniently.

@@ -1,6 +1,10 @@
 package gs1
 
-import "github.com/suyuan-io/suyuan/hub"
+import (
+	"slices"
+
+	"github.com/suyuan-io/suyuan/hub"
+)
 
 // CheckDigit returns the check digit (an ASCII digit) that follows digits: modulo 10, weights 3 and 1 from the right (GS1
 // General Specifications, section 7.9.1). It fails with gs1.not-digits where digits is empty or holds anything else.
@@ -15,13 +19,13 @@ func CheckDigit(digits string) (byte, error) {
 // checkDigit is CheckDigit for parts that are known to be digits, taken together.
 func checkDigit(parts ...string) byte {
 	sum, weight := 0, 3
-	for i := len(parts) - 1; i >= 0; i-- {
-		for j := len(parts[i]) - 1; j >= 0; j-- {
-			sum += int(parts[i][j]-'0') * weight
+	for _, part := range slices.Backward(parts) {
+		for j := len(part) - 1; j >= 0; j-- {
+			sum += int(part[j]-'0') * weight
 			weight = 4 - weight
 		}
 	}
-	return byte('0' + (10-sum%10)%10) //nolint:gosec // a digit
+	return byte('0' + (10-sum%10)%10)
 }
 
 // checked reports whether the last digit of s is its check digit.

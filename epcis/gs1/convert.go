@@ -99,7 +99,7 @@ func convertLink(value string, to Form, o Options) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if err := lintAll(m.elements, o.Table); err != nil {
+	if err := lintAll(m.elements, o.assigned()); err != nil {
 		return "", err
 	}
 	if to == DigitalLink {
@@ -131,7 +131,7 @@ func readElements(value string, from Form, o Options) (m message, err error) {
 		m.elements, err = parseRaw(value)
 	}
 	if err == nil {
-		err = lintAll(m.elements, o.Table)
+		err = lintAll(m.elements, o.assigned())
 	}
 	return m, err
 }

@@ -40,6 +40,7 @@ func (p problem) fault(value string) *hub.Fault {
 		return fault(hub.Invalid, code, args{value}, en, zh)
 	}
 	switch p {
+	case fine, notGS1:
 	case badScheme:
 		return f("gs1.scheme", "the EPC scheme of %q is unknown, or does not go with id, class, or idpat",
 			"%q 的 EPC 方案未知，或不适用于 id、class、idpat")
@@ -65,11 +66,10 @@ func (p problem) fault(value string) *hub.Fault {
 	case badOrder:
 		return f("gs1.key-order", "the qualifiers of %q do not belong to its key, or stand in the wrong order",
 			"%q 的限定符不属于其主键，或顺序不对")
-	default:
-		return hinted(f("gs1.not-an-identifier", "%q is no GS1 identifier", "%q 不是 GS1 标识符"),
-			"give an EPC URN, a GS1 Digital Link, or an element string such as (01)…(21)…",
-			"请提供 EPC URN、GS1 数字链接或 (01)…(21)… 形式的单元数据串")
 	}
+	return hinted(f("gs1.not-an-identifier", "%q is no GS1 identifier", "%q 不是 GS1 标识符"),
+		"give an EPC URN, a GS1 Digital Link, or an element string such as (01)…(21)…",
+		"请提供 EPC URN、GS1 数字链接或 (01)…(21)… 形式的单元数据串")
 }
 
 // shorten keeps hostile input out of messages.

@@ -24,16 +24,6 @@ const maxQualifiers = 4
 // qualifiers returns the qualifiers of l.
 func (l *link) qualifiers() []qualifier { return l.quals[:l.n] }
 
-// get returns the value of a qualifier, or the empty string.
-func (l *link) get(ai string) string {
-	for _, q := range l.qualifiers() {
-		if q.ai == ai {
-			return q.value
-		}
-	}
-	return ""
-}
-
 // linkRole says what a path segment that stands before a value is.
 type linkRole uint8
 
@@ -64,63 +54,45 @@ func linkAI(seg string) (ai string, role linkRole) {
 	return ai, keyRole
 }
 
-// shortName returns the AI that a short name stands for, or "" (Digital Link 1.1, table of short names, since deprecated).
+// shortNames are the AIs that short names stand for (Digital Link 1.1, since deprecated).
+//
+//nolint:gochecknoglobals // read-only table
+var shortNames = map[string]string{
+	"sscc":     "00",
+	"gtin":     "01",
+	"lot":      "10",
+	"exp":      "17",
+	"ser":      "21",
+	"cpv":      "22",
+	"tpx":      "235",
+	"gdti":     "253",
+	"glnx":     "254",
+	"gcn":      "255",
+	"ginc":     "401",
+	"gsin":     "402",
+	"gln":      "414",
+	"payto":    "415",
+	"party":    "417",
+	"partygln": "417",
+	"expdt":    "7003",
+	"grai":     "8003",
+	"giai":     "8004",
+	"itip":     "8006",
+	"cpid":     "8010",
+	"cpsn":     "8011",
+	"gmn":      "8013",
+	"gsrnp":    "8017",
+	"gsrn":     "8018",
+	"srin":     "8019",
+	"refno":    "8020",
+}
+
+// shortName returns the AI that a short name stands for, or "".
 func shortName(name string) string {
-	switch name {
-	case "sscc":
-		return "00"
-	case "gtin":
-		return "01"
-	case "lot":
-		return "10"
-	case "exp":
-		return "17"
-	case "ser":
-		return "21"
-	case "cpv":
-		return "22"
-	case "tpx":
-		return "235"
-	case "gdti":
-		return "253"
-	case "glnx":
-		return "254"
-	case "gcn":
-		return "255"
-	case "ginc":
-		return "401"
-	case "gsin":
-		return "402"
-	case "gln":
-		return "414"
-	case "payto":
-		return "415"
-	case "party", "partygln":
-		return "417"
-	case "expdt":
-		return "7003"
-	case "grai":
-		return "8003"
-	case "giai":
-		return "8004"
-	case "itip":
-		return "8006"
-	case "cpid":
-		return "8010"
-	case "cpsn":
-		return "8011"
-	case "gmn":
-		return "8013"
-	case "gsrnp":
-		return "8017"
-	case "gsrn":
-		return "8018"
-	case "srin":
-		return "8019"
-	case "refno":
-		return "8020"
+	if len(name) < len("lot") || len(name) > len("partygln") || in(name[0], digit) {
+		return ""
 	}
-	return ""
+	return shortNames[name]
 }
 
 // afterScheme returns what follows http:// or https://, in lower or upper case.

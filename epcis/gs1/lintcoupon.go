@@ -1,5 +1,7 @@
 package gs1
 
+import "strings"
+
 // coupon reads the fields of a North American coupon code (AI 8110) or positive offer file code (AI 8112) one after the
 // other; General Specifications, section 3.9.11, and the GS1 US coupon application guideline. It stops at the first flaw.
 type coupon struct {
@@ -22,21 +24,18 @@ func (c *coupon) ok() bool { return c.flaw.Code == "" }
 func (c *coupon) left() int { return len(c.data) - c.at }
 
 // code reads one digit that is among allowed.
-func (c *coupon) code(name, allowed string) byte {
+func (c *coupon) code(name, allowed string) {
 	if !c.ok() {
-		return 0
+		return
 	}
-	if c.left() == 0 {
+	switch {
+	case c.left() == 0:
 		c.fail("coupon-missing-"+name, 0, len(c.data))
-		return 0
-	}
-	d := c.data[c.at]
-	if lintOneOf(string(d), allowed, name).Code != "" {
+	case strings.IndexByte(allowed, c.data[c.at]) < 0:
 		c.fail("coupon-invalid-"+name, c.at, 1)
-		return 0
+	default:
+		c.at++
 	}
-	c.at++
-	return d
 }
 
 // take reads n digits.
@@ -66,7 +65,7 @@ func (c *coupon) sized(name, allowed string, extra int) string {
 		return ""
 	}
 	d := c.data[c.at]
-	if lintOneOf(string(d), allowed, name).Code != "" {
+	if strings.IndexByte(allowed, d) < 0 {
 		c.fail("coupon-invalid-"+name+"-length", c.at, 1)
 		return ""
 	}

@@ -50,7 +50,7 @@ func (o Options) readLink(uri string) (named, error) {
 func (o Options) readLinkExactly(uri string) (named, error) {
 	m, err := readStrict(uri, true)
 	if err == nil {
-		err = lintAll(m.elements, o.Table)
+		err = lintAll(m.elements, o.assigned())
 	}
 	if err != nil {
 		return named{}, err
@@ -69,7 +69,7 @@ func hasParameters(uri string) bool {
 	_, query, _ := strings.Cut(uri, "?")
 	for param := range strings.SplitSeq(query, "&") {
 		name, _, ok := strings.Cut(param, "=")
-		if ok && name != "" && allIn(strings.Trim(name, "-."), digit|path39|urn82) && !strings.ContainsAny(name, "!'()*+,:;=") {
+		if ok && name != "" && strings.Trim(name, alphanum+"-._~") == "" {
 			return true
 		}
 	}

@@ -71,6 +71,15 @@ func (o Options) reading() reading {
 	return lenient
 }
 
+// assigned is the table that content checks ask whether a company prefix is assigned. Only strict reading asks: GTIN-8s and
+// restricted circulation numbers have none.
+func (o Options) assigned() *PrefixTable {
+	if o.Strict {
+		return o.Table
+	}
+	return nil
+}
+
 // prefixLength returns how many digits of key, which begins with a company prefix, that prefix has.
 func (o Options) prefixLength(key string) (int, error) {
 	n := o.Table.Length(key)
