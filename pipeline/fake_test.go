@@ -262,4 +262,6 @@ func env(name string, bodies ...string) hub.Envelope {
 	return e
 }
 
-func many(n int, body string) []string { return strings.Split(strings.Repeat(body+"\x00", n-1)+body, "\x00") }
+func many(n int, body string) []string {
+	return strings.Split(strings.Repeat(body+"\x00", n-1)+body, "\x00")
+}

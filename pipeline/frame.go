@@ -1,11 +1,7 @@
 package pipeline
 
 import (
-	"errors"
-	"fmt"
 	"hash/crc32"
-	"math"
-	"time"
 
 	"github.com/klauspost/compress/s2"
 	"google.golang.org/protobuf/encoding/protowire"
@@ -52,6 +48,18 @@ const (
 	recFieldLine    protowire.Number = 3
 	recFieldColumn  protowire.Number = 4
 	recFieldAttempt protowire.Number = 5
+	recFieldRefused protowire.Number = 6
+
+	faultFieldKind      protowire.Number = 1
+	faultFieldCode      protowire.Number = 2
+	faultFieldMessage   protowire.Number = 3
+	faultFieldMessageZh protowire.Number = 4
+	faultFieldHint      protowire.Number = 5
+	faultFieldHintZh    protowire.Number = 6
+	faultFieldFile      protowire.Number = 7
+	faultFieldLine      protowire.Number = 8
+	faultFieldColumn    protowire.Number = 9
+	faultFieldPointer   protowire.Number = 10
 )
 
 const (
@@ -85,8 +93,34 @@ func appendEnvelope(dst []byte, env *hub.Envelope) []byte {
 		dst = appendCount(dst, recFieldLine, rec.Line)
 		dst = appendCount(dst, recFieldColumn, rec.Column)
 		dst = appendCount(dst, recFieldAttempt, rec.Attempt)
+		dst = appendFault(dst, recFieldRefused, rec.Refused)
 	}
 	return dst
+}
+
+// appendFault appends f without its cause, which a record's fault does not have.
+func appendFault(dst []byte, num protowire.Number, f *hub.Fault) []byte {
+	if f == nil {
+		return dst
+	}
+	dst = protowire.AppendTag(dst, num, protowire.BytesType)
+	dst = protowire.AppendVarint(dst, uint64(faultSize(f))) //nolint:gosec // a length is not negative
+	dst = appendCount(dst, faultFieldKind, int(f.Kind))
+	dst = appendString(dst, faultFieldCode, f.Code)
+	dst = appendString(dst, faultFieldMessage, f.Message)
+	dst = appendString(dst, faultFieldMessageZh, f.MessageZh)
+	dst = appendString(dst, faultFieldHint, f.Hint)
+	dst = appendString(dst, faultFieldHintZh, f.HintZh)
+	dst = appendString(dst, faultFieldFile, f.Where.File)
+	dst = appendCount(dst, faultFieldLine, f.Where.Line)
+	dst = appendCount(dst, faultFieldColumn, f.Where.Column)
+	return appendString(dst, faultFieldPointer, f.Where.Pointer)
+}
+
+func faultSize(f *hub.Fault) int {
+	return sizeCount(int(f.Kind)) + sizeField(len(f.Code)) + sizeField(len(f.Message)) + sizeField(len(f.MessageZh)) +
+		sizeField(len(f.Hint)) + sizeField(len(f.HintZh)) + sizeField(len(f.Where.File)) + sizeCount(f.Where.Line) +
+		sizeCount(f.Where.Column) + sizeField(len(f.Where.Pointer))
 }
 
 // envelopeSize returns the encoded size of env without its own tag and length.
@@ -112,7 +146,11 @@ func headSize(env *hub.Envelope) int {
 func recordTotal(rec *hub.Record) int { return 1 + protowire.SizeBytes(recordSize(rec)) }
 
 func recordSize(rec *hub.Record) int {
-	return sizeField(len(rec.ID)) + sizeField(len(rec.Body)) + sizeCount(rec.Line) + sizeCount(rec.Column) + sizeCount(rec.Attempt)
+	n := sizeField(len(rec.ID)) + sizeField(len(rec.Body)) + sizeCount(rec.Line) + sizeCount(rec.Column) + sizeCount(rec.Attempt)
+	if rec.Refused != nil {
+		n += 1 + protowire.SizeBytes(faultSize(rec.Refused))
+	}
+	return n
 }
 
 func sizeField(n int) int {
@@ -174,234 +212,4 @@ func EncodeFrame(envelopes []hub.Envelope) []byte {
 		b = appendEnvelope(b, &envelopes[i])
 	}
 	return sealFrame(b)
-}
-
-// DecodeFrame decodes a frame whose envelopes hold at most limit bytes before compression. The envelopes share memory
-// with b where it is not compressed. Whatever is wrong with b, it returns a fault of kind Invalid with a code under
-// "frame.", and has allocated in proportion to limit at most.
-func DecodeFrame(b []byte, limit int) ([]hub.Envelope, error) {
-	head, err := parseFrame(b)
-	if err != nil {
-		return nil, err
-	}
-	list, err := head.open(limit)
-	if err != nil {
-		return nil, err
-	}
-	d := frameDecoder{}
-	if err := eachField(list, func(f field) error {
-		if f.num != listFieldEnvelope {
-			return nil
-		}
-		env, err := f.bytes()
-		if err != nil {
-			return err
-		}
-		return d.envelope(env)
-	}); err != nil {
-		return nil, hub.Faultf(hub.Invalid, "frame.malformed", "the frame's envelopes are malformed").Because(err)
-	}
-	return d.envelopes, nil
-}
-
-// frameHead is a frame with its envelopes still packed.
-type frameHead struct {
-	version, compression, size uint64
-	crc                        uint32
-	body                       []byte
-}
-
-func parseFrame(b []byte) (frameHead, error) {
-	var h frameHead
-	err := eachField(b, func(f field) (err error) {
-		switch f.num {
-		case frameFieldVersion:
-			h.version, err = f.varint()
-		case frameFieldCompression:
-			h.compression, err = f.varint()
-		case frameFieldSize:
-			h.size, err = f.varint()
-		case frameFieldCRC:
-			h.crc, err = f.fixed32()
-		case frameFieldEnvelopes:
-			h.body, err = f.bytes()
-		}
-		return err
-	})
-	if err != nil {
-		return h, hub.Faultf(hub.Invalid, "frame.malformed", "the message is not a frame").Because(err)
-	}
-	return h, nil
-}
-
-// open checks h and returns its envelopes unpacked.
-func (h frameHead) open(limit int) ([]byte, error) {
-	if h.version != frameVersion {
-		return nil, hub.Faultf(hub.Invalid, "frame.version", "frame version %d is not known, only %d is", h.version, frameVersion).
-			WithHint("it was written by a newer release: upgrade, then replay this dead letter")
-	}
-	if got := crc32.Checksum(h.body, castagnoli); got != h.crc {
-		return nil, hub.Faultf(hub.Invalid, "frame.crc", "the frame's checksum is %08x, its bytes give %08x", h.crc, got)
-	}
-	if limit < 0 || h.size > uint64(limit) {
-		return nil, hub.Faultf(hub.Invalid, "frame.too-large", "the frame holds %d bytes, at most %d are allowed", h.size, limit)
-	}
-	switch h.compression {
-	case compressNone:
-		if uint64(len(h.body)) != h.size {
-			return nil, hub.Faultf(hub.Invalid, "frame.size", "the frame states %d bytes and has %d", h.size, len(h.body))
-		}
-		return h.body, nil
-	case compressS2:
-		n, err := s2.DecodedLen(h.body)
-		if err != nil || n < 0 || uint64(n) != h.size {
-			return nil, hub.Faultf(hub.Invalid, "frame.size", "the frame states %d bytes and unpacks to %d", h.size, n).Because(err)
-		}
-		out, err := s2.Decode(nil, h.body)
-		if err != nil {
-			return nil, hub.Faultf(hub.Invalid, "frame.compression", "the frame cannot be unpacked").Because(err)
-		}
-		return out, nil
-	}
-	return nil, hub.Faultf(hub.Invalid, "frame.compression", "compression %d is not known", h.compression)
-}
-
-// frameDecoder counts what one frame makes it allocate.
-type frameDecoder struct {
-	envelopes []hub.Envelope
-	records   int
-}
-
-func (d *frameDecoder) envelope(b []byte) error {
-	if len(d.envelopes) == maxFrameEnvelopes {
-		return fmt.Errorf("more than %d envelopes", maxFrameEnvelopes)
-	}
-	d.envelopes = append(d.envelopes, hub.Envelope{})
-	env := &d.envelopes[len(d.envelopes)-1]
-	return eachField(b, func(f field) (err error) {
-		switch f.num {
-		case envFieldConnector:
-			err = setString(&env.Connector, f)
-		case envFieldProvider:
-			err = setString(&env.Provider, f)
-		case envFieldReceivedAt:
-			var ns uint64
-			ns, err = f.fixed64()
-			env.ReceivedAt = time.Unix(0, int64(ns)).UTC() //nolint:gosec // two's complement, as sfixed64
-		case envFieldContentType:
-			err = setString(&env.ContentType, f)
-		case envFieldOrigin:
-			err = setString(&env.Origin, f)
-		case envFieldPreamble:
-			env.Preamble, err = f.bytes()
-		case envFieldTraceParent:
-			err = setString(&env.TraceParent, f)
-		case envFieldRecord:
-			err = d.record(env, f)
-		}
-		return err
-	})
-}
-
-func (d *frameDecoder) record(env *hub.Envelope, in field) error {
-	b, err := in.bytes()
-	if err != nil {
-		return err
-	}
-	if d.records++; d.records > maxFrameRecords {
-		return fmt.Errorf("more than %d records", maxFrameRecords)
-	}
-	var rec hub.Record
-	err = eachField(b, func(f field) (err error) {
-		switch f.num {
-		case recFieldID:
-			err = setString(&rec.ID, f)
-		case recFieldBody:
-			rec.Body, err = f.bytes()
-		case recFieldLine:
-			rec.Line, err = f.count()
-		case recFieldColumn:
-			rec.Column, err = f.count()
-		case recFieldAttempt:
-			rec.Attempt, err = f.count()
-		}
-		return err
-	})
-	env.Records = append(env.Records, rec)
-	return err
-}
-
-// field is one field of a message as it stands on the wire.
-type field struct {
-	num protowire.Number
-	typ protowire.Type
-	raw []byte
-}
-
-var errWireType = errors.New("a field has the wrong wire type")
-
-// eachField calls yield for every field of b in order. Fields that yield does not know are for it to skip.
-func eachField(b []byte, yield func(field) error) error {
-	for len(b) > 0 {
-		num, typ, n := protowire.ConsumeTag(b)
-		if n < 0 {
-			return protowire.ParseError(n)
-		}
-		b = b[n:]
-		n = protowire.ConsumeFieldValue(num, typ, b)
-		if n < 0 {
-			return protowire.ParseError(n)
-		}
-		if err := yield(field{num, typ, b[:n]}); err != nil {
-			return err
-		}
-		b = b[n:]
-	}
-	return nil
-}
-
-func (f field) bytes() ([]byte, error) {
-	if f.typ != protowire.BytesType {
-		return nil, errWireType
-	}
-	v, n := protowire.ConsumeBytes(f.raw)
-	return v[:len(v):len(v)], protowire.ParseError(n)
-}
-
-func (f field) varint() (uint64, error) {
-	if f.typ != protowire.VarintType {
-		return 0, errWireType
-	}
-	v, n := protowire.ConsumeVarint(f.raw)
-	return v, protowire.ParseError(n)
-}
-
-func (f field) count() (int, error) {
-	v, err := f.varint()
-	if err == nil && v > math.MaxInt32 {
-		err = fmt.Errorf("count %d is out of range", v)
-	}
-	return int(v), err //nolint:gosec // checked above
-}
-
-func (f field) fixed32() (uint32, error) {
-	if f.typ != protowire.Fixed32Type {
-		return 0, errWireType
-	}
-	v, n := protowire.ConsumeFixed32(f.raw)
-	return v, protowire.ParseError(n)
-}
-
-func (f field) fixed64() (uint64, error) {
-	if f.typ != protowire.Fixed64Type {
-		return 0, errWireType
-	}
-	v, n := protowire.ConsumeFixed64(f.raw)
-	return v, protowire.ParseError(n)
-}
-
-func setString[S ~string](dst *S, f field) error {
-	b, err := f.bytes()
-	*dst = S(b)
-	return err
 }

@@ -54,4 +54,3 @@ func (p *Pipeline) Ready(ctx context.Context) error {
 	}
 	return fs.Err()
 }
-

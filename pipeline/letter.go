@@ -8,6 +8,7 @@ import (
 
 // The stages at which a record can die, as [hub.DeadLetter] names them.
 const (
+	stageReceive  = "receive"
 	stageDecode   = "decode"
 	stageMap      = "map"
 	stageValidate = "validate"
@@ -45,5 +46,9 @@ func outcomeOf(from origin) hub.Outcome {
 		ReceivedAt: env.ReceivedAt,
 		RawDigest:  hub.RawDigest(env.Preamble, rec.Body),
 		Attempt:    rec.Attempt,
+		Raw: &hub.RawRecord{
+			ContentType: env.ContentType, Origin: env.Origin, Preamble: env.Preamble,
+			Body: rec.Body, Line: rec.Line, Column: rec.Column,
+		},
 	}
 }

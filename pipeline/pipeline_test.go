@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -15,7 +16,12 @@ import (
 	"github.com/suyuan-io/suyuan/pipeline"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	if dir := os.Getenv(childDir); dir != "" {
+		os.Exit(child(dir, os.Getenv(childRound)))
+	}
+	goleak.VerifyTestMain(m)
+}
 
 func TestEveryRecordIsRecordedOnceAndInOrder(t *testing.T) {
 	h := running(t)

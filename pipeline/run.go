@@ -20,7 +20,7 @@ import (
 // What is true after a crash, along the way of a frame:
 //
 //	published, not handed out    in the stream; handed out at the next start
-//	handed out, not appended     unacknowledged in the stream; handed out again after 30 s, or at the next start
+//	handed out, not appended     unacknowledged in the stream; handed out again 5 s later
 //	appended, not acknowledged   recorded and unacknowledged; handed out again, every record of it is Repeated
 //	acknowledged                 recorded; kept in the stream for replay until its time is over
 //
@@ -44,7 +44,7 @@ func (p *Pipeline) Run(ctx context.Context) error {
 		return err
 	}
 	kept := make(chan struct{})
-	go func() { defer close(kept); p.keeper.run(ctx); p.resume(ctx) }()
+	go func() { defer close(kept); p.resume(ctx); p.keeper.run(ctx) }()
 	err = router.Run(ctx)
 	if sub.stop != nil {
 		sub.wait()

@@ -24,8 +24,8 @@ const (
 
 const (
 	// ackWait is how long the server waits for a frame to be acknowledged or reported in progress before it hands it out
-	// again; what crashed is taken up again after it.
-	ackWait = 30 * time.Second
+	// again. It is short because what a crash interrupted waits for it; a repeat in vain is harmless.
+	ackWait = 5 * time.Second
 	// maxAckPending bounds the frames that all processes of a partition have in flight.
 	maxAckPending = 4096
 	// brokerTimeout bounds one request to the broker.
