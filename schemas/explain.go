@@ -14,6 +14,10 @@ import (
 // maxFaults is how many faults one call reports at most: nobody reads more, and the first ones usually cause the others.
 const maxFaults = 20
 
+// maxFindings is how many findings are collected before the first of them are chosen. Only a value with more mistakes
+// than this may have its first ones left out.
+const maxFindings = 50 * maxFaults
+
 // explainer collects what is wrong with a document. From the tree of a validator's errors it takes the few that tell a
 // reader what to change.
 type explainer struct {
@@ -65,6 +69,9 @@ type finding struct {
 
 // walk descends through errors that only pass on what others found. parents are the errors above, outermost first.
 func (x *explainer) walk(e *jsonschema.ValidationError, parents []*jsonschema.ValidationError) {
+	if len(x.found) >= maxFindings {
+		return
+	}
 	raw := x.texts.at(e.SchemaURL)
 	if words := wordsOf(raw); words.speaks() {
 		x.say(e, words, parents)
@@ -227,19 +234,14 @@ func (x *explainer) note(f *hub.Fault, path []string) {
 }
 
 func (x *explainer) add(f finding, p place) {
-	where := lineColumn(x.doc.data, f.offset)
-	where.Pointer = p.pointer
-	f.fault.Where = where
+	f.fault.Where.Pointer = p.pointer
 	x.found = append(x.found, f)
 }
 
 // report drops findings that another one explains, puts the rest in order and cuts them to a readable number.
 func (x *explainer) report() hub.Faults {
 	slices.SortStableFunc(x.found, func(a, b finding) int {
-		if a.offset != b.offset {
-			return a.offset - b.offset
-		}
-		return strings.Compare(a.fault.Message, b.fault.Message)
+		return a.offset - b.offset
 	})
 	type field struct{ object, name string }
 	renamed, seen := map[field]bool{}, map[string]bool{}
@@ -261,6 +263,9 @@ func (x *explainer) report() hub.Faults {
 			continue
 		}
 		seen[key] = true
+		pointer := f.fault.Where.Pointer
+		f.fault.Where = lineColumn(x.doc.data, f.offset)
+		f.fault.Where.Pointer = pointer
 		faults = append(faults, f.fault)
 		if len(faults) == maxFaults {
 			break

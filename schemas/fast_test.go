@@ -123,11 +123,20 @@ func TestHostileInputIsRefusedQuickly(t *testing.T) {
 	deep := strings.Repeat(`{"a":`, 100_000)
 	wide := `{"type":"ObjectEvent","epcList":[` + strings.Repeat(`"urn:a:b",`, 200_000) + `"urn:a:b"]}`
 	names := `{` + strings.Repeat(`"example:a":1,`, 200_000) + `"type":"ObjectEvent"}`
+	var many strings.Builder
+	for i := range 100_000 {
+		fmt.Fprintf(&many, `,"field%d":1,"example:%d b":1`, i, i)
+	}
+	var quantities []string
+	for i := range 50_000 {
+		quantities = append(quantities, fmt.Sprintf(`{"epcClass":"x%d","weight":1}`, i))
+	}
 	for name, input := range map[string]string{
 		"deep objects": deep, "deep lists": strings.Repeat("[", 1_000_000), "the same item": wide, "the same name": names,
 		"long number": `{"type":` + strings.Repeat("9", 1_000_000) + `}`, "exponent": `{"type":"a:b","x":1e-999999999}`,
 		"context of exponents": `{"@context":[{"a":1e-999999999},{"a":2e-999999999}],"type":"a:b"}`,
-		"many unknown fields":  `{"type":"ObjectEvent"` + strings.Repeat(`,"a":1`, 100_000) + `}`,
+		"many unknown fields":  `{"type":"ObjectEvent"` + many.String() + `}`,
+		"many bad items":       `{"type":"ObjectEvent","quantityList":[` + strings.Join(quantities, ",") + `]}`,
 		"unfinished":           `{"type":"ObjectEvent`, "lone surrogate": `{"type":"\ud800"}`,
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -1,6 +1,7 @@
 package schemas
 
 import (
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -33,23 +34,23 @@ func isOpen(raw map[string]any) bool {
 }
 
 // ownerOf says in words what the object at p is: its declared type, or what its schema is called.
-func (x *explainer) ownerOf(p place, raw map[string]any) (en, zh string) {
+func ownerOf(p place) (en, zh string) {
 	if t := p.node.get("type").str(); strings.HasSuffix(t, "Event") || strings.HasSuffix(t, "Document") {
 		return t, " " + t + " "
 	}
 	if p.pointer == "" {
 		return "this object", "该对象"
 	}
-	token := ""
-	for _, t := range strings.Split(p.pointer, "/") {
-		if t != "" && !isDigits(t) {
-			token = t
-		}
+	tokens := strings.Split(p.pointer, "/")
+	last := tokens[len(tokens)-1]
+	if !isDigits(last) {
+		return fmt.Sprintf("%q", last), fmt.Sprintf(" %q ", last)
 	}
-	if raw == nil || token == "" {
+	list := tokens[len(tokens)-2]
+	if list == "" || isDigits(list) {
 		return "this object", "该对象"
 	}
-	return "an object in " + quoteList([]string{token}), " " + quoteList([]string{token}) + " 中对象"
+	return fmt.Sprintf("an entry of %q", list), fmt.Sprintf(" %q 条目", list)
 }
 
 // isNote reports whether a field name looks like a remark of its author.
@@ -73,7 +74,7 @@ func exampleOf(name string) string {
 	case "@context":
 		return `"https://ref.gs1.org/standards/epcis/2.0.0/epcis-context.jsonld"`
 	case "action":
-		return `"OBSERVE" (or "ADD", "DELETE")`
+		return `"OBSERVE"`
 	case "eventTime", "creationDate", "declarationTime":
 		return `"2026-01-31T08:30:00+08:00"`
 	case "eventTimeZoneOffset":

@@ -32,9 +32,7 @@ func (x *explainer) leaf(e *jsonschema.ValidationError, raw map[string]any) {
 			x.missing(e, p, name, k.Prop)
 		}
 	case *kind.AdditionalProperties:
-		for _, name := range k.Properties {
-			x.unknownField(e, p, name)
-		}
+		x.unknownFields(e, p, k.Properties)
 	case *kind.FalseSchema:
 		x.forbidden(e, p)
 	case *kind.PropertyNames:
@@ -81,12 +79,28 @@ func (x *explainer) addField(schemaURL, name string) (hint, hintZh string) {
 	return fmt.Sprintf("add it, for example %q: %s", name, example), fmt.Sprintf("请加上，例如 %q: %s", name, example)
 }
 
+// unknownFields reports the first of the fields that the object at p should not have.
+func (x *explainer) unknownFields(e *jsonschema.ValidationError, p place, names []string) {
+	unknown := make(map[string]bool, len(names))
+	for _, name := range names {
+		unknown[name] = true
+	}
+	reported := 0
+	for _, m := range p.node.members {
+		if unknown[m.name] && reported < maxFaults {
+			x.unknownField(e, p, m)
+			delete(unknown, m.name)
+			reported++
+		}
+	}
+}
+
 // unknownField reports a field that the object does not have.
-func (x *explainer) unknownField(e *jsonschema.ValidationError, p place, name string) {
-	raw := x.texts.at(e.SchemaURL)
+func (x *explainer) unknownField(e *jsonschema.ValidationError, p place, m member) {
+	name, raw := m.name, x.texts.at(e.SchemaURL)
 	known := fieldsOf(raw)
 	f := &hub.Fault{Kind: hub.Invalid, Code: "schema.unknown-field"}
-	owner, ownerZh := x.ownerOf(p, raw)
+	owner, ownerZh := ownerOf(p)
 	f.Message = fmt.Sprintf("%q is not a field of %s", name, owner)
 	f.MessageZh = fmt.Sprintf("%q 不是%s的字段", name, ownerZh)
 	if len(known) > 0 && len(known) <= 8 {
@@ -109,7 +123,7 @@ func (x *explainer) unknownField(e *jsonschema.ValidationError, p place, name st
 	}
 	at := p
 	at.pointer += "/" + escapeToken(name)
-	x.add(finding{offset: nameOffset(p.node, name), fault: f, object: p.pointer, meant: meant}, at)
+	x.add(finding{offset: m.start, fault: f, object: p.pointer, meant: meant}, at)
 }
 
 // elsewhere says where a field that is unknown here could stand.
@@ -203,7 +217,7 @@ func valueFault(k jsonschema.ErrorKind, n *node, raw map[string]any) *hub.Fault 
 	case *kind.Format:
 		return formatFault(n, k.Want)
 	case *kind.Pattern:
-		return patternFault(n, k.Want)
+		return patternFault(n, k.Want, wordsOf(raw))
 	case *kind.Not:
 		return newFault("schema.refused", "%s is not allowed here", "此处不允许 %s", quote(n))
 	case *kind.AnyOf, *kind.OneOf:

@@ -1,6 +1,7 @@
 package schemas
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"strconv"
@@ -475,7 +476,7 @@ func (p *parser) fail(offset int, s syntax) {
 // unexpected chooses the words for c where a value should begin.
 func (p *parser) unexpected(c byte) syntax {
 	switch {
-	case p.pos >= len(p.data) && p.pos == skipBOM(p.data):
+	case p.pos >= len(p.data) && len(bytes.TrimSpace(p.data[skipBOM(p.data):])) == 0:
 		return syntaxEmpty
 	case p.pos >= len(p.data):
 		return syntaxCut

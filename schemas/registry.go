@@ -90,8 +90,8 @@ func Open() (*Registry, error) {
 }
 
 // Add registers the JSON Schema in file under name, for [Registry.Validate]. A draft is chosen by $schema, 2020-12 by
-// default; formats are asserted. A relative $ref names a file in the same folder or below; nothing is fetched. A name is
-// given once: adding it again replaces it. Embedded names cannot be replaced.
+// default; formats are asserted. A relative $ref names a file in the same folder or below, and an absolute one may name an
+// embedded schema by its $id; nothing is fetched. Adding a name again replaces it, but for the embedded ones.
 func (r *Registry) Add(name, file string) error {
 	if strings.HasPrefix(name, "epcis/") {
 		return hub.Faultf(hub.Conflict, "schema.name-taken", "the schema name %q is the hub's own", name)
@@ -216,7 +216,7 @@ func (noLoader) Load(url string) (any, error) {
 // folderURL stands for the folder that holds a brand's schema.
 const folderURL = "folder:///"
 
-// folderLoader reads references from one folder and notes their texts. The root keeps it inside that folder.
+// folderLoader reads references from one folder, or from the embedded schemas, and notes their texts. The root keeps it inside that folder.
 type folderLoader struct {
 	root  *os.Root
 	texts *texts
@@ -224,11 +224,15 @@ type folderLoader struct {
 
 // Load implements [jsonschema.URLLoader].
 func (l folderLoader) Load(url string) (any, error) {
-	name, ok := strings.CutPrefix(url, folderURL)
-	if !ok {
-		return noLoader{}.Load(url)
+	var doc any
+	var err error
+	if name, ok := strings.CutPrefix(url, baseURL); ok {
+		doc, err = readSchema(files.ReadFile, name)
+	} else if name, ok := strings.CutPrefix(url, folderURL); ok {
+		doc, err = readSchema(l.root.ReadFile, filepath.FromSlash(name))
+	} else {
+		doc, err = noLoader{}.Load(url)
 	}
-	doc, err := readSchema(l.root.ReadFile, filepath.FromSlash(name))
 	if err != nil {
 		return nil, err
 	}

@@ -37,7 +37,7 @@ func typeAdvice(n *node, want []string) (hint, hintZh string) {
 	is := func(t string) bool { return slices.Contains(want, t) }
 	switch {
 	case n.kind == nullKind:
-		return "leave the field out when there is no value", "没有值时请不要写这个字段"
+		return "give a value, or leave the field out when it is optional", "请给出值；字段可选时也可以不写"
 	case n.kind == stringKind && (is("number") || is("integer")) && validNumber(strings.TrimSpace(n.text)):
 		return "write it without quotes: " + strings.TrimSpace(n.text), "请去掉引号：" + strings.TrimSpace(n.text)
 	case n.kind == stringKind && (is("number") || is("integer")):
@@ -66,7 +66,7 @@ func enumFault(n *node, want []any, w words) *hub.Fault {
 		f.Message = fmt.Sprintf("found %s, expected %s", found, marshal(want[0]))
 		f.MessageZh = fmt.Sprintf("当前为 %s，应为 %s", found, marshal(want[0]))
 	case w.noun != "":
-		f.Message = fmt.Sprintf("%s is not %s", found, article(w.noun))
+		f.Message = fmt.Sprintf("%s is not %s", found, w.noun)
 		f.MessageZh = fmt.Sprintf("%s 不是有效的%s", found, w.nounZh)
 	default:
 		f.Message = fmt.Sprintf("found %s, expected one of %s", found, listValues(want))
@@ -80,7 +80,7 @@ func enumFault(n *node, want []any, w words) *hub.Fault {
 	case w.noun != "":
 		f.Hint, f.HintZh = "use one of "+listValues(want), "可用值："+listValues(want)
 	}
-	if w.noun != "" && len(allowed) > 3 { // a vocabulary, which others may extend by URIs
+	if w.noun != "" && len(allowed) > 3 && (near == "" || plainForm(near) != plainForm(n.str())) { // a vocabulary, which others may extend by URIs
 		f.Hint += ownValue(f.Hint, "a value of your own must be a URI, such as \"example:"+wordForm(n.str())+"\"", "; ")
 		f.HintZh += ownValue(f.HintZh, "自定义的值必须是 URI，例如 \"example:"+wordForm(n.str())+"\"", "；")
 	}
@@ -131,7 +131,15 @@ func cbvFault(found string, allowed []string) *hub.Fault {
 	return f
 }
 
-func patternFault(n *node, pattern string) *hub.Fault {
+// patternFault says that n does not have the form it should. Where the schema names the form, the pattern is left out.
+func patternFault(n *node, pattern string, w words) *hub.Fault {
+	if w.noun != "" {
+		return &hub.Fault{
+			Kind: hub.Invalid, Code: "schema.pattern",
+			Message:   fmt.Sprintf("%s is not %s", quote(n), w.noun),
+			MessageZh: fmt.Sprintf("%s 不是有效的%s", quote(n), w.nounZh),
+		}
+	}
 	return newFault("schema.pattern", "%s does not have the form %s", "%s 不符合格式 %s", quote(n), pattern)
 }
 
@@ -202,8 +210,8 @@ func timeAdvice(s string) (hint, hintZh string) {
 	s = strings.TrimSpace(s)
 	if fixed := fixTime(s); fixed != "" {
 		if hasZone := looseTime.FindStringSubmatch(s)[8] != ""; !hasZone {
-			return fmt.Sprintf("add the zone of the local time: %q (here with +08:00)", fixed),
-				fmt.Sprintf("请加上当地时区：%q（此处以 +08:00 为例）", fixed)
+			return fmt.Sprintf("add the zone of the local time, here +08:00: %q", fixed),
+				fmt.Sprintf("请加上当地时区，此处以 +08:00 为例：%q", fixed)
 		}
 		return fmt.Sprintf("write %q", fixed), fmt.Sprintf("请写 %q", fixed)
 	}
@@ -321,20 +329,13 @@ func typeName(t string) (en, zh string) {
 	case "integer":
 		return "a whole number", "整数"
 	case "boolean":
-		return "true or false", "true 或 false"
+		return "true or false", " true 或 false"
 	case "array":
 		return "a list", "列表"
 	case "object":
 		return "an object", "对象"
 	}
 	return "null", " null"
-}
-
-func article(noun string) string {
-	if strings.ContainsRune("aeiou", rune(noun[0])) {
-		return "an " + noun
-	}
-	return "a " + noun
 }
 
 func quoteList(names []string) string {
@@ -347,7 +348,7 @@ func quoteList(names []string) string {
 
 // listValues lists allowed values, cut to a readable number.
 func listValues(values []any) string {
-	const most = 40
+	const most = 48
 	var parts []string
 	for i, v := range values {
 		if i == most {

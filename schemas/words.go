@@ -11,7 +11,7 @@ import (
 // failed inside; with a hint or a noun alone, they are added to what the failed keyword says.
 type words struct {
 	code, message, messageZh, hint, hintZh string
-	// noun is what a value of an enumeration is called.
+	// noun is what a value is called, with its article: "a business step".
 	noun, nounZh string
 }
 

@@ -1,0 +1,82 @@
+package schemas_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/suyuan-io/suyuan/internal/vectors"
+	"github.com/suyuan-io/suyuan/schemas"
+)
+
+// The public JSON Schema test suite, draft 7, formats asserted, as a brand's own schema files.
+func TestSchemasOfBrandsPassTheDraft7Suite(t *testing.T) {
+	dir := vectors.Path(t, "webhooks", "json-schema-test-suite", "tests", "draft7")
+	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		if err == nil && strings.HasSuffix(path, ".json") {
+			t.Run(strings.TrimPrefix(path, dir+"/"), func(t *testing.T) { runSuite(t, path) })
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+type suiteGroup struct {
+	Description string
+	Schema      json.RawMessage
+	Tests       []struct {
+		Description string
+		Data        json.RawMessage
+		Valid       bool
+	}
+}
+
+func runSuite(t *testing.T, path string) {
+	raw, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var groups []suiteGroup
+	if err := json.Unmarshal(raw, &groups); err != nil {
+		t.Fatal(err)
+	}
+	for _, g := range groups {
+		if bytes.Contains(g.Schema, []byte("localhost:1234")) {
+			continue // asks for a fetch over the network, which the registry never does
+		}
+		reg := open(t)
+		file := filepath.Join(t.TempDir(), "schema.json")
+		if err := os.WriteFile(file, draft7(g.Schema), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if err := reg.Add("suite", file); err != nil {
+			t.Errorf("%s: %v", g.Description, err)
+			continue
+		}
+		for _, test := range g.Tests {
+			if err := reg.Validate("suite", test.Data); (err == nil) != test.Valid {
+				t.Errorf("%s: %s: %s: valid is %v, want %v: %v", g.Description, test.Description, test.Data, err == nil, test.Valid, err)
+			}
+		}
+	}
+}
+
+// draft7 states the draft in a schema that does not.
+func draft7(schema []byte) []byte {
+	if rest, ok := bytes.CutPrefix(bytes.TrimSpace(schema), []byte("{")); ok && !bytes.Contains(schema, []byte(`"$schema"`)) {
+		comma := ","
+		if bytes.Equal(bytes.TrimSpace(rest), []byte("}")) {
+			comma = ""
+		}
+		return append([]byte(`{"$schema": "http://json-schema.org/draft-07/schema#"`+comma), rest...)
+	}
+	return schema
+}
+
+var _ = schemas.Version
