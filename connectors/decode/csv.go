@@ -94,7 +94,7 @@ func newCSV(s csvSettings) (*csvDecoder, error) {
 // Split implements connectors.Splitter: a record is a row without its line end, the preamble is the header row, with
 // the byte order mark. Blank rows and those that a rule names are passed over.
 func (d *csvDecoder) Split(r io.Reader, yield func(connectors.Piece) error) error {
-	c := csvCutter{d: d, w: newWindow(r), at: newPlace()}
+	c := csvCutter{d: d, w: newWindow(r), at: newPlace(), format: "csv"}
 	return c.run(yield)
 }
 

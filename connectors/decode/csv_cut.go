@@ -14,6 +14,8 @@ type csvCutter struct {
 	dialect  csvDialect
 	preamble []byte
 	names    []string
+	// format is whose rows they are in faults.
+	format string
 }
 
 func (c *csvCutter) run(yield func(connectors.Piece) error) error {
@@ -122,14 +124,14 @@ func (c *csvCutter) line(end func(b []byte, last bool) (content, total int)) ([]
 		}
 		if content, total := end(b, c.w.ended()); total > 0 {
 			if content > c.d.maxRecord {
-				return nil, start, tooLarge("csv", start.where(""), c.d.maxRecord)
+				return nil, start, tooLarge(c.format, start.where(""), c.d.maxRecord)
 			}
 			c.dialect.cs.advance(&c.at, b[:total])
 			c.w.skip(total)
 			return b[:content], start, nil
 		}
 		if len(b) > c.d.maxRecord {
-			return nil, start, tooLarge("csv", start.where(""), c.d.maxRecord)
+			return nil, start, tooLarge(c.format, start.where(""), c.d.maxRecord)
 		}
 		if !c.w.more() && c.w.failed(start) != nil {
 			return nil, start, c.w.failed(start)

@@ -1,13 +1,13 @@
 package decode
 
 import (
-	"errors"
 	"fmt"
 	"regexp"
 	"strconv"
 	"strings"
 
 	"github.com/goccy/go-yaml"
+	"github.com/goccy/go-yaml/ast"
 
 	"github.com/suyuan-io/suyuan/hub"
 )
@@ -18,14 +18,14 @@ type header struct {
 	names  []string
 }
 
-// UnmarshalYAML implements goccy/go-yaml's BytesUnmarshaler.
-func (h *header) UnmarshalYAML(b []byte) error {
+// UnmarshalYAML implements goccy/go-yaml's NodeUnmarshaler.
+func (h *header) UnmarshalYAML(n ast.Node) error {
 	*h = header{}
-	if yaml.Unmarshal(b, &h.inFile) == nil {
+	if yaml.NodeToValue(n, &h.inFile) == nil {
 		return nil
 	}
-	if err := yaml.Unmarshal(b, &h.names); err != nil || len(h.names) == 0 {
-		return errors.New("want true, false or a list of column names")
+	if err := yaml.NodeToValue(n, &h.names); err != nil || len(h.names) == 0 {
+		return badNode(n, "want true, false or a list of column names")
 	}
 	return nil
 }

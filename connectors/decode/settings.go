@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/goccy/go-yaml"
+	"github.com/goccy/go-yaml/ast"
 
 	"github.com/suyuan-io/suyuan/hub"
 )
@@ -17,21 +18,26 @@ const defaultMaxRecord = 16 << 20
 // size is a number of bytes; settings may write "1MiB", "64KiB" or a plain number. 0 is the default.
 type size int
 
-// UnmarshalYAML implements goccy/go-yaml's BytesUnmarshaler.
-func (s *size) UnmarshalYAML(b []byte) error {
-	written := strings.Trim(strings.TrimSpace(string(b)), `"'`)
+// UnmarshalYAML implements goccy/go-yaml's NodeUnmarshaler.
+func (s *size) UnmarshalYAML(n ast.Node) error {
+	written := n.GetToken().Value
 	digits, unit := written, 1
-	for suffix, n := range map[string]int{"KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30} {
+	for suffix, factor := range map[string]int{"KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30} {
 		if rest, ok := strings.CutSuffix(written, suffix); ok {
-			digits, unit = strings.TrimSpace(rest), n
+			digits, unit = strings.TrimSpace(rest), factor
 		}
 	}
-	n, err := strconv.Atoi(digits)
-	if err != nil || n < 0 || n > (1<<40)/unit {
-		return errors.New("want a number of bytes such as 65536, 64KiB or 1MiB")
+	count, err := strconv.Atoi(digits)
+	if err != nil || count < 0 || count > (1<<40)/unit {
+		return badNode(n, "want a number of bytes such as 65536, 64KiB or 1MiB")
 	}
-	*s = size(n * unit)
+	*s = size(count * unit)
 	return nil
+}
+
+// badNode refuses a value at its place.
+func badNode(n ast.Node, message string) error {
+	return &yaml.SyntaxError{Message: message, Token: n.GetToken()}
 }
 
 // or returns s, or the default where s is 0.
@@ -91,6 +97,9 @@ func settingKeys(t reflect.Type, keys []string) []string {
 		name, options, _ := strings.Cut(f.Tag.Get("yaml"), ",")
 		if name != "" && name != "-" {
 			keys = append(keys, name)
+		}
+		if f.Type == reflect.TypeFor[guides]() {
+			keys = settingKeys(reflect.TypeFor[guideNode](), settingKeys(reflect.TypeFor[guide](), keys))
 		}
 		if options == "inline" || name != "" && f.Type != t && f.Type.Kind() != reflect.Func {
 			if elem := f.Type; !refersTo(elem, t) {
