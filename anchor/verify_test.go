@@ -77,27 +77,25 @@ func regionAt(receipt []byte, i int) region {
 
 func TestEveryFlippedBitIsRefusedByName(t *testing.T) {
 	trust := readTrust(t)
-	for _, name := range []string{"middle-leaf", "strange-event"} {
-		good := readReceipts(t, "good")[name]
-		seen := make(map[string]int)
-		for i := range good {
-			for bit := range 8 {
-				flipped := bytes.Clone(good)
-				flipped[i] ^= 1 << bit
-				report, err := verifier().Verify(flipped, trust)
-				if err == nil {
-					t.Fatalf("%s with bit %d of byte %d flipped was accepted", name, bit, i)
-				}
-				if r := regionAt(good, i); !slices.Contains(r.checks, report.Failed()) {
-					t.Errorf("%s with bit %d of byte %d (%s) flipped: check %q failed", name, bit, i, r.name, report.Failed())
-				}
-				seen[report.Failed()]++
+	good := readReceipts(t, "good")["middle-leaf"]
+	seen := make(map[string]int)
+	for i := range good {
+		for bit := range 8 {
+			flipped := bytes.Clone(good)
+			flipped[i] ^= 1 << bit
+			report, err := verifier().Verify(flipped, trust)
+			if err == nil {
+				t.Fatalf("bit %d of byte %d flipped was accepted", bit, i)
 			}
+			if r := regionAt(good, i); !slices.Contains(r.checks, report.Failed()) {
+				t.Errorf("bit %d of byte %d (%s) flipped: check %q failed", bit, i, r.name, report.Failed())
+			}
+			seen[report.Failed()]++
 		}
-		for _, check := range []string{anchor.CheckFormat, anchor.CheckEvent, anchor.CheckInclusion, anchor.CheckCheckpoint, anchor.CheckLedger} {
-			if seen[check] == 0 {
-				t.Errorf("%s: no flipped bit was refused by check %q", name, check)
-			}
+	}
+	for _, check := range []string{anchor.CheckFormat, anchor.CheckEvent, anchor.CheckInclusion, anchor.CheckCheckpoint, anchor.CheckLedger} {
+		if seen[check] == 0 {
+			t.Errorf("no flipped bit was refused by check %q", check)
 		}
 	}
 }

@@ -1,0 +1,124 @@
+package anchor_test
+
+import (
+	"bytes"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/suyuan-io/suyuan/anchor"
+)
+
+// foreignVerifier runs a verifier of another language and returns, for each receipt, "verifies" or the check that failed.
+type foreignVerifier func(t *testing.T, key string, paths []string) []string
+
+func runPython(t *testing.T, key string, paths []string) []string {
+	t.Helper()
+	python, err := exec.LookPath("python3")
+	if err != nil {
+		t.Skip("SKIPPED, NOT PASSED: there is no python3")
+	}
+	if err := exec.CommandContext(t.Context(), python, "-c", "import cryptography").Run(); err != nil {
+		t.Skip("SKIPPED, NOT PASSED: python3 has no package cryptography")
+	}
+	args := append([]string{filepath.Join("..", "docs", "verify.py"), "--key", key}, paths...)
+	out, err := exec.CommandContext(t.Context(), python, args...).Output() // exits 1 if any is refused
+	verdict := regexp.MustCompile(`(?m)^\S+ (?:REFUSED by check (\w+)|(verifies)): `)
+	var verdicts []string
+	for _, m := range verdict.FindAllStringSubmatch(string(out), -1) {
+		verdicts = append(verdicts, m[1]+m[2])
+	}
+	if len(verdicts) != len(paths) {
+		t.Fatalf("verify.py has %d verdicts of %d receipts: %v\n%s", len(verdicts), len(paths), err, out)
+	}
+	return verdicts
+}
+
+func runNode(t *testing.T, key string, paths []string) []string {
+	t.Helper()
+	node, err := exec.LookPath("node")
+	if err != nil {
+		t.Skip("SKIPPED, NOT PASSED: there is no node")
+	}
+	verifier, err := filepath.Abs(filepath.Join("..", "web", "assets", "verify.js"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	args := append([]string{"--no-warnings", filepath.Join("testdata", "verify.mjs"), verifier, key}, paths...)
+	cmd := exec.CommandContext(t.Context(), node, args...)
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	out, err := cmd.Output()
+	verdicts := strings.Fields(string(out))
+	if err != nil || len(verdicts) != len(paths) {
+		t.Fatalf("verify.js has %d verdicts of %d receipts: %v\n%s", len(verdicts), len(paths), err, &stderr)
+	}
+	return verdicts
+}
+
+// TestVerifiersAgree gives every receipt of testdata, and mutations of a good one, to the verifiers of all languages.
+// They must agree, check by check, with the one in Go.
+func TestVerifiersAgree(t *testing.T) {
+	trust := readTrust(t)
+	// Of the trust file the others know the log's key alone.
+	pinned := &anchor.Trust{Origin: trust.Origin, Keys: trust.Keys}
+	dir := t.TempDir()
+	var paths, want []string
+	add := func(name string, b []byte) {
+		path := filepath.Join(dir, name+".json")
+		if err := os.WriteFile(path, b, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		report, _ := verifier().Verify(b, pinned)
+		verdict := report.Failed()
+		if verdict == "" {
+			verdict = "verifies"
+		}
+		paths, want = append(paths, path), append(want, verdict)
+	}
+	for _, folder := range []string{"good", "bad"} {
+		for name, b := range readReceipts(t, folder) {
+			add(folder+"-"+name, b)
+		}
+	}
+	rng := rand.New(rand.NewPCG(3, 4))
+	good := readReceipts(t, "good")["strange-event"]
+	for n := range 500 {
+		add(fmt.Sprintf("mutation-%d", n), mutate(rng, good))
+	}
+	for language, run := range map[string]foreignVerifier{"python": runPython, "javascript": runNode} {
+		t.Run(language, func(t *testing.T) {
+			for i, got := range run(t, trust.Keys[0], paths) {
+				if got != want[i] {
+					b, _ := os.ReadFile(paths[i])
+					t.Errorf("%s: %s says %q, Go says %q: %s", filepath.Base(paths[i]), language, got, want[i], b)
+				}
+			}
+		})
+	}
+}
+
+// mutate changes one to three things in a copy of b: a byte, a run of bytes that is doubled, or one that is cut.
+func mutate(rng *rand.Rand, b []byte) []byte {
+	b = bytes.Clone(b)
+	for range 1 + rng.IntN(3) {
+		at := rng.IntN(len(b))
+		end := min(len(b), at+1+rng.IntN(8))
+		switch rng.IntN(4) {
+		case 0:
+			b[at] ^= 1 << rng.IntN(8)
+		case 1:
+			b[at] = `0123456789abcdef"\/{}[]:,-+.eE `[rng.IntN(31)]
+		case 2:
+			b = append(b[:end:end], b[at:]...)
+		case 3:
+			b = append(b[:at:at], b[end:]...)
+		}
+	}
+	return b
+}
