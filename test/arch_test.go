@@ -1,0 +1,77 @@
+// Package test holds what is checked of the whole: the layers, and in its sub-packages the running binary.
+package test
+
+import (
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// module is the path that every package of ours begins with.
+const module = "github.com/suyuan-io/suyuan/"
+
+// layers is the table of docs/architecture.md: what each package may import of ours. A row whose name ends in "/..." is
+// for every package below that has no row of its own. A package without a row fails the test.
+var layers = map[string][]string{
+	"hub":                      {},
+	"internal/strictyaml":      {"hub"},
+	"internal/telemetry":       {"hub"},
+	"internal/vectors":         {},
+	"internal/sample":          {},
+	"epcis/gs1":                {"hub"},
+	"epcis":                    {"hub", "epcis/gs1"},
+	"schemas":                  {"hub"},
+	"connectors":               {"hub", "internal/strictyaml"},
+	"connectors/decode":        {"hub", "connectors", "internal/strictyaml"},
+	"connectors/mapping":       {"hub", "epcis", "epcis/gs1", "internal/strictyaml"},
+	"connectors/connectortest": {"hub", "connectors"},
+	"connectors/...":           {"hub", "connectors", "epcis", "schemas", "internal/strictyaml"},
+	"pipeline":                 {"hub", "epcis", "schemas", "connectors/decode", "connectors/mapping"},
+	"store/...":                {"hub", "epcis"},
+	"trace":                    {"hub"},
+	"anchor":                   {"hub"},
+	"anchor/...":               {"hub", "anchor"},
+	"api":                      {"hub", "epcis", "trace"},
+	"web":                      {"hub", "trace", "internal/strictyaml"},
+	"cmd/suyuan":               {"..."},
+	"test/...":                 {"..."},
+}
+
+// row finds the row of a package.
+func row(pkg string) ([]string, bool) {
+	if allowed, ok := layers[pkg]; ok {
+		return allowed, true
+	}
+	best := ""
+	for name := range layers {
+		if prefix, ok := strings.CutSuffix(name, "/..."); ok && strings.HasPrefix(pkg, prefix+"/") && len(name) > len(best) {
+			best = name
+		}
+	}
+	return layers[best], best != ""
+}
+
+func TestEveryPackageKeepsToItsLayer(t *testing.T) {
+	cmd := exec.CommandContext(t.Context(), "go", "list", "-f", `{{.ImportPath}} {{join .Imports " "}}`, "./...")
+	cmd.Dir = ".."
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("go list: %v", err)
+	}
+	for line := range strings.Lines(string(out)) {
+		fields := strings.Fields(line)
+		pkg := strings.TrimPrefix(fields[0], module)
+		allowed, ok := row(pkg)
+		if !ok {
+			t.Errorf("package %s has no row in the layer table: give it one here and in docs/architecture.md", pkg)
+			continue
+		}
+		for _, imported := range fields[1:] {
+			dep, ours := strings.CutPrefix(imported, module)
+			if ours && !slices.Contains(allowed, dep) && !slices.Contains(allowed, "...") {
+				t.Errorf("%s imports %s, which its layer may not", pkg, dep)
+			}
+		}
+	}
+}
