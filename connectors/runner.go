@@ -147,7 +147,10 @@ func (r *runner) run(ctx context.Context, done chan<- struct{}) {
 	defer close(done)
 	delays := r.delays()
 	for {
-		err := r.session(ctx, delays.Reset)
+		worked, err := r.session(ctx)
+		if worked {
+			delays.Reset()
+		}
 		if ctx.Err() != nil {
 			if err != nil {
 				r.failed(err, StateStopped, 0)

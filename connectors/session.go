@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/semaphore"
@@ -27,8 +28,8 @@ type session struct {
 	finished finishedItems
 	// ending is closed when reading is over: the writer then tries once more and gives up.
 	ending chan struct{}
-	// worked is called when something succeeded.
-	worked func()
+	// worked is set when something succeeded: the next fault is then a first one.
+	worked atomic.Bool
 	// resume is where a mid-item mark of the last run points to, until its item comes.
 	resume mark
 	// held is the last record that was read: whether it ends its item is not known yet.
@@ -50,24 +51,26 @@ type entry struct {
 	weight int64
 }
 
-// session opens the source and works until a fault or until ctx is done; then it drains.
-func (r *runner) session(ctx context.Context, worked func()) error {
+// session opens the source and works until a fault or until ctx is done; then it drains. It reports whether anything
+// succeeded.
+func (r *runner) session(ctx context.Context) (worked bool, err error) {
 	opener, ok := r.inst.Options.(Opener)
 	if !ok {
-		return hub.Faultf(hub.Internal, "kind.no-opener", "the kind %s neither opens nor listens", r.inst.Kind)
+		return false, hub.Faultf(hub.Internal, "kind.no-opener", "the kind %s neither opens nor listens", r.inst.Kind)
 	}
 	src, err := opener.Open(ctx, r.env())
 	if err != nil {
-		return err
+		return false, err
 	}
 	s := &session{
-		r: r, src: src, worked: worked, resume: r.mark(), ending: make(chan struct{}),
+		r: r, src: src, resume: r.mark(), ending: make(chan struct{}),
 		entries:  make(chan entry, r.inst.Limits.InFlight),
 		records:  semaphore.NewWeighted(int64(r.inst.Limits.InFlight)),
 		bytes:    semaphore.NewWeighted(maxInFlightBytes),
 		finished: finishedItems{news: make(chan struct{}, 1)},
 	}
-	return s.run(ctx)
+	err = s.run(ctx)
+	return s.worked.Load(), err
 }
 
 func (s *session) run(ctx context.Context) error {
@@ -123,7 +126,7 @@ func (s *session) readAll(ctx context.Context) error {
 }
 
 func (s *session) caughtUp() {
-	s.worked()
+	s.worked.Store(true)
 	s.r.board.enter(StateWaiting)
 }
 
@@ -171,6 +174,7 @@ func (s *session) next(ctx context.Context) (Item, error) {
 func (s *session) settle(ctx context.Context) error {
 	for _, f := range s.finished.take() {
 		if err := s.src.Settle(ctx, *f.item, f.refused); err != nil {
+			s.worked.Store(false) // the items come again: without a growing delay that would go round and round
 			return err
 		}
 	}

@@ -35,7 +35,7 @@ func (s *session) write(ctx context.Context) error {
 		}
 		at = m.At
 		s.release(group)
-		s.worked()
+		s.worked.Store(true)
 		s.account(group)
 		s.finished.add(group)
 	}
