@@ -170,6 +170,42 @@ func (c *Context) Expand(name string) (namespace, local string) {
 	return "", name
 }
 
+// declared returns c with the namespaces that members named "@xmlns:prefix" within n declare, the way of the drafts of
+// EPCIS 2.0. They are in force in the whole event.
+func (c *Context) declared(n *node) *Context {
+	for i := range n.kids {
+		kid := &n.kids[i]
+		if prefix, ok := strings.CutPrefix(kid.name, xmlnsMember); ok && kid.kind == kindString {
+			next := &Context{terms: map[string]node{prefix: stringNode(prefix, kid.text)}}
+			if c != nil {
+				next.remote = c.remote
+				for name, def := range c.terms {
+					next.terms[name] = def
+				}
+			}
+			c = next
+		}
+		if !kid.scalar() {
+			c = c.declared(kid)
+		}
+	}
+	return c
+}
+
+const xmlnsMember = "@xmlns:"
+
+// unresolved returns the address of the remote context that may explain a prefix which nothing inline explains. In XML
+// it stands for the namespace, so that the way back finds the same name.
+func (c *Context) unresolved() string {
+	if c == nil || len(c.remote) == 0 {
+		return ""
+	}
+	return c.remote[len(c.remote)-1]
+}
+
+// remoteContext reports whether an XML namespace is the address of a JSON-LD context.
+func remoteContext(ns string) bool { return strings.HasSuffix(ns, ".jsonld") }
+
 // minimal returns the @context that n needs: the standard one, the remote ones, and of the inline terms those that a
 // name or a compact value in n makes use of, in an order that depends on nothing else.
 func (c *Context) minimal(n *node) node {

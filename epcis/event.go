@@ -1,6 +1,7 @@
 package epcis
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -26,7 +27,11 @@ func ParseEvent(data []byte, inherited *Context) (*Event, error) {
 	if err != nil {
 		return nil, err
 	}
-	return newEvent(root, inherited)
+	e, err := newEvent(root, inherited)
+	if err == nil && bytes.Contains(data, []byte(`"`+xmlnsMember)) {
+		e.ctx = e.ctx.declared(&e.root)
+	}
+	return e, err
 }
 
 // FromTree builds an event from a mapping's output: map[string]any, []any and []string, string, json.Number, the

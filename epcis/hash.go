@@ -418,9 +418,19 @@ func (h *hasher) elements(members []node) {
 	h.sort(start, base)
 }
 
+// unhashedMember reports whether a member of an extension says nothing: text is written with its element, comments and
+// declarations of namespaces are none of the event's data.
+func unhashedMember(name string) bool {
+	switch name {
+	case "#text", "comment", "rdfs:comment", "@context":
+		return true
+	}
+	return strings.HasPrefix(name, xmlnsMember)
+}
+
 // element writes one extension member, an array as one element for each item.
 func (h *hasher) element(name string, n *node) {
-	if name == "#text" || name == "comment" || name == "rdfs:comment" || name == "@context" || n.kind == kindNull {
+	if n.kind == kindNull || unhashedMember(name) {
 		return
 	}
 	if n.kind == kindArray {

@@ -1,6 +1,7 @@
 package epcis
 
 import (
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -19,17 +20,16 @@ func epcisSpace(ns string) bool {
 type namer struct {
 	// prefixes are those in use by namespace, spaces the reverse.
 	prefixes, spaces map[string]string
+	// remote are the JSON-LD contexts that stand for a namespace.
+	remote map[string]bool
 }
 
 // newNamer knows the prefixes in scope of an event, so that compact values keep their meaning.
 func newNamer(s *scope) *namer {
-	n := &namer{prefixes: map[string]string{}, spaces: map[string]string{}}
+	n := &namer{prefixes: map[string]string{}, spaces: map[string]string{}, remote: map[string]bool{}}
 	for ; s != nil; s = s.outer {
 		for prefix, ns := range s.bindings {
-			if _, taken := n.spaces[prefix]; prefix != "" && !taken && !hidden(ns) {
-				if standard := standardPrefix(prefix); standard != "" && standard != ns {
-					continue
-				}
+			if _, taken := n.spaces[prefix]; prefix != "" && !taken && !hidden(ns) && !remoteContext(ns) && standardPrefix(prefix) == "" {
 				n.bind(prefix, ns)
 			}
 		}
@@ -38,7 +38,9 @@ func newNamer(s *scope) *namer {
 }
 
 // hidden reports whether a namespace belongs to the document and says nothing in JSON.
-func hidden(ns string) bool { return ns == "" || epcisSpace(ns) || ns == xsiSpace || ns == xmlXMLSpace }
+func hidden(ns string) bool {
+	return ns == "" || epcisSpace(ns) || ns == xsiSpace || ns == xmlXMLSpace
+}
 
 func (n *namer) bind(prefix, ns string) {
 	n.spaces[prefix] = ns
@@ -52,6 +54,10 @@ func (n *namer) bind(prefix, ns string) {
 func (n *namer) name(x xmlName) string {
 	if x.space == "" || epcisSpace(x.space) {
 		return x.local
+	}
+	if remoteContext(x.space) && x.prefix != "" {
+		n.remote[x.space] = true
+		return x.prefix + ":" + x.local
 	}
 	if n.spaces[x.prefix] == x.space && x.prefix != "" || x.prefix != "" && standardPrefix(x.prefix) == x.space {
 		return x.prefix + ":" + x.local
@@ -71,10 +77,12 @@ func (n *namer) name(x xmlName) string {
 }
 
 func (n *namer) context() *Context {
-	if len(n.spaces) == 0 {
+	if len(n.spaces) == 0 && len(n.remote) == 0 {
 		return nil
 	}
-	return NewContext(n.spaces)
+	c := NewContext(n.spaces)
+	c.remote = slices.Sorted(maps.Keys(n.remote))
+	return c
 }
 
 // xmlEvent turns the element of an event into its JSON form.
