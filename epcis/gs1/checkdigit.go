@@ -34,7 +34,7 @@ func checked(s string) bool {
 }
 
 // CheckPair returns the two check characters that follow the data of a GMN or another alphanumeric key: modulo 1021 over
-// prime weights from the right (GS1 General Specifications, section 7.9.5). It fails with gs1.charset for characters
+// prime weights from the right (GS1 General Specifications, section 7.9). It fails with gs1.charset for characters
 // outside character set 82 and gs1.length for more than 97 of them.
 func CheckPair(data string) (string, error) {
 	if len(data) > len(primes) {

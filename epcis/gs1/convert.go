@@ -102,6 +102,9 @@ func convertLink(value string, to Form, o Options) (string, error) {
 	if err := lintAll(m.elements, o.assigned()); err != nil {
 		return "", err
 	}
+	if err := associate(m.elements, false); err != nil {
+		return "", err
+	}
 	if to == DigitalLink {
 		if id, ok := Canonical(value); ok {
 			return id, nil

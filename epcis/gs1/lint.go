@@ -181,13 +181,10 @@ func lintNonZero(data string) Flaw {
 
 // lintNoZeroPrefix wants digits that do not begin with zero.
 func lintNoZeroPrefix(data string) Flaw {
-	if f := lintDigits(data); f.Code != "" {
-		return f
-	}
 	if strings.HasPrefix(data, "0") {
 		return Flaw{"illegal-zero-prefix", 0, 1}
 	}
-	return Flaw{}
+	return lintDigits(data)
 }
 
 // lintHasNonDigit wants a character that is no digit.

@@ -3,7 +3,7 @@ package gs1
 import "strings"
 
 // coupon reads the fields of a North American coupon code (AI 8110) or positive offer file code (AI 8112) one after the
-// other; General Specifications, section 3.9.11, and the GS1 US coupon application guideline. It stops at the first flaw.
+// other (GS1 US, North American Coupon Application Guideline). It stops at the first flaw.
 type coupon struct {
 	data string
 	at   int

@@ -78,7 +78,7 @@ func parseURN(uri string, r reading) (p parts, why problem) {
 	return p.parseNumeric(rest, pattern, r)
 }
 
-// The lengths that a company prefix can have in an EPC (EPC Tag Data Standard, section 6.3.1).
+// The lengths that a company prefix can have in an EPC (EPC Tag Data Standard, section 6.3).
 const (
 	minPrefix = 6
 	maxPrefix = 12
