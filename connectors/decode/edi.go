@@ -1,6 +1,7 @@
 package decode
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -82,15 +83,29 @@ func newEDI(std ediStandard, b []byte) (Decoder, error) {
 // Split implements connectors.Splitter: a record is a message with its terminator; the preamble is what opens the
 // interchange and the group around it. Wrong counts do not stop it: it returns them at the end.
 func (d *ediDecoder) Split(r io.Reader, yield func(connectors.Piece) error) error {
+	return d.splitDoubting(r, yield, &hub.Faults{})
+}
+
+// splitDoubting is Split that, where the settings only ask for a report, adds what the trailers disagree with to doubts.
+func (d *ediDecoder) splitDoubting(r io.Reader, yield func(connectors.Piece) error, doubts *hub.Faults) error {
 	c := &ediCutter{d: d, w: newWindow(r), at: newPlace(), yield: yield}
 	err := c.run()
-	if err != nil || len(c.found) == 0 || d.report || d.ignore {
+	switch {
+	case d.ignore || len(c.found) == 0:
 		return err
-	}
-	if len(c.found) == 1 {
+	case d.report:
+		*doubts = append(*doubts, c.found...)
+		return err
+	case err == nil && len(c.found) == 1:
 		return c.found[0]
+	case err == nil:
+		return c.found
 	}
-	return c.found
+	var f *hub.Fault
+	if errors.As(err, &f) && c.atEnd {
+		return append(c.found, f)
+	}
+	return err
 }
 
 // Decode implements Decoder. The tree is

@@ -23,7 +23,9 @@ type ediCutter struct {
 	messages           int
 	// advice, carried and preamble make up what precedes the messages.
 	advice, carried, preamble []byte
-	found                     hub.Faults
+	// found are trailers that disagree; atEnd is true once nothing follows.
+	found hub.Faults
+	atEnd bool
 }
 
 // ediOpen is an envelope that is open: its header, what it holds, and where it began.
@@ -51,6 +53,7 @@ func (c *ediCutter) run() error {
 			return err
 		}
 		if raw.tag == "" && raw.end == 0 {
+			c.atEnd = true
 			return c.end()
 		}
 		c.skip(raw.at)
@@ -277,15 +280,8 @@ func (c *ediCutter) end() error {
 	if !open.open {
 		return nil
 	}
-	err := c.truncated("", say("the item ends without %s, which closes the %s of line %d",
+	return c.truncated("", say("the item ends without %s, which closes the %s of line %d",
 		"内容结束时缺少 %s，它应关闭第 %[3]d 行的 %[2]s", level.trailer, level.header, open.at.line))
-	if len(c.found) > 0 && !c.d.report && !c.d.ignore {
-		var f *hub.Fault
-		if errors.As(err, &f) {
-			return append(c.found, f)
-		}
-	}
-	return err
 }
 
 // missingTrailers notes envelopes that a new interchange leaves open.

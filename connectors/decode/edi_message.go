@@ -141,7 +141,7 @@ func (m *ediMessage) tree() map[string]any {
 	if len(m.faults) > 0 {
 		faults := make([]any, len(m.faults))
 		for i, f := range m.faults {
-			faults[i] = map[string]any{"code": f.Code, "message": f.Message, "messageZh": f.MessageZh, "where": f.Where.String()}
+			faults[i] = faultTree(f)
 		}
 		value["faults"] = faults
 	}

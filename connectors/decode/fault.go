@@ -2,6 +2,7 @@ package decode
 
 import (
 	"bytes"
+	"encoding/json"
 	"fmt"
 	"strings"
 	"unicode/utf8"
@@ -103,3 +104,31 @@ func countRunes(b []byte) int { return utf8.RuneCount(b) }
 
 // countBytes counts columns as hub.Where does in EDI: bytes.
 func countBytes(b []byte) int { return len(b) }
+
+// faultTree is a fault as part of a tree.
+func faultTree(f *hub.Fault) map[string]any {
+	tree := map[string]any{"code": f.Code, "message": f.Message, "messageZh": f.MessageZh, "pointer": f.Where.Pointer}
+	placeTree(tree, f.Where)
+	return tree
+}
+
+// placeTree sets the line and column of a fault in a tree.
+func placeTree(v any, w hub.Where) {
+	if tree, ok := v.(map[string]any); ok {
+		tree["line"], tree["column"] = json.Number(itoa(w.Line)), json.Number(itoa(w.Column))
+	}
+}
+
+// faultOfTree reads a fault back from a tree.
+func faultOfTree(v any) (*hub.Fault, bool) {
+	tree, ok := v.(map[string]any)
+	if !ok {
+		return nil, false
+	}
+	text := func(key string) string { s, _ := tree[key].(string); return s }
+	number := func(key string) int { n, _ := tree[key].(json.Number); return index(n.String()) }
+	return &hub.Fault{
+		Kind: hub.Invalid, Code: text("code"), Message: text("message"), MessageZh: text("messageZh"),
+		Where: hub.Where{Line: number("line"), Column: number("column"), Pointer: text("pointer")},
+	}, true
+}

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"strings"
 
 	"github.com/go-json-experiment/json/jsontext"
 
@@ -264,7 +265,11 @@ func detectJSON(head []byte) int {
 		return 0
 	}
 	next := bytes.TrimLeft(text[1:], " \t\r\n")
-	if len(next) == 0 || bytes.IndexByte([]byte(`"{}[]-0123456789tfn`), next[0]) >= 0 {
+	follows := `"}`
+	if text[0] == '[' {
+		follows = `"{}[]-0123456789tfn`
+	}
+	if len(next) == 0 || strings.IndexByte(follows, next[0]) >= 0 {
 		return 80
 	}
 	return 0

@@ -11,18 +11,34 @@ import (
 	"github.com/suyuan-io/suyuan/hub"
 )
 
-// maxReported is how many faults Run gathers before it stops.
+// maxReported is how many faults Inspect gathers before it stops.
 const maxReported = 20
 
-// Run decodes r with the format's defaults and writes one JSON line a record, in order. An empty format is detected.
-// EDI whose trailers state a wrong count or reference is decoded all the same, with the disagreement under "faults" of
-// the record, because it is here to be looked at; a connector refuses it. A record that cannot be decoded does not stop those
-// after it. The error is a hub.Fault, or hub.Faults for several, with name as file and the line and column in r.
+// Options say how Inspect looks at an item.
+type Options struct {
+	// Format is a name of [Formats]; empty means that it is detected.
+	Format string
+	// Settings are the format's, as YAML; nil means the defaults, and for EDI "envelope: report".
+	Settings []byte
+	// Note is told what is doubtful and was decoded all the same: EDI trailers with a wrong count or reference. It may be
+	// nil: a record's own are under "faults" of its tree too.
+	Note func(*hub.Fault)
+}
+
+// Run is Inspect with the defaults for a format, which may be empty.
 func Run(w io.Writer, name string, r io.Reader, format string) error {
+	return Inspect(w, name, r, Options{Format: format})
+}
+
+// Inspect decodes r and writes one JSON line a record, in order. A record that cannot be decoded does not stop those after
+// it. Where EDI trailers disagree with what they close, the records are written all the same, since Inspect is there to
+// look at files; a connector with default settings refuses them. The error is a hub.Fault, or hub.Faults for several,
+// with name as file and line and column in r.
+func Inspect(w io.Writer, name string, r io.Reader, o Options) error {
 	br := bufio.NewReaderSize(r, chunk)
-	if format == "" {
+	if o.Format == "" {
 		head, err := br.Peek(chunk)
-		if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, bufio.ErrBufferFull) {
+		if err != nil && !errors.Is(err, io.EOF) {
 			return fmt.Errorf("read %s: %w", name, err)
 		}
 		found, ok := Detect(head)
@@ -30,13 +46,23 @@ func Run(w io.Writer, name string, r io.Reader, format string) error {
 			return refuse("decode.unknown", hub.Where{File: name}, say("no format is recognised here", "无法识别文件格式").
 				hint("state it with --format", "请用 --format 指明格式"))
 		}
-		format = found
+		o.Format = found
 	}
-	d, err := New(format, lookSettings(format))
+	if o.Settings == nil {
+		o.Settings = lookSettings(o.Format)
+	}
+	d, err := New(o.Format, o.Settings)
 	if err != nil {
 		return err
 	}
-	return runDecoder(w, name, br, d)
+	if o.Note == nil {
+		o.Note = func(*hub.Fault) {}
+	}
+	out := bufio.NewWriter(w)
+	i := inspection{d: d, name: name, note: o.Note, out: json.NewEncoder(out)}
+	i.out.SetEscapeHTML(false)
+	err = i.run(br)
+	return errors.Join(err, out.Flush())
 }
 
 // lookSettings are the settings with which an unknown file is looked at.
@@ -48,60 +74,92 @@ func lookSettings(format string) []byte {
 	return nil
 }
 
-func runDecoder(w io.Writer, name string, r io.Reader, d Decoder) error {
-	out := bufio.NewWriter(w)
-	enc := json.NewEncoder(out)
-	enc.SetEscapeHTML(false)
-	var faults hub.Faults
-	note := func(err error, p connectors.Piece) {
-		for _, f := range faultsOf(err) {
-			faults = append(faults, placedIn(f, name, p))
-		}
+// inspection is one run of Inspect.
+type inspection struct {
+	d      Decoder
+	name   string
+	note   func(*hub.Fault)
+	out    *json.Encoder
+	faults hub.Faults
+}
+
+// errEnough ends an inspection that has found more than anyone reads.
+var errEnough = errors.New("enough faults")
+
+func (i *inspection) run(r io.Reader) error {
+	var doubts hub.Faults
+	err := i.split(r, &doubts)
+	for _, f := range doubts {
+		i.note(i.placed(f, connectors.Piece{}))
 	}
-	stop := errors.New("enough")
-	err := d.Split(r, func(p connectors.Piece) error {
-		tree, err := d.Decode(p.Preamble, p.Body)
-		if err != nil {
-			if note(err, p); len(faults) >= maxReported {
-				return stop
-			}
-			return nil
-		}
-		if err := enc.Encode(tree.Value); err != nil {
-			return fmt.Errorf("write record: %w", err)
+	if err != nil && !errors.Is(err, errEnough) {
+		i.add(err, connectors.Piece{})
+	}
+	if len(i.faults) == 1 {
+		return i.faults[0]
+	}
+	return i.faults.Err()
+}
+
+// doubting is a decoder that can tell what is doubtful about an item's envelopes.
+type doubting interface {
+	splitDoubting(r io.Reader, yield func(connectors.Piece) error, doubts *hub.Faults) error
+}
+
+func (i *inspection) split(r io.Reader, doubts *hub.Faults) error {
+	if d, ok := i.d.(doubting); ok {
+		return d.splitDoubting(r, i.record, doubts)
+	}
+	return i.d.Split(r, i.record)
+}
+
+// record decodes and writes one record.
+func (i *inspection) record(p connectors.Piece) error {
+	tree, err := i.d.Decode(p.Preamble, p.Body)
+	if err != nil {
+		if i.add(err, p); len(i.faults) >= maxReported {
+			return errEnough
 		}
 		return nil
-	})
-	if err != nil && !errors.Is(err, stop) {
-		note(err, connectors.Piece{})
 	}
-	if err := out.Flush(); err != nil {
-		return fmt.Errorf("write records: %w", err)
+	i.doubts(tree.Value, p)
+	if err := i.out.Encode(tree.Value); err != nil {
+		return fmt.Errorf("write record: %w", err)
 	}
-	if len(faults) == 1 {
-		return faults[0]
-	}
-	return faults.Err()
+	return nil
 }
 
-// faultsOf lists what err says.
-func faultsOf(err error) hub.Faults {
+// doubts tells of the faults in a record's own tree, and moves their places to the item.
+func (i *inspection) doubts(value any, p connectors.Piece) {
+	tree, _ := value.(map[string]any)
+	list, _ := tree["faults"].([]any)
+	for _, v := range list {
+		if f, ok := faultOfTree(v); ok {
+			placed := i.placed(f, p)
+			placeTree(v, placed.Where)
+			i.note(placed)
+		}
+	}
+}
+
+// add gathers what an error says.
+func (i *inspection) add(err error, p connectors.Piece) {
 	var many hub.Faults
-	if errors.As(err, &many) {
-		return many
+	if !errors.As(err, &many) {
+		many = hub.Faults{hub.AsFault(err)}
 	}
-	return hub.Faults{hub.AsFault(err)}
+	for _, f := range many {
+		i.faults = append(i.faults, i.placed(f, p))
+	}
 }
 
-// placedIn returns f with its place moved from the record to the item.
-func placedIn(f *hub.Fault, name string, p connectors.Piece) *hub.Fault {
+// placed returns f with its place moved from the record to the item.
+func (i *inspection) placed(f *hub.Fault, p connectors.Piece) *hub.Fault {
 	placed := *f
-	if placed.Where.File != "" {
-		placed.Where.File = name + "!" + placed.Where.File
-	} else {
-		placed.Where.File = name
+	placed.Where = Shift(f.Where, p)
+	if placed.Where.File = i.name; f.Where.File != "" {
+		placed.Where.File += "!" + f.Where.File
 	}
-	placed.Where = Shift(placed.Where, p)
 	return &placed
 }
 

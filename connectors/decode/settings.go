@@ -1,6 +1,7 @@
 package decode
 
 import (
+	"bytes"
 	"errors"
 	"reflect"
 	"strconv"
@@ -51,6 +52,9 @@ func (s size) or(n int) int {
 // readSettings reads one format's settings over the defaults in into, a pointer to a struct. Unknown keys are refused
 // with their place and the nearest key that exists.
 func readSettings(format string, b []byte, into any) error {
+	if len(bytes.TrimSpace(b)) == 0 { // an empty document would clear the defaults
+		return nil
+	}
 	err := yaml.UnmarshalWithOptions(b, into, yaml.Strict())
 	if err == nil {
 		return nil

@@ -36,6 +36,24 @@ type unpacking struct {
 	format string
 }
 
+// splitDoubting implements doubting where the decoder inside does.
+func (u unpacking) splitDoubting(r io.Reader, yield func(connectors.Piece) error, doubts *hub.Faults) error {
+	if d, ok := u.Decoder.(*ediDecoder); ok {
+		u.Decoder = telling{ediDecoder: d, doubts: doubts}
+	}
+	return u.Split(r, yield)
+}
+
+// telling is an EDI decoder whose Split tells its doubts.
+type telling struct {
+	*ediDecoder
+	doubts *hub.Faults
+}
+
+func (t telling) Split(r io.Reader, yield func(connectors.Piece) error) error {
+	return t.splitDoubting(r, yield, t.doubts)
+}
+
 // Split implements connectors.Splitter.
 func (u unpacking) Split(r io.Reader, yield func(connectors.Piece) error) error {
 	br := bufio.NewReaderSize(r, 4096)
