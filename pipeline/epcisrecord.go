@@ -8,20 +8,23 @@ import (
 	"github.com/suyuan-io/suyuan/hub"
 )
 
-// readEPCIS reads a record that is EPCIS already: one event with what precedes it in its document as the preamble, or,
-// without a preamble, whatever epcis.ReadDocument takes. The master data of a document's header is stated by the record
-// that holds the document without its events.
+// readEPCIS reads a record that is EPCIS already. One event has what its document says besides it as the preamble. A record
+// without a body or without a preamble is a document: its events, and the master data of its header. So a splitter states
+// a document's master data once, by one record that has no body.
 func readEPCIS(from origin) (meaning, error) {
-	var m meaning
-	if len(from.env.Preamble) > 0 {
-		e, err := parseRecord(from.env.Preamble, from.rec.Body)
+	preamble, body := from.env.Preamble, from.rec.Body
+	if len(preamble) > 0 && len(body) > 0 {
+		e, err := epcis.ParseRecord(preamble, body)
 		if err != nil {
-			return m, at(stageDecode, err)
+			return meaning{}, at(stageDecode, err)
 		}
-		m.events = []statedEvent{{Event: e, raw: jsonObject(from.rec.Body)}}
-		return m, nil
+		return meaning{events: []statedEvent{{Event: e, raw: jsonObject(body)}}}, nil
 	}
-	header, err := epcis.ReadDocument(bytes.NewReader(from.rec.Body), epcis.Limits{}, func(it epcis.Item) error {
+	if len(body) == 0 {
+		body = preamble
+	}
+	var m meaning
+	header, err := epcis.ReadDocument(bytes.NewReader(body), epcis.Limits{Event: frameCeiling}, func(it epcis.Item) error {
 		e, err := it.Event()
 		if err == nil {
 			it.Raw = bytes.Clone(it.Raw)
@@ -30,7 +33,7 @@ func readEPCIS(from origin) (meaning, error) {
 		return err
 	})
 	if err != nil {
-		return m, at(stageDecode, err)
+		return meaning{}, at(stageDecode, err)
 	}
 	m.master = header.MasterData(from.env.Provider, from.env.ReceivedAt)
 	return m, nil
@@ -57,13 +60,4 @@ func within(it epcis.Item) func(error) error {
 		}
 		return moved
 	}
-}
-
-// parseRecord reads one event beside the document that it was cut from.
-func parseRecord(preamble, body []byte) (*epcis.Event, error) {
-	header, err := epcis.ReadDocument(bytes.NewReader(preamble), epcis.Limits{}, func(epcis.Item) error { return nil })
-	if err != nil {
-		return nil, err
-	}
-	return epcis.ParseEvent(body, header.Context)
 }

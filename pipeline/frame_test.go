@@ -2,8 +2,10 @@ package pipeline_test
 
 import (
 	"bytes"
+	"fmt"
 	"hash/crc32"
 	"math"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -143,4 +145,19 @@ func FuzzEnvelopes(f *testing.F) {
 			t.Fatalf("it does not round-trip: %v", err)
 		}
 	})
+}
+
+func TestTheVectorInTheDocumentationIsTrue(t *testing.T) {
+	want := []hub.Envelope{{
+		Connector: "c", Provider: "p", ReceivedAt: time.Date(2019, 11, 8, 0, 11, 4, 0, time.UTC),
+		Records: []hub.Record{{ID: "1", Body: []byte("x"), Line: 2}},
+	}}
+	page, err := os.ReadFile("../docs/formats-raw.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	vector := fmt.Sprintf("%x", pipeline.EncodeFrame(want))
+	if !strings.Contains(strings.ReplaceAll(string(page), "\n", ""), vector) {
+		t.Errorf("docs/formats-raw.md does not have %s", vector)
+	}
 }

@@ -50,6 +50,7 @@ func (p *Pipeline) Run(ctx context.Context) error {
 		sub.wait()
 	}
 	end()
+	sub.reporter.Wait()
 	<-appended
 	<-kept
 	if ctx.Err() != nil {

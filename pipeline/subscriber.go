@@ -29,9 +29,10 @@ type subscriber struct {
 	// life is the context of messages: it outlives the subscription, so that a stop lets what is in flight finish.
 	life func() context.Context
 
-	flying inFlight
-	stop   context.CancelFunc // set by Subscribe
-	loop   sync.WaitGroup
+	flying   inFlight
+	stop     context.CancelFunc // set by Subscribe
+	loop     sync.WaitGroup
+	reporter sync.WaitGroup
 }
 
 // inFlight is the set of frames that are being processed.
@@ -71,7 +72,7 @@ func (s *subscriber) Subscribe(ctx context.Context, _ string) (<-chan *message.M
 		defer close(out)
 		s.consume(ctx, consumer, out)
 	})
-	s.loop.Go(func() { s.report(ctx) })
+	s.reporter.Go(func() { s.report(s.life()) })
 	return out, nil
 }
 
@@ -184,7 +185,6 @@ func (s *subscriber) settle(m jetstream.Msg, msg *message.Message, done func()) 
 }
 
 // report tells the server from time to time that frames in flight are being worked on, however long a store is down.
-// It goes on while frames are in flight after ctx is done; a stop's deadline is short against [ackWait].
 func (s *subscriber) report(ctx context.Context) {
 	tick := time.NewTicker(ackWait / 3)
 	defer tick.Stop()
