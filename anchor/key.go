@@ -167,10 +167,7 @@ func LoadKey(path string) (*SigningKey, error) {
 func LoadOrCreateKey(path, name string) (*SigningKey, error) {
 	k, err := LoadKey(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		if k, err = GenerateKey(name); err != nil {
-			return nil, err
-		}
-		return k, writeKey(path, k)
+		return createKey(path, name)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("load key of %s: %w", name, err)
@@ -178,6 +175,18 @@ func LoadOrCreateKey(path, name string) (*SigningKey, error) {
 	if k.public.name != name {
 		return nil, hub.Faultf(hub.Conflict, "key.name", "the key is that of %s, not of %s", k.public.name, name).
 			WithHint("an origin keeps its key; give the log its former origin, or a new key file").At(hub.Where{File: path})
+	}
+	return k, nil
+}
+
+// createKey generates the key of name and writes it to path.
+func createKey(path, name string) (*SigningKey, error) {
+	k, err := GenerateKey(name)
+	if err != nil {
+		return nil, err
+	}
+	if err := writeKey(path, k); err != nil {
+		return nil, err
 	}
 	return k, nil
 }
