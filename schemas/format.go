@@ -4,6 +4,8 @@ import (
 	"errors"
 	"net/netip"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
 )
@@ -11,6 +13,7 @@ import (
 var (
 	errNotURI      = errors.New("not a URI as RFC 3986 has it")
 	errNotDateTime = errors.New("not a date-time as RFC 3339 has it")
+	errNotFormat   = errors.New("not of this format")
 )
 
 // formats returns the formats whose meaning we fix ourselves, because verdicts hang on them.
@@ -18,7 +21,15 @@ func formats() []*jsonschema.Format {
 	return []*jsonschema.Format{
 		stringFormat("uri", errNotURI, isURI[string]),
 		stringFormat("uri-reference", errNotURI, isURIReference[string]),
+		stringFormat("iri", errNotURI, func(s string) bool { return isURI(encodeScripts(s)) }),
+		stringFormat("iri-reference", errNotURI, func(s string) bool { return isURIReference(encodeScripts(s)) }),
+		stringFormat("uri-template", errNotFormat, isURITemplate),
 		stringFormat("date-time", errNotDateTime, isDateTime[string]),
+		stringFormat("ipv4", errNotFormat, isIPv4),
+		stringFormat("hostname", errNotFormat, isHostname),
+		stringFormat("idn-hostname", errNotFormat, isIDNHostname),
+		stringFormat("email", errNotFormat, isEmail),
+		stringFormat("idn-email", errNotFormat, isIDNEmail),
 	}
 }
 
@@ -29,6 +40,22 @@ func stringFormat(name string, bad error, ok func(string) bool) *jsonschema.Form
 		}
 		return nil
 	}}
+}
+
+// encodeScripts percent-encodes what an IRI may hold and a URI may not (RFC 3987, section 3.1); private characters may
+// stand in its query only.
+func encodeScripts(s string) string {
+	var b strings.Builder
+	inQuery := false
+	for _, r := range s {
+		inQuery = (inQuery || r == '?') && r != '#'
+		if r < 0xA0 || r == utf8.RuneError || unicode.Is(unicode.Co, r) && !inQuery {
+			b.WriteRune(r)
+		} else {
+			b.WriteString(percentEncode(r))
+		}
+	}
+	return b.String()
 }
 
 // text is what the scanners below read: the same rules hold for decoded strings and for bytes in place.

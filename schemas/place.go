@@ -2,6 +2,7 @@ package schemas
 
 import (
 	"bytes"
+	"net/url"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -83,7 +84,7 @@ func splitPointer(pointer string) []string {
 	}
 	tokens := strings.Split(strings.TrimPrefix(pointer, "/"), "/")
 	for i, token := range tokens {
-		if s, err := unescapePercent(token); err == nil {
+		if s, err := url.PathUnescape(token); err == nil {
 			token = s
 		}
 		tokens[i] = strings.NewReplacer("~1", "/", "~0", "~").Replace(token)

