@@ -1,0 +1,375 @@
+package epcis
+
+import (
+	"bufio"
+	"encoding/xml"
+	"io"
+	"strings"
+
+	"github.com/suyuan-io/suyuan/hub"
+)
+
+// maxFaults is how many faults one check reports.
+const maxFaults = 20
+
+// CheckXML checks an XML document of any size against the XML Schema of its version, EPCIS 1.2 or 2.0: the order of
+// elements, what must be there, unknown elements and attributes, simple types, and, within extensions, the types that
+// xsi:type states. It returns nil, one fault for what is no XML or no EPCIS document at all, or [hub.Faults] with the
+// XPath, line and column of each, at most 20. The rules that no XML Schema can state are left to schemas.
+func CheckXML(r io.Reader, l Limits) error {
+	s, err := newXMLStream(bufio.NewReaderSize(r, 64<<10), l.withDefaults())
+	if err != nil {
+		return err
+	}
+	c := &xmlChecker{xmlStream: s}
+	if err := c.run(); err != nil {
+		return err
+	}
+	return c.faults.Err()
+}
+
+// xmlChecker walks a document along the content models.
+type xmlChecker struct {
+	*xmlStream
+
+	models map[string]*model
+	// query is the namespace of the query schema of the document's version.
+	query  string
+	frames []frame
+	faults hub.Faults
+}
+
+// frame is an open element.
+type frame struct {
+	name xmlName
+	// model is nil where anything may stand.
+	model *model
+	// at is the particle that was matched last, count how often; for a choice count is how many were matched at all.
+	at, count int
+	// broken is set after the first fault among the children, which says nothing of the others.
+	broken bool
+	text   []byte
+	simple string
+	// exact forbids white space around the text, nil lets there be none.
+	exact, nil bool
+	where      hub.Where
+}
+
+func (c *xmlChecker) run() error {
+	for {
+		t, err := c.next()
+		if err != nil || t == nil {
+			return err
+		}
+		switch t := t.(type) {
+		case xml.StartElement:
+			err = c.start(t)
+		case xml.EndElement:
+			c.end()
+			err = c.pop(t)
+		case xml.CharData:
+			c.chars(t)
+		}
+		if err != nil {
+			return err
+		}
+		if len(c.faults) >= maxFaults {
+			return nil
+		}
+	}
+}
+
+// report notes a fault at a place.
+func (c *xmlChecker) report(at hub.Where, en, zh string, args ...any) {
+	c.faults = append(c.faults, faultf(hub.Invalid, "epcis.xml.schema", en, zh, args...).At(at))
+}
+
+func (c *xmlChecker) start(t xml.StartElement) error {
+	e, err := c.push(t)
+	if err != nil {
+		return err
+	}
+	f := frame{name: e.name, where: hub.Where{Line: e.where.Line, Column: e.where.Column, Pointer: c.path()}}
+	if len(c.frames) == 0 {
+		if f.model = c.root(e.name); f.model == nil {
+			return hub.Faultf(hub.Invalid, "epcis.xml.root", "<%s> in namespace %q is no EPCIS document", e.name.local,
+				e.name.space).At(f.where)
+		}
+	} else {
+		c.resolveType(&f, c.child(&c.frames[len(c.frames)-1], e.name, f.where))
+	}
+	c.attributes(&f, e)
+	c.frames = append(c.frames, f)
+	return nil
+}
+
+// root returns the model of a document's element, nil when it is none.
+func (c *xmlChecker) root(n xmlName) *model {
+	version := n.space[strings.LastIndexByte(n.space, ':')+1:]
+	switch version {
+	case "2":
+		c.models = schema20()
+	case "1":
+		c.models = schema12()
+	default:
+		return nil
+	}
+	c.query = "urn:epcglobal:epcis-query:xsd:" + version
+	switch n.space + " " + n.local {
+	case "urn:epcglobal:epcis:xsd:" + version + " EPCISDocument":
+		return c.models["Document"]
+	case c.query + " EPCISQueryDocument":
+		return c.models["QueryDocument"]
+	case "urn:epcglobal:epcis:xsd:2 EPCISCaptureJob":
+		return c.models["CaptureJob"]
+	case "urn:epcglobal:epcis:xsd:2 EPCISException":
+		return c.models["Problem"]
+	case c.query + " QueryResults":
+		return c.models["QueryResults"]
+	}
+	return nil
+}
+
+// resolveType gives a frame its complex model or simple type.
+func (c *xmlChecker) resolveType(f *frame, typ string) {
+	switch {
+	case typ == "":
+	case typ[0] >= 'a' && typ[0] <= 'z':
+		f.model, f.simple = simpleModel(), typ
+	default:
+		f.model = c.models[typ]
+		f.simple = f.model.text
+		if f.simple == "any" {
+			f.simple = ""
+		}
+	}
+}
+
+// simpleModel is the model of an element of simple type: no children, no attributes.
+func simpleModel() *model { return &model{text: "simple"} }
+
+// child finds the place of a child in its parent's model and returns its type, "" for one that may be anything.
+func (c *xmlChecker) child(parent *frame, n xmlName, at hub.Where) string {
+	m := parent.model
+	switch {
+	case m == nil || m.text == "any" || parent.broken:
+		return ""
+	case m.text != "":
+		parent.broken = true
+		c.report(at, "<%s> cannot hold elements, found <%s>", "<%s> 中不能有子元素，却出现了 <%s>", parent.name.local, n.local)
+		return ""
+	case m.choice:
+		for i := range m.particles {
+			if c.fits(&m.particles[i], n) && (m.repeats || parent.count == 0) {
+				parent.count++
+				return m.particles[i].typ
+			}
+		}
+	default:
+		if typ, ok := c.sequence(parent, n); ok {
+			return typ
+		}
+	}
+	parent.broken = true
+	c.report(at, "<%s> is not expected here in <%s>; %s", "<%s> 不应出现在 <%s> 的这个位置；%s", n.local, parent.name.local,
+		c.expected(parent))
+	return ""
+}
+
+// sequence advances through a sequence to the particle that n fits.
+func (c *xmlChecker) sequence(parent *frame, n xmlName) (string, bool) {
+	particles := parent.model.particles
+	at, count := parent.at, parent.count
+	for ; at < len(particles); at, count = at+1, 0 {
+		p := &particles[at]
+		if p.follows && (at == 0 || parent.at < at-1 || parent.at == at-1 && parent.count == 0) {
+			continue
+		}
+		if c.fits(p, n) && (count == 0 || p.many) {
+			parent.at, parent.count = at, count+1
+			return p.typ, true
+		}
+		if count < p.min {
+			return "", false
+		}
+	}
+	return "", false
+}
+
+func (c *xmlChecker) fits(p *particle, n xmlName) bool {
+	switch p.wildcard {
+	case "other":
+		return n.space != "" && !c.target(n.space)
+	case "local":
+		return n.space == ""
+	}
+	space := p.space
+	if space == querySpace {
+		space = c.query
+	}
+	return n.local == p.name && n.space == space
+}
+
+// target reports whether ns is the namespace that the schema of the enclosing type defines, which ##other excludes.
+func (c *xmlChecker) target(ns string) bool {
+	for i := len(c.frames) - 1; i >= 0; i-- {
+		if c.frames[i].name.local == "QueryResults" || c.frames[i].name.local == "EPCISQueryDocument" {
+			if i == len(c.frames)-1 {
+				return ns == c.query
+			}
+		}
+	}
+	return strings.HasPrefix(ns, "urn:epcglobal:epcis:xsd:") && ns[len(ns)-1] == c.query[len(c.query)-1]
+}
+
+// expected says what may stand where a fault is.
+func (c *xmlChecker) expected(f *frame) string {
+	var names []string
+	if f.model.choice {
+		for _, p := range f.model.particles {
+			names = append(names, p.name)
+		}
+	} else {
+		count := f.count
+		for i := f.at; i < len(f.model.particles); i, count = i+1, 0 {
+			p := f.model.particles[i]
+			if count == 0 || p.many {
+				if p.wildcard == "other" {
+					names = append(names, "an extension")
+				} else {
+					names = append(names, p.name)
+				}
+			}
+			if count < p.min {
+				break
+			}
+		}
+	}
+	if len(names) == 0 {
+		return "nothing more may follow"
+	}
+	return "expected " + strings.Join(names, ", ")
+}
+
+// attributes checks an element's attributes.
+func (c *xmlChecker) attributes(f *frame, e *element) {
+	for _, a := range e.attrs {
+		if a.name.space == xsiSpace {
+			c.instanceAttribute(f, e, a)
+			continue
+		}
+		if f.model == nil {
+			continue
+		}
+		use, known := f.model.attributes[a.name.local]
+		switch {
+		case known && a.name.space == "":
+			c.simple(f.where, "@"+a.name.local, use.typ, a.value)
+		case !f.model.anyAttribute && a.name.space != xmlXMLSpace:
+			c.report(f.where, "the attribute %q is not known on <%s>", "<%[2]s> 上没有属性 %[1]q", a.name.local, e.name.local)
+		}
+	}
+	if f.model == nil {
+		return
+	}
+	for name, use := range f.model.attributes {
+		if _, ok := e.attr(name); use.required && !ok {
+			c.report(f.where, "<%s> lacks the attribute %q", "<%s> 缺少属性 %q", e.name.local, name)
+		}
+	}
+}
+
+// instanceAttribute checks the attributes of XML Schema itself. Where anything may stand, xsi:type decides what does.
+func (c *xmlChecker) instanceAttribute(f *frame, e *element, a xmlAttr) {
+	value := strings.Trim(a.value, xmlSpace)
+	switch a.name.local {
+	case "nil":
+		f.nil = value == "true" || value == "1"
+	case "type":
+		if f.model != nil {
+			return
+		}
+		prefix, local, ok := strings.Cut(value, ":")
+		if !ok {
+			prefix, local = "", value
+		}
+		space, declared := e.scope.find(prefix)
+		switch {
+		case !declared:
+			c.report(f.where, "xsi:type %q has a prefix that is not declared", "xsi:type %q 的前缀没有声明", value)
+		case epcisSpace(space):
+			if local == "DateTimeStamp" {
+				f.model, f.simple = simpleModel(), "stamp"
+			}
+		case space != xsdSpace || !knownSimple(local):
+			c.report(f.where, "xsi:type %q is no type of XML Schema", "xsi:type %q 不是 XML Schema 的类型", value)
+		case local != "anyType":
+			f.model, f.simple = simpleModel(), local
+			// The standard collapses white space here, but libxml2, by which the field checks its documents, does not.
+			f.exact = strings.HasPrefix(local, "date") || local == "time"
+		}
+	}
+}
+
+// chars collects text, or refuses it where only elements may stand.
+func (c *xmlChecker) chars(t xml.CharData) {
+	if len(c.frames) == 0 {
+		return
+	}
+	f := &c.frames[len(c.frames)-1]
+	switch {
+	case f.simple != "":
+		f.text = append(f.text, t...)
+	case f.model != nil && f.model.text == "" && !f.broken && len(strings.Trim(string(t), xmlSpace)) > 0:
+		f.broken = true
+		c.report(hub.Where{Line: c.where.Line, Column: c.where.Column, Pointer: f.where.Pointer},
+			"text cannot stand in <%s>", "<%s> 中不能有文本", f.name.local)
+	}
+}
+
+// end checks what an element had to hold.
+func (c *xmlChecker) end() {
+	if len(c.frames) == 0 {
+		return
+	}
+	f := c.frames[len(c.frames)-1]
+	c.frames = c.frames[:len(c.frames)-1]
+	switch {
+	case f.model == nil || f.broken:
+	case f.simple != "":
+		switch text := string(f.text); {
+		case f.exact && text != strings.Trim(text, xmlSpace):
+			c.report(f.where, "<%s> has white space around its %s", "<%s> 的 %s 值前后有空白", f.name.local, f.simple)
+		case !f.nil || f.simple != "nildecimal":
+			c.simple(f.where, "<"+f.name.local+">", f.simple, text)
+		}
+	case f.model.text != "":
+	case f.model.choice:
+		if f.count == 0 && !f.model.repeats {
+			c.report(f.where, "<%s> is empty; %s", "<%s> 为空；%s", f.name.local, c.expected(&f))
+		}
+	default:
+		count := f.count
+		for i := f.at; i < len(f.model.particles); i, count = i+1, 0 {
+			if count < f.model.particles[i].min {
+				c.report(f.where, "<%s> ends too early; %s", "<%s> 内容不完整；%s", f.name.local, c.expected(&f))
+				return
+			}
+		}
+	}
+}
+
+// simple checks a value of a simple type.
+func (c *xmlChecker) simple(at hub.Where, what, typ, value string) {
+	if !validSimple(typ, value) {
+		c.report(at, "%s is %q, which is no %s", "%s 的值 %q 不符合类型 %s", what, clip(value), describeSimple(typ))
+	}
+}
+
+// clip shortens a value for a message.
+func clip(s string) string {
+	if r := []rune(s); len(r) > 60 {
+		return string(r[:60]) + "…"
+	}
+	return s
+}
