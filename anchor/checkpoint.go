@@ -152,10 +152,11 @@ func isKeyName(name string) bool {
 	})
 }
 
-// CheckOrigin returns a fault when s cannot name a log. An origin is also the name of the log's key, so it has neither
-// spaces nor "+"; it should look like a URL without a scheme, such as "hub.example.com/log".
+// CheckOrigin returns a fault when s cannot name a log or a notary. An origin is also the name of its key, so it has
+// neither spaces nor "+"; it is 1 to 255 visible ASCII characters, on which all languages agree, and should look like a
+// URL without a scheme, such as "hub.example.com/log".
 func CheckOrigin(s string) error {
-	if isKeyName(s) && len(s) <= 255 {
+	if s != "" && len(s) <= 255 && !strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r == '+' || r > '~' }) {
 		return nil
 	}
 	return hub.Faultf(hub.Invalid, "anchor.origin", "%q is not an origin", s).

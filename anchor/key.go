@@ -198,7 +198,7 @@ func writeKey(path string, k *SigningKey) error {
 	if err != nil {
 		return fmt.Errorf("create key: %w", err)
 	}
-	defer os.Remove(f.Name())
+	defer func() { _ = os.Remove(f.Name()) }()
 	_, err = f.WriteString(k.encode() + "\n")
 	err = errors.Join(err, f.Sync(), f.Close())
 	if err != nil {

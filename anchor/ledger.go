@@ -17,7 +17,7 @@ type Commitment struct {
 
 // Ledger witnesses checkpoints for parties who do not trust the hub. A driver does one thing a call and never retries.
 // Methods may be called concurrently, but for one origin the hub commits one checkpoint at a time.
-type Ledger interface {
+type Ledger interface { //nolint:interfacebloat // Name and Close are of every driver; what a ledger does are three
 	// Name is the driver's name as it stands in [hub.Evidence]: "notary", "fabric".
 	Name() string
 	// Commit puts c on the ledger and returns its evidence. It blocks until the ledger has decided or ctx is done.

@@ -152,7 +152,7 @@ func (l *Log) seal(ctx context.Context, n uint64) error {
 	l.update(func(s *state) { s.sealed = sealed.Checkpoint.Size })
 	l.metrics.sealed.Set(float64(sealed.Checkpoint.Size))
 	l.metrics.batch.Observe(float64(n))
-	span.SetAttributes(attribute.Int64("suyuan.log.size", int64(sealed.Checkpoint.Size))) //nolint:gosec // below 2^53
+	span.SetAttributes(attribute.Int64("suyuan.log.size", int64(sealed.Checkpoint.Size)))
 	return nil
 }
 

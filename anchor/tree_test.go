@@ -76,15 +76,15 @@ func TestProofVectors(t *testing.T) {
 			return anchor.VerifyInclusion(anchor.SHA256, p, c.leafHash, c.root)
 		},
 		"consistency": func(c proofCase) error {
-			return anchor.VerifyConsistency(anchor.SHA256, c.Size1, c.Size2, c.proof, c.root1, c.root2)
+			return anchor.VerifyConsistency(anchor.SHA256, anchor.Head{Size: c.Size1, Root: c.root1}, anchor.Head{Size: c.Size2, Root: c.root2}, c.proof)
 		},
 		"subtreeinclusion": func(c proofCase) error {
-			s := anchor.Subtree{Start: c.Start, End: c.End}
-			return anchor.VerifySubtreeInclusion(anchor.SHA256, c.LeafIdx, s, c.proof, c.leafHash, c.root)
+			s := anchor.Subtree{Start: c.Start, End: c.End, Root: c.root}
+			return anchor.VerifySubtreeInclusion(anchor.SHA256, s, c.LeafIdx, c.leafHash, c.proof)
 		},
 		"subtreeconsistency": func(c proofCase) error {
-			s := anchor.Subtree{Start: c.Start, End: c.End}
-			return anchor.VerifySubtreeConsistency(anchor.SHA256, s, c.Size, c.proof, c.root1, c.root2)
+			s := anchor.Subtree{Start: c.Start, End: c.End, Root: c.root1}
+			return anchor.VerifySubtreeConsistency(anchor.SHA256, s, anchor.Head{Size: c.Size, Root: c.root2}, c.proof)
 		},
 	}
 	for kind, verify := range kinds {
@@ -249,6 +249,7 @@ func TestProofsOfEverySmallTree(t *testing.T) {
 		roots = append(roots, tree.Root())
 		tiles.put(tree.TakeTiles())
 	}
+	head := func(size uint64) anchor.Head { return anchor.Head{Size: size, Root: roots[size]} }
 	for to := uint64(1); to <= size; to++ {
 		for from := range to {
 			p, err := anchor.ProveInclusion(t.Context(), h, tiles, from, to)
@@ -269,16 +270,16 @@ func TestProofsOfEverySmallTree(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if err := anchor.VerifyConsistency(h, from, to, c, roots[from], roots[to]); err != nil {
+			if err := anchor.VerifyConsistency(h, head(from), head(to), c); err != nil {
 				t.Errorf("consistency from %d to %d: %v", from, to, err)
 			}
-			if err := anchor.VerifySubtreeConsistency(h, anchor.Subtree{End: from}, to, c, roots[from], roots[to]); err != nil {
+			if err := anchor.VerifySubtreeConsistency(h, anchor.Subtree{End: from, Root: roots[from]}, head(to), c); err != nil {
 				t.Errorf("consistency from %d to %d as a subtree: %v", from, to, err)
 			}
-			if err := anchor.VerifyConsistency(h, from, to, c, roots[from-1], roots[to]); err == nil {
+			if err := anchor.VerifyConsistency(h, anchor.Head{Size: from, Root: roots[from-1]}, head(to), c); err == nil {
 				t.Errorf("consistency from %d to %d with a foreign first root was accepted", from, to)
 			}
-			if err := anchor.VerifyConsistency(h, from, to, c, roots[from], roots[to-1]); err == nil && to-1 != from {
+			if err := anchor.VerifyConsistency(h, head(from), anchor.Head{Size: to, Root: roots[to-1]}, c); err == nil && to-1 != from {
 				t.Errorf("consistency from %d to %d with a foreign second root was accepted", from, to)
 			}
 		}

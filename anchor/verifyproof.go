@@ -32,49 +32,55 @@ func VerifyInclusion(h Hash, p hub.Proof, leaf, root hub.Digest) error {
 	return nil
 }
 
-// VerifyConsistency checks that the tree with root2 and size2 leaves extends the tree with root1 and size1 leaves
-// (RFC 9162, section 2.1.4.2). It refuses with a fault of kind Invalid. From an empty tree there is nothing to prove,
-// and a proof that claims to is refused: whoever has seen nothing yet accepts a first checkpoint without one.
-func VerifyConsistency(h Hash, size1, size2 uint64, hashes []hub.Digest, root1, root2 hub.Digest) error {
+// Head is the head of a tree: its size and its root.
+type Head struct {
+	Size uint64
+	Root hub.Digest
+}
+
+// VerifyConsistency checks that the tree with head to extends the tree with head from (RFC 9162, section 2.1.4.2). It
+// refuses with a fault of kind Invalid. From an empty tree there is nothing to prove, and a proof that claims to is
+// refused: whoever has seen nothing yet accepts a first checkpoint without one.
+func VerifyConsistency(h Hash, from, to Head, hashes []hub.Digest) error {
 	switch {
-	case size1 > size2:
-		return refuse("a tree of %d cannot grow into one of %d", size1, size2)
-	case size1 == 0:
+	case from.Size > to.Size:
+		return refuse("a tree of %d cannot grow into one of %d", from.Size, to.Size)
+	case from.Size == 0:
 		return refuse("a proof from an empty tree says nothing")
-	case size1 == size2 && len(hashes) > 0:
-		return refuse("a tree of %d extends itself without a proof, this one has %d hashes", size1, len(hashes))
-	case size1 == size2 && root1 != root2:
-		return refuse("two roots for %d leaves: %v and %v", size1, root1, root2)
-	case size1 == size2:
+	case from.Size == to.Size && len(hashes) > 0:
+		return refuse("a tree of %d extends itself without a proof, this one has %d hashes", from.Size, len(hashes))
+	case from.Size == to.Size && from.Root != to.Root:
+		return refuse("two roots for %d leaves: %v and %v", from.Size, from.Root, to.Root)
+	case from.Size == to.Size:
 		return nil
 	}
-	shift := bits.TrailingZeros64(size1)
-	seed := root1
-	if size1 != 1<<shift { // otherwise the first tree is itself the subtree at which the proof starts
+	shift := bits.TrailingZeros64(from.Size)
+	seed := from.Root
+	if from.Size != 1<<shift { // otherwise the first tree is itself the subtree at which the proof starts
 		if len(hashes) == 0 {
 			return refuse("the proof is empty")
 		}
 		seed, hashes = hashes[0], hashes[1:]
 	}
-	inner, border := splitProof(size1-1, size2)
+	inner, border := splitProof(from.Size-1, to.Size)
 	inner -= shift
 	if len(hashes) != inner+border {
 		return refuse("the proof has %d hashes after its seed, from %d to %d leaves it needs %d",
-			len(hashes), size1, size2, inner+border)
+			len(hashes), from.Size, to.Size, inner+border)
 	}
-	got1, got2 := seed, seed
+	was, is := seed, seed
 	for i, sibling := range hashes {
-		if i >= inner || (size1-1)>>(shift+i)&1 == 1 {
-			got1, got2 = h.Node(sibling, got1), h.Node(sibling, got2)
+		if i >= inner || (from.Size-1)>>(shift+i)&1 == 1 {
+			was, is = h.Node(sibling, was), h.Node(sibling, is)
 		} else {
-			got2 = h.Node(got2, sibling)
+			is = h.Node(is, sibling)
 		}
 	}
-	if got1 != root1 {
-		return refuse("the proof gives %v as the root of the first %d leaves, not %v", got1, size1, root1)
+	if was != from.Root {
+		return refuse("the proof gives %v as the root of the first %d leaves, not %v", was, from.Size, from.Root)
 	}
-	if got2 != root2 {
-		return refuse("the proof gives %v as the root of the first %d leaves, not %v", got2, size2, root2)
+	if is != to.Root {
+		return refuse("the proof gives %v as the root of the first %d leaves, not %v", is, to.Size, to.Root)
 	}
 	return nil
 }

@@ -39,7 +39,7 @@ func newWorld(t testing.TB) *world {
 func (w *world) record(n int) {
 	size, _ := w.store.LogSize(nil) //nolint:staticcheck // the store in memory does not look at it
 	for i := range n {
-		w.store.Append(anchortest.Event(int(size)+i, w.now)) //nolint:gosec // a small number
+		w.store.Append(anchortest.Event(int(size)+i, w.now))
 	}
 }
 
@@ -94,7 +94,7 @@ func (w *world) checkHistory(t *testing.T, l *anchor.Log) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := anchor.VerifyConsistency(anchor.SHA256, from.Size, to.Size, proof, from.Root, to.Root); err != nil {
+		if err := anchor.VerifyConsistency(anchor.SHA256, anchor.Head{Size: from.Size, Root: from.Root}, anchor.Head{Size: to.Size, Root: to.Root}, proof); err != nil {
 			t.Errorf("checkpoint %d does not extend %d: %v", to.Size, from.Size, err)
 		}
 	}

@@ -22,7 +22,7 @@ except ImportError:
     sys.exit("verify.py checks Ed25519 signatures with the package 'cryptography': pip install cryptography")
 
 RECEIPT, NOTARY = "https://suyuan.dev/receipt/v1", "https://suyuan.dev/notary/v1"
-KEY_NAME, NAME = r"[^\s+]+", "[a-z0-9][a-z0-9-]{0,62}"
+KEY_NAME, NAME = "[!-*,-~]{1,255}", "[a-z0-9][a-z0-9-]{0,62}"
 
 
 def need(condition, why):
@@ -126,7 +126,7 @@ def open_checkpoint(note, key):
     line = re.fullmatch("— ([^ \n]+) ([^ \n]+)\n", rest)
     need(line, "it bears not exactly one signature")
     origin, size, root = lines[0], lines[1], unbase64(lines[2])
-    need(re.fullmatch(KEY_NAME, origin) and len(origin.encode()) <= 255, "its origin is not one")
+    need(re.fullmatch(KEY_NAME, origin), "its origin is not one")
     need(re.fullmatch("0|[1-9][0-9]{0,15}", size) and int(size) < 2**53 and len(root) == 32, "size or root is not one")
     need(origin == name == line[1], "origin, key and signature are of different names")
     signature = unbase64(line[2])

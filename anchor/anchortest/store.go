@@ -74,7 +74,7 @@ func (s *Store) LeafHashes(_ context.Context, from uint64, n int) ([]hub.Digest,
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	first := min(from, uint64(len(s.leaves)))
-	return slices.Clone(s.leaves[first:min(first+uint64(n), uint64(len(s.leaves)))]), nil //nolint:gosec // n is not negative
+	return slices.Clone(s.leaves[first:min(first+uint64(n), uint64(len(s.leaves)))]), nil
 }
 
 // EventAt implements [anchor.Leaves].
@@ -106,7 +106,7 @@ func (s *Store) Seal(_ context.Context, sealed anchor.Sealed, tiles []anchor.Til
 		}
 		s.sealed = append(s.sealed, sealed)
 		for _, t := range tiles {
-			id := [2]uint64{uint64(t.Level), t.Index} //nolint:gosec // a level is not negative
+			id := [2]uint64{uint64(t.Level), t.Index}
 			if len(s.tiles[id].Hashes) < len(t.Hashes) {
 				s.tiles[id] = t
 			}
@@ -152,7 +152,7 @@ func (s *Store) SealedFrom(_ context.Context, size uint64, limit int) ([]anchor.
 func (s *Store) Tile(_ context.Context, level int, index uint64) (anchor.Tile, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	t, ok := s.tiles[[2]uint64{uint64(level), index}] //nolint:gosec // a level is not negative
+	t, ok := s.tiles[[2]uint64{uint64(level), index}]
 	if !ok {
 		return anchor.Tile{}, hub.Faultf(hub.NotFound, "tile.unknown", "there is no tile %d/%d", level, index)
 	}

@@ -19,7 +19,7 @@ func sealedAt(size, previous uint64) anchor.Sealed {
 			Origin: "suite.example/log", Size: size, Root: hub.Sum([]byte{byte(size)}), Note: []byte("note — \n"),
 		},
 		PreviousSize: previous,
-		SealedAt:     time.Date(2026, 1, 2, 3, 4, 5, int(size)*1e6, time.UTC), //nolint:gosec // a small size
+		SealedAt:     time.Date(2026, 1, 2, 3, 4, 5, int(size)*1e6, time.UTC),
 		State:        anchor.StateSealed,
 	}
 }
@@ -196,7 +196,7 @@ func manyTiles(t *testing.T, j anchor.Journal) {
 	var tiles []anchor.Tile
 	for level := range 4 {
 		for index := range uint64(50) {
-			tiles = append(tiles, tileOf(level, index, 256-int(index))) //nolint:gosec // a small index
+			tiles = append(tiles, tileOf(level, index, 256-int(index)))
 		}
 	}
 	mustSeal(t, j, sealedAt(3, 0), tiles...)
@@ -220,7 +220,7 @@ func Leaves(t *testing.T, open func(t *testing.T, events []hub.Event) anchor.Lea
 		t.Fatalf("size is %d, %v, want 300", n, err)
 	}
 	for _, c := range []struct{ from, n, want int }{{0, 300, 300}, {0, 1, 1}, {255, 10, 10}, {290, 100, 10}, {300, 5, 0}} {
-		hashes, err := l.LeafHashes(ctx, uint64(c.from), c.n) //nolint:gosec // a small number
+		hashes, err := l.LeafHashes(ctx, uint64(c.from), c.n)
 		if err != nil || len(hashes) != c.want {
 			t.Fatalf("LeafHashes(%d, %d) has %d hashes, %v, want %d", c.from, c.n, len(hashes), err, c.want)
 		}
@@ -231,17 +231,17 @@ func Leaves(t *testing.T, open func(t *testing.T, events []hub.Event) anchor.Lea
 		}
 	}
 	for _, n := range []int{0, 255, 299} {
-		e, err := l.EventAt(ctx, hub.Seq(n)) //nolint:gosec // a small number
+		e, err := l.EventAt(ctx, hub.Seq(n))
 		if err != nil {
 			t.Fatal(err)
 		}
-		if e.Seq != hub.Seq(n) || string(e.Body) != string(events[n].Body) { //nolint:gosec // a small number
+		if e.Seq != hub.Seq(n) || string(e.Body) != string(events[n].Body) {
 			t.Errorf("event %d is %d with body %s", n, e.Seq, e.Body)
 		}
 		if string(e.Leaf.Bytes()) != string(events[n].Leaf.Bytes()) {
 			t.Errorf("leaf record %d is %s, want %s", n, e.Leaf.Bytes(), events[n].Leaf.Bytes())
 		}
-		recorded, err := l.RecordedAt(ctx, hub.Seq(n)) //nolint:gosec // a small number
+		recorded, err := l.RecordedAt(ctx, hub.Seq(n))
 		if err != nil || recorded.IsZero() {
 			t.Errorf("event %d was recorded at %v, %v", n, recorded, err)
 		}

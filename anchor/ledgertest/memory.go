@@ -77,7 +77,8 @@ func (m *Memory) check(c anchor.Commitment) error {
 	if newest.Size != c.PreviousSize {
 		return hub.Faultf(hub.Invalid, "memory.previous", "the newest size is %d", newest.Size)
 	}
-	err := anchor.VerifyConsistency(anchor.SHA256, newest.Size, c.Checkpoint.Size, c.Consistency, newest.Root, c.Checkpoint.Root)
+	from, to := anchor.Head{Size: newest.Size, Root: newest.Root}, anchor.Head{Size: c.Checkpoint.Size, Root: c.Checkpoint.Root}
+	err := anchor.VerifyConsistency(anchor.SHA256, from, to, c.Consistency)
 	if err != nil {
 		return conflict(err.Error())
 	}

@@ -215,8 +215,8 @@ func foreignKey(t *testing.T, s Subject) {
 	}
 	log, stranger := anchortest.NewLog(t, "suite.example/log", "a"), anchortest.NewLog(t, "suite.example/log", "a")
 	l := s.Open(t, log.Key.Public())
-	refused(t, l, stranger.Commit(t, 0, 5), hub.Invalid, hub.Forbidden, hub.Unauthorized)
-	refused(t, l, anchortest.NewLog(t, "other.example/log", "a").Commit(t, 0, 5), hub.Invalid, hub.Forbidden, hub.Unauthorized)
+	refused(t, l, stranger.Commit(t, 0, 5), hub.Invalid, hub.Forbidden)
+	refused(t, l, anchortest.NewLog(t, "other.example/log", "a").Commit(t, 0, 5), hub.Invalid, hub.Forbidden)
 }
 
 func twoLogs(t *testing.T, s Subject) {

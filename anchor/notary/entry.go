@@ -91,6 +91,9 @@ func parseEntry(line []byte) (entry, error) {
 	if err != nil {
 		return entry{}, err
 	}
+	if err := anchor.CheckOrigin(key.Name()); err != nil {
+		return entry{}, err
+	}
 	sig, err := base64.StdEncoding.Strict().DecodeString(e.Signature)
 	if err != nil {
 		return entry{}, fmt.Errorf("its signature is not base64: %w", err)

@@ -100,7 +100,7 @@ func (l *Ledger) load() error {
 		}
 		if err != nil {
 			return hub.Faultf(hub.Conflict, "notary.damaged", "the notary's file is damaged").Because(err).
-				At(hub.Where{File: l.path, Line: int(l.count) + 1}). //nolint:gosec // a file has fewer lines
+				At(hub.Where{File: l.path, Line: int(l.count) + 1}).
 				WithHint("restore the file from a copy; do not cut it, receipts refer to what it held")
 		}
 	}
@@ -227,7 +227,8 @@ func (l *Ledger) checkExtends(entries []held, c anchor.Commitment) error {
 	if newest.size == 0 {
 		return nil
 	}
-	err := anchor.VerifyConsistency(l.opts.Hash, newest.size, c.Checkpoint.Size, c.Consistency, newest.root, c.Checkpoint.Root)
+	from, to := anchor.Head{Size: newest.size, Root: newest.root}, anchor.Head{Size: c.Checkpoint.Size, Root: c.Checkpoint.Root}
+	err := anchor.VerifyConsistency(l.opts.Hash, from, to, c.Consistency)
 	if err != nil {
 		return conflict("size %d does not extend size %d: %v", c.Checkpoint.Size, newest.size, err)
 	}

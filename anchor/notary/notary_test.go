@@ -93,7 +93,7 @@ func TestUnfinishedEntryIsCutOff(t *testing.T) {
 		if err != nil || c.Size != 5 {
 			t.Fatalf("after a crash at byte %d the newest size is %d, %v", end, c.Size, err)
 		}
-		if _, err := l.Commit(t.Context(), log.Commit(t, 5, uint64(10+end))); err != nil { //nolint:gosec // a small number
+		if _, err := l.Commit(t.Context(), log.Commit(t, 5, uint64(10+end))); err != nil {
 			t.Fatalf("commit after a crash at byte %d: %v", end, err)
 		}
 		if err := l.Close(); err != nil {
