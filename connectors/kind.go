@@ -35,6 +35,12 @@ type Listener interface {
 	Listen(env Env) (Receiver, error)
 }
 
+// Keyed is implemented by the options of a [Listener] whose own protocol does not authenticate the sender: whoever mounts
+// the host asks for an API key of the instance's provider first.
+type Keyed interface {
+	NeedsKey() bool
+}
+
 // Env is what the host tells a driver about its instance.
 type Env struct {
 	Connector hub.ConnectorID
