@@ -48,7 +48,7 @@ type Config struct {
 	// MinFree is the free space in bytes on Dir's file system below which Publish refuses, so that what was accepted can
 	// still be recorded; 0 is 512 MiB, negative is no reserve. A cluster watches its own disks.
 	MinFree int64 `yaml:"minFree"`
-	// MaxFrame bounds one stream message before compression, in bytes; 0 is 8 MiB, at most 48 MiB. It also bounds one
+	// MaxFrame bounds one stream message before compression, in bytes; 0 is almost 8 MiB, at most 48 MiB. It also bounds one
 	// record with its preamble.
 	MaxFrame int `yaml:"maxFrame"`
 	// MaxQueue bounds the bytes that wait to be published; 0 is 64 MiB. Beyond it Publish refuses with Unavailable.
@@ -78,9 +78,11 @@ type Cluster struct {
 const (
 	defaultRetain   = 7 * 24 * time.Hour
 	defaultMinFree  = 512 << 20
-	defaultMaxFrame = 8 << 20
+	defaultMaxFrame = 8<<20 - frameOverhead - headroom // a message of 8 MiB, beyond which servers warn
 	// frameCeiling stays under the 64 MiB that a server lets one connection have pending.
-	frameCeiling    = 48 << 20
+	frameCeiling = 48 << 20
+	// headroom is for the message's subject and headers.
+	headroom        = 1024
 	defaultMaxQueue = 64 << 20
 	defaultInFlight = 32 << 20
 	defaultBatch    = 5000

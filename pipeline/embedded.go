@@ -1,6 +1,8 @@
 package pipeline
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -29,6 +31,9 @@ type embedded struct {
 
 	mu  sync.Mutex
 	srv *server.Server
+	// healthy ends when srv is found broken.
+	healthy context.Context //nolint:containedctx // it is the server's state, not a call's
+	broken  context.CancelFunc
 }
 
 // startEmbedded locks cfg.Dir and starts the server in it. Recovery after a crash is what the server does when it opens
@@ -83,7 +88,7 @@ func serverOptions(cfg Config) server.Options {
 		// The stream has its own bound, and the disk is watched: the server's are out of the way.
 		JetStreamMaxStore:  1 << 60,
 		JetStreamMaxMemory: 64 << 20,
-		MaxPayload:         int32(cfg.MaxFrame + frameOverhead + 1024), //nolint:gosec // at most 48 MiB
+		MaxPayload:         int32(cfg.MaxFrame + frameOverhead + headroom), //nolint:gosec // at most 48 MiB
 		MaxPending:         128 << 20,
 		SyncAlways:         cfg.Durability == Strict,
 		SyncInterval:       RelaxedSync,
@@ -112,8 +117,9 @@ func (e *embedded) start() error {
 			WithHint("the log says why: often the disk is full or the files belong to another user")
 	}
 	e.mu.Lock()
+	defer e.mu.Unlock()
 	e.srv = srv
-	e.mu.Unlock()
+	e.healthy, e.broken = context.WithCancel(context.Background())
 	return nil
 }
 
@@ -126,10 +132,38 @@ func (e *embedded) server() *server.Server {
 // InProcessConn connects a client to the server that runs now; it implements nats.InProcessConnProvider.
 func (e *embedded) InProcessConn() (net.Conn, error) { return e.server().InProcessConn() }
 
-// restart replaces a server that can no longer write. What it acknowledged is in its files and comes back with them.
-func (e *embedded) restart() error {
+// whileHealthy returns a context that ends with ctx or when the server is found broken: a server whose storage failed
+// answers nothing, and nobody shall wait for it.
+func (e *embedded) whileHealthy(ctx context.Context) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	e.mu.Lock()
+	healthy := e.healthy
+	e.mu.Unlock()
+	stop := context.AfterFunc(healthy, func() { cancel(errBroken) })
+	return ctx, func() { stop(); cancel(nil) }
+}
+
+var errBroken = errors.New("the embedded server cannot write to its disk")
+
+// lookAfter watches the free space, and replaces a server that can no longer write once there is space. What it
+// acknowledged is in its files and comes back with them.
+func (e *embedded) lookAfter() {
+	e.checkSpace()
+	status := e.server().Healthz(nil)
+	if status.Status == "ok" {
+		return
+	}
+	e.mu.Lock()
+	e.broken()
+	e.mu.Unlock()
+	if e.full.Load() {
+		return
+	}
+	e.log.Warn("the embedded server failed and is restarted", zap.String("reason", status.Error))
 	e.stopServer()
-	return e.start()
+	if err := e.start(); err != nil {
+		e.log.Error("the embedded server does not restart", zap.Error(err))
+	}
 }
 
 func (e *embedded) stopServer() {
@@ -141,6 +175,7 @@ func (e *embedded) stopServer() {
 // close stops the server and gives the directory up.
 func (e *embedded) close() error {
 	e.stopServer()
+	e.broken()
 	return e.lock.Close()
 }
 

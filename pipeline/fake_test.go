@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -196,7 +197,7 @@ type hubOf struct {
 }
 
 func quiet(t testing.TB) *zap.Logger {
-	return zaptest.NewLogger(t, zaptest.Level(zap.FatalLevel))
+	return zaptest.NewLogger(t, zaptest.Level(logLevel()))
 }
 
 func open(t testing.TB, cfg pipeline.Config, store *memory) *hubOf {
@@ -264,4 +265,13 @@ func env(name string, bodies ...string) hub.Envelope {
 
 func many(n int, body string) []string {
 	return strings.Split(strings.Repeat(body+"\x00", n-1)+body, "\x00")
+}
+
+// logLevel lets a developer see the log of a failing test: SUYUAN_TEST_LOG=debug.
+func logLevel() zap.AtomicLevel {
+	level, err := zap.ParseAtomicLevel(os.Getenv("SUYUAN_TEST_LOG"))
+	if err != nil {
+		return zap.NewAtomicLevelAt(zap.FatalLevel)
+	}
+	return level
 }

@@ -52,7 +52,6 @@ type Pipeline struct {
 	keeper    *keeper
 	metrics   *metrics
 
-	broken  chan struct{} // the embedded server's storage failed
 	quit    context.CancelFunc
 	watched sync.WaitGroup
 	group   atomic.Pointer[appendGroup] // while Run runs
@@ -67,7 +66,7 @@ func Open(ctx context.Context, cfg Config, deps Deps) (*Pipeline, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
-	p := &Pipeline{cfg: cfg.withDefaults(), deps: deps.withDefaults(), broken: make(chan struct{}, 1)}
+	p := &Pipeline{cfg: cfg.withDefaults(), deps: deps.withDefaults()}
 	var err error
 	if p.metrics, err = newMetrics(p.deps.Metrics); err != nil {
 		return nil, err
@@ -140,29 +139,22 @@ func checkEnvelope(env *hub.Envelope) error {
 
 // send makes one frame durable: JetStream answers after its sync under [Strict].
 func (p *Pipeline) send(ctx context.Context, subject string, frame []byte) error {
+	if p.embedded != nil {
+		var cancel context.CancelFunc
+		ctx, cancel = p.embedded.whileHealthy(ctx)
+		defer cancel()
+	}
 	_, err := p.link.js.Publish(ctx, subject, frame)
-	switch {
-	case err == nil:
-	case streamFull(err):
+	if err != nil && streamFull(err) {
 		p.keeper.nudge()
-	case storeFailed(err):
-		p.report()
 	}
 	return err
 }
 
-// report says that the server's storage failed.
-func (p *Pipeline) report() {
-	select {
-	case p.broken <- struct{}{}:
-	default:
-	}
-}
+// watchInterval is how often the embedded server is looked after.
+const watchInterval = 500 * time.Millisecond
 
-const spaceInterval = 500 * time.Millisecond
-
-// watch keeps the embedded server usable until Close: it looks at the free space, and it replaces a server whose storage
-// failed once there is space again.
+// watch looks after the embedded server until Close.
 func (p *Pipeline) watch() {
 	ctx, quit := context.WithCancel(context.Background())
 	p.quit = quit
@@ -170,34 +162,17 @@ func (p *Pipeline) watch() {
 		return
 	}
 	p.watched.Go(func() {
-		tick := time.NewTicker(spaceInterval)
+		tick := time.NewTicker(watchInterval)
 		defer tick.Stop()
-		failed := false
 		for {
 			select {
 			case <-ctx.Done():
 				return
-			case <-p.broken:
-				failed = true
 			case <-tick.C:
-				p.embedded.checkSpace()
-				failed = failed && !p.repair()
+				p.embedded.lookAfter()
 			}
 		}
 	})
-}
-
-// repair restarts the embedded server when there is space for it, and reports whether it writes again.
-func (p *Pipeline) repair() bool {
-	if p.embedded.full.Load() {
-		return false
-	}
-	p.deps.Log.Warn("the raw stream's storage failed, restarting the embedded server")
-	if err := p.embedded.restart(); err != nil {
-		p.deps.Log.Error("the embedded server does not restart", zap.Error(err))
-		return false
-	}
-	return true
 }
 
 // Close waits for the publishers that wait, closes the connection and stops the embedded server. Stop Run first.

@@ -46,7 +46,11 @@ func dial(cfg Config, e *embedded, log *zap.Logger) (*nats.Conn, error) {
 		nats.ReconnectBufSize(-1), // nothing is buffered that nobody would wait for
 		nats.ReconnectWait(250 * time.Millisecond),
 		nats.IgnoreAuthErrorAbort(),
-		nats.DisconnectErrHandler(func(_ *nats.Conn, err error) { log.Warn("lost the raw stream's server", zap.Error(err)) }),
+		nats.DisconnectErrHandler(func(_ *nats.Conn, err error) {
+			if err != nil { // nil is Close
+				log.Warn("lost the raw stream's server", zap.Error(err))
+			}
+		}),
 		nats.ReconnectHandler(func(*nats.Conn) { log.Info("reached the raw stream's server again") }),
 		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) {
 			log.Warn("raw stream's connection", zap.Error(err))
@@ -144,15 +148,6 @@ func publishFault(err error) *hub.Fault {
 	}
 	return hub.Faultf(hub.Unavailable, "pipeline.raw-failed", "the raw stream cannot be written").
 		Because(err).WithHint("send the records again: their ids make that harmless")
-}
-
-// storeFailed reports whether err says that the server's storage is broken, which it does not recover from by itself.
-func storeFailed(err error) bool {
-	var api *jetstream.APIError
-	if errors.As(err, &api) {
-		return api.Code == 503
-	}
-	return errors.Is(err, nats.ErrNoResponders) || errors.Is(err, jetstream.ErrNoStreamResponse)
 }
 
 // link is the connection to the raw stream.
