@@ -113,6 +113,10 @@ func (x *explainer) alternatives(e *jsonschema.ValidationError, below []*jsonsch
 			tie = true
 		}
 	}
+	if d := discriminator(e); d != nil && bestScore < 0 {
+		x.leaf(d, nil)
+		return
+	}
 	if best == nil || tie && len(e.Causes) > 2 {
 		x.leaf(e, x.texts.at(e.SchemaURL))
 		return
@@ -151,6 +155,46 @@ func closeness(e *jsonschema.ValidationError, base int) int {
 		worst = min(worst, closeness(cause, base))
 	}
 	return worst
+}
+
+// discriminator returns one error for the field whose value was to choose among the branches of e and chooses none.
+func discriminator(e *jsonschema.ValidationError) *jsonschema.ValidationError {
+	var found *jsonschema.ValidationError
+	var want []any
+	collect := func(leaf *jsonschema.ValidationError) {
+		var values []any
+		switch k := leaf.ErrorKind.(type) {
+		case *kind.Const:
+			values = []any{k.Want}
+		case *kind.Enum:
+			values = k.Want
+		default:
+			return
+		}
+		if len(leaf.InstanceLocation) != len(e.InstanceLocation)+1 || found != nil && !slices.Equal(found.InstanceLocation, leaf.InstanceLocation) {
+			return
+		}
+		found, want = leaf, append(want, values...)
+	}
+	for _, cause := range e.Causes {
+		eachLeaf(cause, collect)
+	}
+	if found == nil {
+		return nil
+	}
+	merged := *found
+	merged.ErrorKind = &kind.Enum{Want: want}
+	return &merged
+}
+
+// eachLeaf calls f with every error below e that has no causes.
+func eachLeaf(e *jsonschema.ValidationError, f func(*jsonschema.ValidationError)) {
+	if len(e.Causes) == 0 {
+		f(e)
+	}
+	for _, cause := range e.Causes {
+		eachLeaf(cause, f)
+	}
 }
 
 // mergeAlike returns one error in place of alternatives that all failed in the same simple way, or nil.
@@ -211,8 +255,8 @@ func (x *explainer) say(e *jsonschema.ValidationError, w words, parents []*jsons
 
 // wordsBeside returns the bare words of the vocabulary whose "then" led to the innermost of parents.
 func (x *explainer) wordsBeside(parents []*jsonschema.ValidationError) []string {
-	for i := len(parents) - 1; i >= 0; i-- {
-		if vocabulary, ok := strings.CutSuffix(parents[i].SchemaURL, "/then"); ok {
+	for _, parent := range slices.Backward(parents) {
+		if vocabulary, ok := strings.CutSuffix(parent.SchemaURL, "/then"); ok {
 			other, _ := x.texts.at(vocabulary)["else"].(map[string]any)
 			return stringsOf(other["enum"])
 		}

@@ -1,5 +1,7 @@
 package schemas
 
+import "github.com/suyuan-io/suyuan/hub"
+
 // FastEvent reports whether the fast path calls data a valid event.
 func (r *Registry) FastEvent(data []byte) bool {
 	valid, _ := r.fast.onlyEvent(data, nil)
@@ -44,3 +46,12 @@ var (
 	IsDateTime = isDateTime[string]
 	Nearest    = nearest
 )
+
+// ParseJSON reads data as the package reads all JSON.
+func ParseJSON(data []byte) (any, *hub.Fault) {
+	doc, fault := parse(data)
+	if fault != nil {
+		return nil, fault
+	}
+	return doc.root.value(), nil
+}

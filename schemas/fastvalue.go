@@ -199,10 +199,7 @@ func isWebVocabulary(uri []byte) bool {
 
 // list consumes a list of items.
 func list(item func(*scanner) bool) func(*scanner) bool {
-	return func(s *scanner) bool {
-		_, ok := s.elements(item)
-		return ok
-	}
+	return func(s *scanner) bool { return s.elements(item) }
 }
 
 // either consumes a list by items, anything else by single.
@@ -226,8 +223,7 @@ func distinct(item func(*scanner) bool) func(*scanner) bool {
 	}
 	return func(s *scanner) bool {
 		outer := len(s.items)
-		_, ok := s.elements(noted)
-		ok = ok && s.allDistinct(s.items[outer:])
+		ok := s.elements(noted) && s.allDistinct(s.items[outer:])
 		s.items = s.items[:outer]
 		return ok
 	}
@@ -287,8 +283,7 @@ func isContext(s *scanner) bool {
 		allFlat = allFlat && flat
 		return ok
 	}
-	_, ok := s.elements(entry)
-	ok = ok && (allFlat || n == 1) && s.allDistinct(s.items[outer:])
+	ok := s.elements(entry) && (allFlat || n == 1) && s.allDistinct(s.items[outer:])
 	s.items = s.items[:outer]
 	return ok
 }

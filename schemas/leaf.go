@@ -98,7 +98,7 @@ func (x *explainer) unknownFields(e *jsonschema.ValidationError, p place, names 
 // unknownField reports a field that the object does not have.
 func (x *explainer) unknownField(e *jsonschema.ValidationError, p place, m member) {
 	name, raw := m.name, x.texts.at(e.SchemaURL)
-	known := fieldsOf(raw)
+	known := slices.Compact(slices.Sorted(slices.Values(x.evaluated(e.SchemaURL, 0))))
 	f := &hub.Fault{Kind: hub.Invalid, Code: "schema.unknown-field"}
 	owner, ownerZh := ownerOf(p)
 	f.Message = fmt.Sprintf("%q is not a field of %s", name, owner)
@@ -158,22 +158,50 @@ func (x *explainer) eventsWith(schemaURL, name string) []string {
 
 // forbidden reports a value where the schema allows none: an unevaluated field, or one ruled out by name.
 func (x *explainer) forbidden(e *jsonschema.ValidationError, p place) {
-	if n := len(e.InstanceLocation); n > 0 {
-		up := x.find(e.InstanceLocation[:n-1])
-		if up.node.kind == objectKind {
-			name := e.InstanceLocation[n-1]
-			f := &hub.Fault{
-				Kind: hub.Invalid, Code: "schema.unknown-field",
-				Message:   fmt.Sprintf("the field %q is not allowed here", name),
-				MessageZh: fmt.Sprintf("此处不允许字段 %q", name),
-				Hint:      "remove it", HintZh: "请删除",
-			}
-			x.add(finding{offset: nameOffset(up.node, name), fault: f}, p)
-			return
+	n := len(e.InstanceLocation)
+	if n == 0 || x.find(e.InstanceLocation[:n-1]).node.kind != objectKind {
+		f := newFault("schema.refused", "%s is not allowed here", "此处不允许 %s", quote(p.node))
+		x.add(finding{offset: p.offset, fault: f, value: true}, p)
+		return
+	}
+	up, name := x.find(e.InstanceLocation[:n-1]), e.InstanceLocation[n-1]
+	if owner, ok := strings.CutSuffix(e.SchemaURL, "/unevaluatedProperties"); ok {
+		if slices.Contains(x.evaluated(owner, 0), name) {
+			return // it is known; what failed is elsewhere, and reported there
+		}
+		of := *e
+		of.SchemaURL = owner
+		x.unknownFields(&of, up, []string{name})
+		return
+	}
+	f := newFault("schema.unknown-field", "the field %q is not allowed here", "此处不允许字段 %q", name)
+	f.Hint, f.HintZh = "remove it", "请删除"
+	x.add(finding{offset: nameOffset(up.node, name), fault: f}, p)
+}
+
+// evaluated returns the fields that the schema at url defines, itself or by what it is put together from.
+func (x *explainer) evaluated(url string, depth int) []string {
+	raw := x.texts.at(url)
+	fields := fieldsOf(raw)
+	if depth > 8 {
+		return fields
+	}
+	if _, ok := raw["$ref"]; ok {
+		target, _ := x.texts.resolve(url, raw)
+		fields = append(fields, x.evaluated(target, depth+1)...)
+	}
+	for _, part := range []string{"allOf", "anyOf", "oneOf"} {
+		list, _ := raw[part].([]any)
+		for i := range list {
+			fields = append(fields, x.evaluated(url+"/"+part+"/"+strconv.Itoa(i), depth+1)...)
 		}
 	}
-	f := &hub.Fault{Kind: hub.Invalid, Code: "schema.refused", Message: "nothing is allowed here", MessageZh: "此处不允许任何值"}
-	x.add(finding{offset: p.offset, fault: f, value: true}, p)
+	for _, part := range []string{"then", "else"} {
+		if _, ok := raw[part]; ok {
+			fields = append(fields, x.evaluated(url+"/"+part, depth+1)...)
+		}
+	}
+	return fields
 }
 
 // badName reports a field name that is none.
@@ -242,9 +270,9 @@ func measureFault(k jsonschema.ErrorKind, n *node) *hub.Fault {
 	const code = "schema.range"
 	switch k := k.(type) {
 	case *kind.MinLength:
-		return newFault("schema.length", "%s has %d characters; at least %d are needed", "%s 有 %d 个字符；至少要有 %d 个", quote(n), k.Got, k.Want)
+		return newFault("schema.length", "%s is too short: %d characters long, at least %d are needed", "%s 太短：%d 个字符，至少要有 %d 个", quote(n), k.Got, k.Want)
 	case *kind.MaxLength:
-		return newFault("schema.length", "%s has %d characters; at most %d are allowed", "%s 有 %d 个字符；最多允许 %d 个", quote(n), k.Got, k.Want)
+		return newFault("schema.length", "%s is too long: %d characters, at most %d are allowed", "%s 太长：%d 个字符，最多允许 %d 个", quote(n), k.Got, k.Want)
 	case *kind.Minimum:
 		return newFault(code, "found %s, allowed is %s or more", "当前为 %s，应不小于 %s", quote(n), decimal(k.Want))
 	case *kind.Maximum:

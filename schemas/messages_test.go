@@ -12,7 +12,6 @@ import (
 	"github.com/suyuan-io/suyuan/schemas"
 )
 
-//nolint:gochecknoglobals // a test flag
 var update = flag.Bool("update", false, "write the golden files of messages anew")
 
 // What a newcomer reads for each mistake, in both languages. Read the golden files when they change: each line must say

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strconv"
 	"unicode/utf16"
 	"unicode/utf8"
@@ -55,9 +56,9 @@ func (n *node) get(name string) *node {
 	if n == nil {
 		return nil
 	}
-	for i := len(n.members) - 1; i >= 0; i-- {
-		if n.members[i].name == name {
-			return n.members[i].value
+	for _, m := range slices.Backward(n.members) {
+		if m.name == name {
+			return m.value
 		}
 	}
 	return nil
@@ -78,7 +79,7 @@ func (n *node) value() any {
 		return n.kind == trueKind
 	case numberKind:
 		if len(n.text) > 400 || hasExponent(n.text) { // exact arithmetic over huge exponents would never end
-			f, _ := strconv.ParseFloat(n.text, 64) //nolint:errcheck // the parser checked it
+			f, _ := strconv.ParseFloat(n.text, 64) // the parser checked it
 			return f
 		}
 		return json.Number(n.text)

@@ -3,6 +3,7 @@ package schemas
 import (
 	"bytes"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -61,9 +62,9 @@ func child(n *node, token string) (*node, int) {
 
 // nameOffset returns where the name of n's member stands.
 func nameOffset(n *node, name string) int {
-	for i := len(n.members) - 1; i >= 0; i-- {
-		if n.members[i].name == name {
-			return n.members[i].start
+	for _, m := range slices.Backward(n.members) {
+		if m.name == name {
+			return m.start
 		}
 	}
 	return n.start

@@ -66,8 +66,7 @@ func faultsOf(err error) hub.Faults {
 	if err == nil {
 		return nil
 	}
-	var several hub.Faults
-	if errors.As(err, &several) {
+	if several, ok := errors.AsType[hub.Faults](err); ok {
 		return several
 	}
 	return hub.Faults{hub.AsFault(err)}

@@ -2,6 +2,7 @@ package schemas
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"time"
 
@@ -204,10 +205,10 @@ func (r *Rules) identifiersAt(x *explainer, n *node, path, walked []string) {
 		}
 	case path[0] == "*":
 		for i, item := range n.items {
-			r.identifiersAt(x, item, path[1:], append(walked[:len(walked):len(walked)], strconv.Itoa(i)))
+			r.identifiersAt(x, item, path[1:], append(slices.Clip(walked), strconv.Itoa(i)))
 		}
 	default:
-		r.identifiersAt(x, n.get(path[0]), path[1:], append(walked[:len(walked):len(walked)], path[0]))
+		r.identifiersAt(x, n.get(path[0]), path[1:], append(slices.Clip(walked), path[0]))
 	}
 }
 

@@ -156,3 +156,16 @@ func TestRulesOnSamplesNameRuleAndPlace(t *testing.T) {
 		t.Error("no sample breaks a rule: the rules were not asked")
 	}
 }
+
+// placesOf returns the place of each fault of err.
+func placesOf(err error) []hub.Where {
+	var faults hub.Faults
+	if !errors.As(err, &faults) {
+		return nil
+	}
+	var list []hub.Where
+	for _, f := range faults {
+		list = append(list, f.Where)
+	}
+	return list
+}

@@ -104,31 +104,30 @@ func (s *scanner) word(w string) bool {
 	return s.pos == len(s.data) || !isWordByte(s.data[s.pos])
 }
 
-// elements consumes a list, each item by item, and returns their number.
-func (s *scanner) elements(item func(*scanner) bool) (n int, ok bool) {
+// elements consumes a list, each of its elements by item.
+func (s *scanner) elements(item func(*scanner) bool) bool {
 	if s.next() != '[' || s.depth >= maxFastDepth {
-		return 0, false
+		return false
 	}
 	s.depth++
 	s.pos++
 	if s.next() == ']' {
 		s.pos++
 		s.depth--
-		return 0, true
+		return true
 	}
 	for {
 		if !item(s) {
-			return 0, false
+			return false
 		}
-		n++
 		c := s.next()
 		s.pos++
 		if c == ']' {
 			s.depth--
-			return n, true
+			return true
 		}
 		if c != ',' {
-			return 0, false
+			return false
 		}
 	}
 }
@@ -275,6 +274,5 @@ func (o *fastObject) members(s *scanner) (seen fieldSet, ok bool) {
 var anyObject = object(free)
 
 func anyList(s *scanner) bool {
-	_, ok := s.elements((*scanner).any)
-	return ok
+	return s.elements((*scanner).any)
 }

@@ -10,15 +10,17 @@ import (
 	"testing"
 
 	"github.com/suyuan-io/suyuan/internal/vectors"
+	"github.com/suyuan-io/suyuan/schemas"
 )
 
 // The public JSON Schema test suite, draft 7, formats asserted, as a brand's own schema files.
 func TestSchemasOfBrandsPassTheDraft7Suite(t *testing.T) {
+	reg := open(t)
 	dir := vectors.Path(t, "webhooks", "json-schema-test-suite", "tests", "draft7")
 	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
 		// What a string encodes is an annotation in later drafts; the registry asserts it in none.
 		if err == nil && strings.HasSuffix(path, ".json") && d.Name() != "content.json" {
-			t.Run(strings.TrimPrefix(path, dir+"/"), func(t *testing.T) { runSuite(t, path) })
+			t.Run(strings.TrimPrefix(path, dir+"/"), func(t *testing.T) { runSuite(t, reg, path) })
 		}
 		return err
 	})
@@ -37,7 +39,7 @@ type suiteGroup struct {
 	}
 }
 
-func runSuite(t *testing.T, path string) {
+func runSuite(t *testing.T, reg *schemas.Registry, path string) {
 	raw, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
@@ -50,7 +52,6 @@ func runSuite(t *testing.T, path string) {
 		if bytes.Contains(g.Schema, []byte("localhost:1234")) {
 			continue // asks for a fetch over the network, which the registry never does
 		}
-		reg := open(t)
 		file := filepath.Join(t.TempDir(), "schema.json")
 		if err := os.WriteFile(file, draft7(g.Schema), 0o600); err != nil {
 			t.Fatal(err)

@@ -20,6 +20,7 @@ const (
 
 // typeFault says that n is of the wrong type, and how it would be written.
 func typeFault(n *node, want []string) *hub.Fault {
+	want = slices.Compact(slices.Sorted(slices.Values(want)))
 	names, namesZh := make([]string, len(want)), make([]string, len(want))
 	for i, w := range want {
 		names[i], namesZh[i] = typeName(w)
@@ -156,6 +157,11 @@ func formatFault(n *node, format string) *hub.Fault {
 		f.Hint, f.HintZh = timeAdvice(n.str())
 		return f
 	}
+	if format == "date" {
+		f := newFault(code, "%s is not a date", "%s 不是日期", quote(n))
+		f.Hint, f.HintZh = "write a date that exists as \"2026-01-31\"", "请写成 \"2026-01-31\"，且日期必须存在"
+		return f
+	}
 	return newFault(code, "%s is not of the format %q", "%s 不符合格式 %q", quote(n), format)
 }
 
@@ -198,8 +204,6 @@ func percentEncode(r rune) string {
 }
 
 // Looks of times that are nearly right.
-//
-//nolint:gochecknoglobals // read-only tables
 var (
 	looseTime = regexp.MustCompile(`^(\d{4})[-/.](\d{1,2})[-/.](\d{1,2})(?:[Tt ]\s*(\d{1,2}):(\d{2})(?::(\d{2})(\.\d+)?)?)?\s*(Z|z|[+-]\d{2}:?\d{2}|[+-]\d{2})?$`)
 	epochTime = regexp.MustCompile(`^\d{10}(\d{3})?$`)
@@ -254,8 +258,10 @@ func quote(n *node) string {
 	switch n.kind {
 	case stringKind:
 		return clip(n.text)
-	case arrayKind, objectKind:
-		return describe(n)
+	case arrayKind:
+		return "[…]"
+	case objectKind:
+		return "{…}"
 	case nullKind, falseKind, trueKind, numberKind:
 	}
 	return scalar(n)
