@@ -1,0 +1,123 @@
+package main
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"sync/atomic"
+
+	"github.com/suyuan-io/suyuan/connectors"
+	"github.com/suyuan-io/suyuan/connectors/decode"
+	connepcis "github.com/suyuan-io/suyuan/connectors/epcis"
+	"github.com/suyuan-io/suyuan/connectors/file"
+	"github.com/suyuan-io/suyuan/connectors/mapping"
+	connsql "github.com/suyuan-io/suyuan/connectors/sql"
+	"github.com/suyuan-io/suyuan/connectors/webhook"
+	"github.com/suyuan-io/suyuan/hub"
+	"github.com/suyuan-io/suyuan/internal/strictyaml"
+	"github.com/suyuan-io/suyuan/pipeline"
+)
+
+// kinds is every kind of source, in the order of the help. A new kind is one folder and one line here.
+func kinds() []connectors.Kind {
+	return []connectors.Kind{webhook.Kind(), file.Kind(), connsql.Kind(sqlDrivers()), connepcis.Kind()}
+}
+
+// splitter builds the splitter of a format.
+func splitter(name string, settings []byte) (connectors.Splitter, error) {
+	if name == connectors.FormatEPCIS {
+		return connepcis.Splitter{}, nil
+	}
+	return decode.New(name, settings)
+}
+
+// catalog is the instances that are loaded, with their decoders and mappings. It is replaced as a whole, so that a record
+// is normalised by one version of its instance.
+type catalog struct {
+	byID atomic.Pointer[map[hub.ConnectorID]pipeline.Instance]
+}
+
+// Instance finds an instance for the normaliser.
+func (c *catalog) Instance(id hub.ConnectorID) (pipeline.Instance, bool) {
+	m := c.byID.Load()
+	if m == nil {
+		return pipeline.Instance{}, false
+	}
+	inst, ok := (*m)[id]
+	return inst, ok
+}
+
+// loaded is everything that a folder of instance files says.
+type loaded struct {
+	instances []*connectors.Instance
+	parts     map[hub.ConnectorID]pipeline.Instance
+}
+
+// loadConnectors reads the folder of instance files and their mappings. Every fault in all of them is reported at once. A
+// nil lookup leaves secrets unresolved.
+func loadConnectors(dir string, lookup strictyaml.Lookup) (*loaded, error) {
+	if _, err := os.Stat(dir); err != nil {
+		return nil, hub.Faultf(hub.NotFound, "connectors.missing", "there is no folder of instance files %s", dir).
+			WithHint("name it in the configuration under connectors:, or make it")
+	}
+	// Mappings may lie beside the folder (../mappings), so the file system begins one level above it.
+	root, sub := filepath.Dir(filepath.Clean(dir)), filepath.Base(dir)
+	loader := connectors.Loader{FS: os.DirFS(root), Dir: root, Kinds: kinds(), Format: splitter, Lookup: lookup}
+	instances, err := loader.LoadAll(sub)
+	var faults hub.Faults
+	faults = appendFaults(faults, err)
+	out := &loaded{parts: map[hub.ConnectorID]pipeline.Instance{}}
+	for _, inst := range instances {
+		part, err := partOf(loader.FS, inst)
+		if err != nil {
+			faults = appendFaults(faults, err)
+			continue
+		}
+		out.instances = append(out.instances, inst)
+		out.parts[inst.ID] = part
+	}
+	faults = withRoot(faults, root)
+	return out, faults.Err()
+}
+
+// partOf builds the decoder and the mapping of an instance.
+func partOf(fsys fs.FS, inst *connectors.Instance) (pipeline.Instance, error) {
+	var part pipeline.Instance
+	if inst.Format == connectors.FormatEPCIS {
+		return part, nil
+	}
+	var err error
+	if part.Decoder, err = decode.New(inst.Format, inst.Settings); err != nil {
+		return part, err
+	}
+	m, err := mapping.Load(fsys, path.Clean(inst.Map))
+	if err != nil {
+		return part, err
+	}
+	part.Map = m.Map
+	return part, nil
+}
+
+func appendFaults(fs hub.Faults, err error) hub.Faults {
+	var many hub.Faults
+	switch {
+	case err == nil:
+		return fs
+	case errors.As(err, &many):
+		return append(fs, many...)
+	}
+	return append(fs, hub.AsFault(err))
+}
+
+// withRoot makes the file names in faults paths that the reader can open.
+func withRoot(faults hub.Faults, root string) hub.Faults {
+	for _, f := range faults {
+		if f.Where.File != "" && !filepath.IsAbs(f.Where.File) {
+			f.Where.File = filepath.Join(root, f.Where.File)
+		}
+	}
+	return slices.Compact(faults)
+}

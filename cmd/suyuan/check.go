@@ -1,0 +1,169 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/suyuan-io/suyuan/connectors"
+	"github.com/suyuan-io/suyuan/connectors/mapping"
+	"github.com/suyuan-io/suyuan/hub"
+	"github.com/suyuan-io/suyuan/internal/strictyaml"
+	"github.com/suyuan-io/suyuan/web"
+)
+
+func checkCommand(std stdio) *cobra.Command {
+	var configFile string
+	var offline bool
+	cmd := &cobra.Command{
+		Use: "check --config FILE [--offline]", Short: "Lint the configuration, instance files and mappings, and probe what they name", Args: cobra.NoArgs,
+		Long: `Check the configuration, every instance file, every mapping with its tests, and the page templates, and report all faults
+at once with file, line and column. Then, unless --offline, probe what they name: folders, the address, sources.
+
+Exit codes: 0 all is well, 2 a file is wrong, 3 something around the hub is missing or down.`,
+		Example: "  suyuan check --config suyuan.yaml\n  suyuan check --config suyuan.yaml --offline   # in CI",
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			c := checker{std: std, offline: offline}
+			return c.run(cmd.Context(), configFile)
+		},
+	}
+	cmd.Flags().StringVar(&configFile, "config", "suyuan.yaml", "configuration file")
+	cmd.Flags().BoolVar(&offline, "offline", false, "check the files only: no secrets, no network")
+	return cmd
+}
+
+// checker gathers the faults of files and of the environment.
+type checker struct {
+	std     stdio
+	offline bool
+	files   hub.Faults
+	around  hub.Faults
+}
+
+func (c *checker) run(ctx context.Context, configFile string) error {
+	cfg, err := loadConfig(configFile)
+	c.files = appendFaults(c.files, err)
+	if hub.KindOf(err) == hub.NotFound {
+		return err
+	}
+	var lookup strictyaml.Lookup
+	if !c.offline {
+		lookup = secrets()
+	}
+	l, err := loadConnectors(cfg.path(cfg.Connectors), lookup)
+	c.files = appendFaults(c.files, err)
+	c.mappingTests(cfg, l)
+	if cfg.Pages != "" {
+		_, err := web.LoadTemplates(os.DirFS(cfg.path(cfg.Pages)))
+		c.files = withRoot(appendFaults(c.files, err), cfg.path(cfg.Pages))
+	}
+	if !c.offline && len(c.files) == 0 {
+		c.probe(ctx, cfg, l)
+	}
+	return c.report(l)
+}
+
+// mappingTests runs the tests beside the mappings.
+func (c *checker) mappingTests(cfg Config, l *loaded) {
+	if l == nil {
+		return
+	}
+	root := filepath.Dir(filepath.Clean(cfg.path(cfg.Connectors)))
+	fsys := os.DirFS(root)
+	for _, inst := range l.instances {
+		if inst.Map == "" {
+			continue
+		}
+		if _, err := fs.Stat(fsys, mapping.TestsOf(inst.Map)); errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		r, err := mapping.RunTests(fsys, inst.Map, testDecoder(inst))
+		if err != nil {
+			c.files = withRoot(appendFaults(c.files, err), root)
+			continue
+		}
+		if !r.Passed() {
+			c.files = append(c.files, hub.Faultf(hub.Invalid, "mapping.tests", "%d tests of the mapping fail", r.Failures()).
+				At(hub.Where{File: filepath.Join(root, r.Tests)}).WithHint("see: suyuan connector test"))
+		}
+	}
+}
+
+// probe asks what the configuration names whether it is there.
+func (c *checker) probe(ctx context.Context, cfg Config, l *loaded) {
+	add := func(err error) { c.around = appendFaults(c.around, err) }
+	add(probeFolder(cfg.path(cfg.Data)))
+	add(probeListen(ctx, cfg.Listen))
+	for _, inst := range l.instances {
+		if o, ok := inst.Options.(connectors.Opener); ok && !inst.Retired {
+			add(probeSource(ctx, inst, o))
+		}
+	}
+}
+
+func probeFolder(dir string) error {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return hub.Faultf(hub.Unavailable, "data.folder", "cannot make the data folder %s", dir).Because(err)
+	}
+	f, err := os.CreateTemp(dir, ".probe-")
+	if err != nil {
+		return hub.Faultf(hub.Unavailable, "data.folder", "cannot write into the data folder %s", dir).Because(err)
+	}
+	return errors.Join(f.Close(), os.Remove(f.Name()))
+}
+
+func probeListen(ctx context.Context, addr string) error {
+	var lc net.ListenConfig
+	l, err := lc.Listen(ctx, "tcp", addr)
+	if err != nil {
+		return hub.Faultf(hub.Unavailable, "listen", "cannot listen on %s", addr).Because(err).
+			WithHint("a running hub holds its own address: stop it, or use --offline")
+	}
+	return l.Close()
+}
+
+// probeTimeout bounds the probe of one source.
+const probeTimeout = 10 * time.Second
+
+// probeSource opens and closes a source without reading from it.
+func probeSource(ctx context.Context, inst *connectors.Instance, o connectors.Opener) error {
+	ctx, cancel := context.WithTimeout(ctx, probeTimeout)
+	defer cancel()
+	src, err := o.Open(ctx, connectors.Env{Connector: inst.ID, Dir: inst.Dir, Now: time.Now})
+	if err != nil {
+		f := *hub.AsFault(err)
+		f.Message = fmt.Sprintf("connector %s: %s", inst.ID, f.Message)
+		return &f
+	}
+	return src.Close()
+}
+
+// report prints what was found. A fault of a file wins over one of the environment.
+func (c *checker) report(l *loaded) error {
+	for _, f := range append(c.files, c.around...) {
+		printOne(c.std.out, f)
+	}
+	switch {
+	case len(c.files) > 0:
+		fmt.Fprintf(c.std.out, "\n%d faults in the files\n", len(c.files))
+		return codeError(exitInvalid)
+	case len(c.around) > 0:
+		fmt.Fprintf(c.std.out, "\nthe files are good; %d faults around the hub\n", len(c.around))
+		return codeError(exitEnvironment)
+	}
+	fmt.Fprintf(c.std.out, "all is well: %d connectors\n", len(l.instances))
+	return nil
+}
+
+// codeError ends a command with an exit code after it has said why itself.
+type codeError int
+
+// Error implements error.
+func (c codeError) Error() string { return fmt.Sprintf("exit code %d", int(c)) }

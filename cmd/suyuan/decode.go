@@ -1,0 +1,66 @@
+package main
+
+import (
+	"io"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/suyuan-io/suyuan/connectors/decode"
+	"github.com/suyuan-io/suyuan/hub"
+)
+
+func decodeCommand(std stdio) *cobra.Command {
+	var format string
+	var names []string
+	for _, f := range decode.Formats() {
+		names = append(names, f.Name)
+	}
+	cmd := &cobra.Command{
+		Use: "decode [--format F] FILE", Short: "Print the decoded records of any supported format as NDJSON", Args: cobra.ExactArgs(1),
+		Long: "Print the decoded records of a file, one JSON object a line, as a mapping sees them. FILE may be - for standard input.\n\n" +
+			"Formats: " + strings.Join(names, ", ") + ". Without --format the format is detected.",
+		Example: "  suyuan decode desadv.edi\n  suyuan decode --format csv outbound.csv | head -3",
+		RunE: func(_ *cobra.Command, args []string) error {
+			in, err := openInput(args[0], std.in)
+			if err != nil {
+				return err
+			}
+			defer in.Close()
+			if err := decode.Run(std.out, args[0], in, format); err != nil {
+				printFault(std.err, err)
+				return errFailed
+			}
+			return nil
+		},
+	}
+	cmd.Flags().StringVar(&format, "format", "", "format; detected when not given")
+	return cmd
+}
+
+// openInput opens a file, or standard input for "-".
+func openInput(name string, stdin io.Reader) (io.ReadCloser, error) {
+	if name == "-" {
+		return io.NopCloser(stdin), nil
+	}
+	f, err := os.Open(name)
+	if err != nil {
+		return nil, hub.Faultf(hub.Invalid, "file.unreadable", "cannot read the file").Because(err)
+	}
+	return f, nil
+}
+
+// readInput reads a whole file, or standard input for "-".
+func readInput(name string, stdin io.Reader) ([]byte, error) {
+	in, err := openInput(name, stdin)
+	if err != nil {
+		return nil, err
+	}
+	defer in.Close()
+	b, err := io.ReadAll(in)
+	if err != nil {
+		return nil, hub.Faultf(hub.Invalid, "file.unreadable", "cannot read the file").Because(err)
+	}
+	return b, nil
+}

@@ -1,0 +1,184 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"net/http"
+	"slices"
+	"time"
+
+	"github.com/suyuan-io/suyuan/anchor"
+	"github.com/suyuan-io/suyuan/api"
+	"github.com/suyuan-io/suyuan/connectors"
+	"github.com/suyuan-io/suyuan/epcis/gs1"
+	"github.com/suyuan-io/suyuan/hub"
+)
+
+// candidates lists the canonical identities that a code's form alone may stand for.
+func candidates(code string) []string {
+	var out []string
+	add := func(id string, err error) {
+		if err == nil && !slices.Contains(out, id) {
+			out = append(out, id)
+		}
+	}
+	if id, ok := gs1.Canonical(code); ok {
+		add(id, nil)
+	}
+	dl, err := gs1.Convert(code, gs1.DigitalLink, gs1.Options{})
+	if err == nil {
+		id, _ := gs1.Canonical(dl)
+		add(id, nil)
+	}
+	switch len(code) {
+	case 8, 12, 13, 14:
+		add(gs1.GTIN(code))
+	case 18, 20:
+		add(gs1.SSCC(code[len(code)-18:]))
+	}
+	return append(out, code)
+}
+
+// intake shows the host to the API.
+type intake struct{ h *Hub }
+
+// Receive implements api.Intake.
+func (i intake) Receive(w http.ResponseWriter, r *http.Request, id hub.ConnectorID) error {
+	return i.h.host.ServeIn(w, r, id)
+}
+
+// Connectors implements api.Intake.
+func (i intake) Connectors() []api.Connector {
+	statuses := i.h.host.Statuses()
+	out := make([]api.Connector, len(statuses))
+	for n, s := range statuses {
+		out[n] = connectorOf(s)
+		out[n].Keyed = i.keyed(s.ID)
+	}
+	return out
+}
+
+// keyed reports whether the API must authenticate the sender, because the connector's own protocol does not.
+func (i intake) keyed(id hub.ConnectorID) bool {
+	inst, err := i.h.host.Instance(id)
+	if err != nil {
+		return true
+	}
+	k, ok := inst.Options.(interface{ NeedsKey() bool })
+	return ok && k.NeedsKey()
+}
+
+func connectorOf(s connectors.Status) api.Connector {
+	c := api.Connector{
+		ID: s.ID, Provider: s.Provider, Kind: s.Kind, State: s.State.String(), Silent: s.Silent, Position: string(s.Position),
+		Items: s.Counts.Items, Records: s.Counts.Records, Refused: s.Counts.Refused, InFlight: s.InFlight,
+	}
+	if s.LastError != nil {
+		c.LastError = s.LastError.Error()
+	}
+	for _, t := range []struct {
+		from time.Time
+		into **time.Time
+	}{{s.LastErrorAt, &c.LastErrorAt}, {s.LastSuccessAt, &c.LastTakenAt}} {
+		if !t.from.IsZero() {
+			*t.into = &t.from
+		}
+	}
+	return c
+}
+
+// Pause implements api.Intake.
+func (i intake) Pause(ctx context.Context, id hub.ConnectorID) error { return i.h.host.Pause(ctx, id) }
+
+// Resume implements api.Intake.
+func (i intake) Resume(ctx context.Context, id hub.ConnectorID) error {
+	return i.h.host.Resume(ctx, id)
+}
+
+// morgue shows dead letters to the API.
+type morgue struct{ h *Hub }
+
+// DeadLetter implements api.Morgue.
+func (m morgue) DeadLetter(ctx context.Context, id hub.DeadLetterID) (hub.DeadLetter, error) {
+	return m.h.store.DeadLetter(ctx, id)
+}
+
+// DeadLetters implements api.Morgue.
+func (m morgue) DeadLetters(ctx context.Context, f hub.DeadFilter) ([]hub.DeadLetter, error) {
+	return m.h.store.DeadLetters(ctx, f)
+}
+
+// Replay implements api.Morgue.
+func (m morgue) Replay(ctx context.Context, id hub.DeadLetterID) error {
+	return m.h.pipeline.Replay(ctx, id)
+}
+
+// Change implements api.Morgue.
+func (m morgue) Change(ctx context.Context, id hub.DeadLetterID, c api.Change) error {
+	if c.Drop {
+		return m.h.pipeline.Drop(ctx, id, c.Note)
+	}
+	return m.h.pipeline.Edit(ctx, id, c.Body, c.Note)
+}
+
+// prover shows the anchor to the API and to pages.
+type prover struct{ h *Hub }
+
+// Receipt implements api.Anchors and web.Prover.
+func (p *prover) Receipt(ctx context.Context, seq hub.Seq) ([]byte, error) {
+	r, err := p.h.anchor.Receipt(ctx, seq)
+	if err != nil {
+		return nil, err
+	}
+	return anchor.EncodeReceipt(r)
+}
+
+// SealedFrom implements api.Anchors.
+func (p *prover) SealedFrom(ctx context.Context, size uint64, limit int) ([]hub.Sealed, error) {
+	return p.h.store.SealedFrom(ctx, size, limit)
+}
+
+// Trust implements api.Anchors.
+func (p *prover) Trust() []byte {
+	return fmt.Appendf(nil, "# The keys of this hub's log and ledger. Compare them with what the operator tells you by another way.\n"+
+		"origin: %s\nkeys:\n  - %s\nledgers:\n  notary: { key: %s }\n", p.h.anchor.Origin(), p.h.anchor.Key(), p.h.ledger.Key())
+}
+
+// Key implements web.Prover.
+func (p *prover) Key() string { return p.h.anchor.Key().String() }
+
+// Certificate implements web.Prover.
+func (p *prover) Certificate(ctx context.Context) (string, time.Time, error) {
+	for _, limit := range []int{-1, -8} { // the newest may still be on its way
+		sealed, err := p.h.store.SealedFrom(ctx, math.MaxInt64, limit)
+		if err != nil {
+			return "", time.Time{}, err
+		}
+		for _, c := range sealed {
+			if c.State == hub.StateCommitted {
+				return fmt.Sprintf("%s #%d %x", c.Checkpoint.Origin, c.Checkpoint.Size, c.Checkpoint.Root[:8]), c.CommittedAt, nil
+			}
+		}
+	}
+	return "", time.Time{}, nil
+}
+
+// checks runs the readiness checks, in the order in which data flows.
+func (h *Hub) checks(ctx context.Context) []api.Check {
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	check := func(name string, err error) api.Check {
+		if err != nil {
+			return api.Check{Name: name, Reason: err.Error()}
+		}
+		return api.Check{Name: name, OK: true}
+	}
+	out := []api.Check{
+		check("stream", h.pipeline.Ready(ctx)), check("store", h.store.Ping(ctx)), check("anchor", h.anchor.Ready()),
+	}
+	if st, err := h.anchor.Status(ctx); err == nil {
+		out[2].Reason += fmt.Sprintf("log size %d, committed %d", st.Size, st.Committed)
+	}
+	return out
+}

@@ -1,0 +1,295 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+	"go.opentelemetry.io/otel"
+	"go.uber.org/zap"
+
+	"github.com/suyuan-io/suyuan/anchor"
+	"github.com/suyuan-io/suyuan/anchor/notary"
+	"github.com/suyuan-io/suyuan/api"
+	"github.com/suyuan-io/suyuan/connectors"
+	"github.com/suyuan-io/suyuan/hub"
+	"github.com/suyuan-io/suyuan/internal/telemetry"
+	"github.com/suyuan-io/suyuan/pipeline"
+	"github.com/suyuan-io/suyuan/schemas"
+	"github.com/suyuan-io/suyuan/store/sqlite"
+	"github.com/suyuan-io/suyuan/trace"
+	"github.com/suyuan-io/suyuan/web"
+)
+
+// Hub is one hub process, wired in the order in which data flows. Open makes it, Run runs it until its context ends,
+// Close releases what Open took.
+type Hub struct {
+	cfg      Config
+	log      *zap.Logger
+	registry *prometheus.Registry
+	catalog  *catalog
+
+	store    *sqlite.Store
+	pipeline *pipeline.Pipeline
+	host     *connectors.Host
+	ledger   *notary.Ledger
+	anchor   *anchor.Log
+	api      *api.Server
+	web      *web.Server
+	tracer   *trace.Tracer
+
+	listener net.Listener
+	// adminKey is the secret of the admin key that this start made, or "".
+	adminKey string
+	closers  []func() error
+}
+
+// OpenHub opens everything and listens; nothing flows yet. What was opened is closed again when it fails.
+func OpenHub(ctx context.Context, cfg Config, log *zap.Logger) (*Hub, error) {
+	h := &Hub{cfg: cfg, log: log, registry: telemetry.Registry(), catalog: &catalog{}}
+	for _, step := range []func(context.Context) error{
+		h.openTelemetry, h.openStore, h.openPipeline, h.openAnchor, h.openConnectors, h.openFaces, h.listen,
+	} {
+		if err := step(ctx); err != nil {
+			return nil, errors.Join(err, h.Close())
+		}
+	}
+	return h, nil
+}
+
+func (h *Hub) openTelemetry(ctx context.Context) error {
+	stop, err := telemetry.Tracing(ctx, h.cfg.Telemetry.OTLP, version())
+	if err != nil {
+		return err
+	}
+	h.onClose(func() error {
+		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+		defer cancel()
+		return stop(ctx)
+	})
+	return nil
+}
+
+func (h *Hub) openStore(ctx context.Context) error {
+	var err error
+	if err := os.MkdirAll(h.cfg.data("keys"), 0o700); err != nil {
+		return hub.Faultf(hub.Unavailable, "data.folder", "cannot make the data folder").Because(err)
+	}
+	if h.store, err = sqlite.Open(ctx, sqlite.Config{Path: h.cfg.data("hub.db")}); err != nil {
+		return err
+	}
+	h.onClose(h.store.Close)
+	h.adminKey, err = api.EnsureAdmin(ctx, h.store, time.Now())
+	return err
+}
+
+func (h *Hub) openPipeline(ctx context.Context) error {
+	registry, err := schemas.Open()
+	if err != nil {
+		return err
+	}
+	validate := registry.With(schemas.ValidateOptions{Rules: true}).ValidateEvent
+	h.pipeline, err = pipeline.Open(ctx, h.cfg.stream(), pipeline.Deps{
+		Normaliser: pipeline.NewNormaliser(h.catalog.Instance, validate, time.Now),
+		Appender:   recorder{h}, Morgue: h.store,
+		Log: h.log, Metrics: h.registry, Tracer: otel.GetTracerProvider(),
+	})
+	if err != nil {
+		return err
+	}
+	h.onClose(h.pipeline.Close)
+	return nil
+}
+
+// recorder appends and tells the anchor that there may be leaves to seal.
+type recorder struct{ h *Hub }
+
+// Append implements pipeline.Appender.
+func (r recorder) Append(ctx context.Context, outcomes []hub.Outcome) ([]hub.Verdict, error) {
+	verdicts, err := r.h.store.Append(ctx, outcomes)
+	if err == nil && r.h.anchor != nil {
+		r.h.anchor.Nudge()
+	}
+	return verdicts, err
+}
+
+func (h *Hub) openAnchor(context.Context) error {
+	key, err := anchor.LoadOrCreateKey(h.cfg.data("keys", "log.key"), h.cfg.Anchor.Origin)
+	if err != nil {
+		return err
+	}
+	notaryKey, err := anchor.LoadOrCreateKey(h.cfg.data("keys", "notary.key"), "notary."+h.cfg.Anchor.Origin)
+	if err != nil {
+		return err
+	}
+	h.ledger, err = notary.Open(h.cfg.data("notary.log"), notary.Options{Key: notaryKey, Logs: []anchor.VerifierKey{key.Public()}})
+	if err != nil {
+		return err
+	}
+	h.onClose(h.ledger.Close)
+	h.anchor, err = anchor.New(anchor.Options{
+		Key: key, Leaves: h.store, Journal: h.store, Ledgers: []anchor.Ledger{h.ledger},
+		MaxLeaves: uint64(h.cfg.Anchor.MaxLeaves), MaxAge: h.cfg.Anchor.MaxAge, //nolint:gosec // at least 1
+		Logger: h.log, Registerer: h.registry, Tracer: otel.Tracer("suyuan/anchor"),
+	})
+	return err
+}
+
+func (h *Hub) openConnectors(ctx context.Context) error {
+	h.host = connectors.New(connectors.Config{
+		Publisher: h.pipeline, Positions: h.store, Log: h.log, Metrics: h.registry, Drain: h.cfg.Drain,
+	})
+	l, err := loadConnectors(h.cfg.path(h.cfg.Connectors), secrets())
+	if err != nil {
+		return err
+	}
+	h.catalog.byID.Store(&l.parts)
+	_ = ctx // the instances are applied by Run: nothing flows before everything stands
+	return nil
+}
+
+func (h *Hub) openFaces(context.Context) error {
+	h.tracer = trace.New(h.store, candidates)
+	prover := &prover{h: h}
+	h.api = api.New(api.Deps{
+		Log: h.log, Now: time.Now, Keys: h.store, Intake: intake{h}, Records: h.store, Tracer: h.tracer, Anchors: prover,
+		Morgue: morgue{h}, Checks: h.checks, Registerer: h.registry, Version: version(),
+		Metrics: promhttp.HandlerFor(h.registry, promhttp.HandlerOpts{}),
+	})
+	var pages []web.Template
+	var err error
+	if h.cfg.Pages != "" {
+		pages, err = web.LoadTemplates(os.DirFS(h.cfg.path(h.cfg.Pages)))
+	} else {
+		pages, err = web.LoadTemplates(nil)
+	}
+	if err != nil {
+		return err
+	}
+	h.web, err = web.New(web.Options{Tracer: h.tracer, Prover: prover, Templates: pages, Log: h.log})
+	return err
+}
+
+func (h *Hub) listen(ctx context.Context) error {
+	var lc net.ListenConfig
+	l, err := lc.Listen(ctx, "tcp", h.cfg.Listen)
+	if err != nil {
+		return hub.Faultf(hub.Unavailable, "listen", "cannot listen on %s", h.cfg.Listen).Because(err).
+			WithHint("choose another address with listen: or --listen")
+	}
+	h.listener = l
+	return nil
+}
+
+// URL is where the hub is reached.
+func (h *Hub) URL() string {
+	switch {
+	case h.cfg.PublicURL != "":
+		return h.cfg.PublicURL
+	case h.cfg.TLS != nil:
+		return "https://" + h.listener.Addr().String()
+	}
+	return "http://" + h.listener.Addr().String()
+}
+
+// handler mounts the faces side by side.
+func (h *Hub) handler() http.Handler {
+	mux := http.NewServeMux()
+	for _, p := range h.web.Patterns() {
+		mux.Handle(p, h.web)
+	}
+	for _, p := range h.api.Patterns() {
+		mux.Handle(p, h.api)
+	}
+	return mux
+}
+
+// Run lets data flow until ctx ends, then drains against the direction of the flow's source: no new requests, no new
+// reads, what is in flight is recorded and anchored.
+func (h *Hub) Run(ctx context.Context) error {
+	consume, stopConsuming := context.WithCancel(context.WithoutCancel(ctx))
+	defer stopConsuming()
+	seal, stopSealing := context.WithCancel(context.WithoutCancel(ctx))
+	defer stopSealing()
+	fatal := make(chan error, 3)
+	var consumers, sealers, servers sync.WaitGroup
+	consumers.Go(func() { report(fatal, "run pipeline", h.pipeline.Run(consume)) })
+	sealers.Go(func() { report(fatal, "run anchor", h.anchor.Run(seal)) })
+	if err := h.apply(ctx); err != nil {
+		return err
+	}
+	server := &http.Server{
+		Handler: h.handler(), ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10,
+		ErrorLog: zap.NewStdLog(h.log.Named("http")),
+	}
+	servers.Go(func() { report(fatal, "serve", h.serve(server)) })
+	h.log.Info("serving", zap.String("url", h.URL()), zap.String("version", version()))
+
+	var failure error
+	select {
+	case <-ctx.Done():
+	case failure = <-fatal:
+	}
+	h.log.Info("draining")
+	stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), h.cfg.Drain)
+	defer cancel()
+	if err := server.Shutdown(stop); err != nil { // requests that outlast the drain are cut; they were not answered
+		h.log.Warn("requests were cut off", zap.Error(server.Close()))
+	}
+	servers.Wait()
+	h.host.Close()
+	stopConsuming()
+	consumers.Wait()
+	if err := h.anchor.Flush(stop); err != nil {
+		h.log.Warn("not everything is anchored yet; the next start goes on", zap.Error(err))
+	}
+	stopSealing()
+	sealers.Wait()
+	return failure
+}
+
+// report passes on why a part of the hub ended, if it was not asked to.
+func report(fatal chan<- error, what string, err error) {
+	if err != nil && !errors.Is(err, context.Canceled) && !errors.Is(err, http.ErrServerClosed) {
+		fatal <- fmt.Errorf("%s: %w", what, err)
+	}
+}
+
+func (h *Hub) serve(server *http.Server) error {
+	if t := h.cfg.TLS; t != nil {
+		return server.ServeTLS(h.listener, h.cfg.path(t.Cert), h.cfg.path(t.Key))
+	}
+	return server.Serve(h.listener)
+}
+
+// apply loads the folder of instance files and makes the host run exactly those.
+func (h *Hub) apply(ctx context.Context) error {
+	l, err := loadConnectors(h.cfg.path(h.cfg.Connectors), secrets())
+	if err != nil {
+		return err
+	}
+	h.catalog.byID.Store(&l.parts)
+	return h.host.Apply(ctx, l.instances)
+}
+
+func (h *Hub) onClose(f func() error) { h.closers = append(h.closers, f) }
+
+// Close releases what OpenHub took, newest first.
+func (h *Hub) Close() error {
+	var errs []error
+	if h.listener != nil {
+		_ = h.listener.Close() // closed already where the server ran
+	}
+	for i := len(h.closers) - 1; i >= 0; i-- {
+		errs = append(errs, h.closers[i]())
+	}
+	h.closers = nil
+	return errors.Join(errs...)
+}

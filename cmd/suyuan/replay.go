@@ -1,0 +1,48 @@
+package main
+
+import (
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"github.com/suyuan-io/suyuan/hub"
+	"github.com/suyuan-io/suyuan/internal/telemetry"
+	"github.com/suyuan-io/suyuan/pipeline"
+)
+
+func replayCommand(std stdio) *cobra.Command {
+	var configFile, connector string
+	var from uint64
+	cmd := &cobra.Command{
+		Use: "replay --config FILE [--connector ID] [--from SEQ]", Short: "Normalise raw records again, with the hub stopped", Args: cobra.NoArgs,
+		Long: `Normalise what is still in the raw stream again with the instance files and mappings as they are now. What is recorded
+already stays as it is; records that were dead letters are recorded where that is possible now. The hub must not run.`,
+		Example: "  suyuan replay --config suyuan.yaml --connector wms-outbound",
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			cfg, err := loadConfig(configFile)
+			if err != nil {
+				return err
+			}
+			cfg.Listen = "127.0.0.1:0"
+			log, err := telemetry.Logger(std.err, cfg.Log.Level, cfg.Log.Format)
+			if err != nil {
+				return err
+			}
+			h, err := OpenHub(cmd.Context(), cfg, log)
+			if err != nil {
+				return err
+			}
+			r, err := h.pipeline.ReplayRaw(cmd.Context(), pipeline.RawFilter{Connector: hub.ConnectorID(connector), From: from})
+			fmt.Fprintf(std.out, "%+v\n", r)
+			if err != nil {
+				_ = h.Close() // the first error counts
+				return err
+			}
+			return h.Close()
+		},
+	}
+	cmd.Flags().StringVar(&configFile, "config", "suyuan.yaml", "configuration file")
+	cmd.Flags().StringVar(&connector, "connector", "", "only of this connector")
+	cmd.Flags().Uint64Var(&from, "from", 0, "first sequence number of the raw stream")
+	return cmd
+}
