@@ -21,6 +21,8 @@ type function struct {
 	call func(s *scope, args []any) (any, *trouble)
 	// prepare, when set, specialises call for arguments that are constant.
 	prepare func(c *exprCompiler, args []*expr) (func(*scope, []any) (any, *trouble), *trouble)
+	// effect is true for a function that must not be tried when the mapping is loaded.
+	effect bool
 	// lazy, when set, replaces call: it runs its arguments itself.
 	lazy func(s *scope, e *expr, args []*expr) (any, error)
 }
@@ -65,6 +67,9 @@ func (c *exprCompiler) call(n *ast.CallNode) *expr {
 	if f.lazy != nil {
 		e.run = func(s *scope) (any, error) { return f.lazy(s, e, args) }
 		c.lazyKind(id.Value, e, args)
+		if f.effect {
+			return e
+		}
 		return c.fold(n, e)
 	}
 	for i, a := range args {

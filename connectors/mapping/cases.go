@@ -144,7 +144,7 @@ func (l *loader) cases(root *node) []testCase {
 		l.fail(root, problem("mapping.shape", "a test file has cases:, a list", "测试文件需要 cases: 列表").hint("begin each with  - name: …", "每个用例以  - name: …  开头"))
 		return nil
 	}
-	meta := l.meta(root.get("meta"), Input{Provider: "test", Connector: "test", RecordID: "test", ReceivedAt: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)})
+	meta := l.meta(root.get("meta"), Input{Provider: "test", Connector: "test", RecordID: "test", ReceivedAt: testTime()})
 	var out []testCase
 	for i, n := range list.items {
 		if !l.object(n, bilingual{"a case", "用例"}, "name", "meta", "input", "file", "row", "record", "expect") {

@@ -3,6 +3,7 @@ package mapping
 import (
 	"strconv"
 	"strings"
+	"unicode/utf8"
 )
 
 // field is one part of a layout.
@@ -120,6 +121,11 @@ func (l *layout) letters(src string) bool {
 			n++
 		}
 		rest := src[i:]
+		if r, size := utf8.DecodeRuneInString(rest); size > 1 {
+			l.literal(string(r))
+			i += size
+			continue
+		}
 		switch {
 		case strings.HasPrefix(rest, "HH24"):
 			n = 4

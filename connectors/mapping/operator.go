@@ -154,6 +154,9 @@ func plus(x, y any) (any, *trouble) {
 	if kx == textKind || ky == textKind {
 		a, okA := text(x)
 		b, okB := text(y)
+		if okA && okB && len(a)+len(b) > maxText {
+			return nil, tooLong()
+		}
 		if okA && okB {
 			return a + b, nil
 		}

@@ -3,6 +3,7 @@ package mapping
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"reflect"
 	"strconv"
 	"strings"
@@ -59,8 +60,12 @@ func (s *scope) spend(n int) error {
 	if s.steps -= n; s.steps >= 0 {
 		return nil
 	}
+	return tooManySteps().fault(hub.TooLarge)
+}
+
+func tooManySteps() *trouble {
 	return problem("map.limit", "the record needs more than %d steps to map", "映射该记录需要超过 %d 步", maxSteps).
-		hint("make each: and filter() run over shorter lists, or split the record", "请缩短 each: 或 filter() 遍历的列表，或拆分记录").fault(hub.TooLarge)
+		hint("make each: and filter() run over shorter lists, or split the record", "请缩短 each: 或 filter() 遍历的列表，或拆分记录")
 }
 
 // hit counts a branch.
@@ -98,7 +103,11 @@ func (s *scope) raise(at *site, e *expr, t *trouble) error {
 	if s.explaining || t.absent && s.quiet > 0 {
 		return errAbsent
 	}
-	f := t.fault(hub.Invalid)
+	kind := hub.Invalid
+	if t.code == "map.limit" {
+		kind = hub.TooLarge
+	}
+	f := t.fault(kind)
 	f.Err = &Site{Mapping: at.where, Target: at.target}
 	if e != nil {
 		s.explaining = true
@@ -203,6 +212,12 @@ func describe(v any) bilingual { return kindOf(v).words() }
 
 // show renders a value for a message, shortened.
 func show(v any) string {
+	switch v := v.(type) {
+	case []any:
+		return fmt.Sprintf("[… %d elements]", len(v))
+	case map[string]any:
+		return fmt.Sprintf("{… %d fields}", len(v))
+	}
 	b, err := json.Marshal(v)
 	if err != nil {
 		return "?"

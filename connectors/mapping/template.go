@@ -227,10 +227,10 @@ func coerce(sp *spec, v any) (any, *trouble) {
 		}
 	case wantObject:
 		if _, ok := v.(map[string]any); ok {
-			return plain(v), nil
+			return plain(v)
 		}
 	case wantAny:
-		return plain(v), nil
+		return plain(v)
 	}
 	if empty(v) {
 		return nil, nil
@@ -253,8 +253,30 @@ func coerceList(sp *spec, list []any) (any, *trouble) {
 	return out, nil
 }
 
+// maxValues is the most values that one expression may put into an event.
+const maxValues = 200_000
+
 // plain turns the machine integers of an expression into JSON numbers; nothing else changes.
-func plain(v any) any {
+func plain(v any) (any, *trouble) {
+	switch v := v.(type) {
+	case int:
+		s, _ := text(v)
+		return json.Number(s), nil
+	case []any, map[string]any:
+		left := maxValues
+		out := plainTree(v, &left)
+		if left < 0 {
+			return nil, problem("map.limit", "the value has more than %d parts", "该值超过 %d 个部分", maxValues)
+		}
+		return out, nil
+	}
+	return v, nil
+}
+
+func plainTree(v any, left *int) any {
+	if *left--; *left < 0 {
+		return nil
+	}
 	switch v := v.(type) {
 	case int:
 		s, _ := text(v)
@@ -262,13 +284,13 @@ func plain(v any) any {
 	case []any:
 		out := make([]any, len(v))
 		for i := range v {
-			out[i] = plain(v[i])
+			out[i] = plainTree(v[i], left)
 		}
 		return out
 	case map[string]any:
 		out := make(map[string]any, len(v))
 		for k := range v {
-			out[k] = plain(v[k])
+			out[k] = plainTree(v[k], left)
 		}
 		return out
 	}

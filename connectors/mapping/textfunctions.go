@@ -51,18 +51,26 @@ func textFunctions() map[string]*function {
 
 // charge spends the steps that n bytes of text cost.
 func charge(s *scope, n int) *trouble {
-	if n > maxText {
-		return problem("map.limit", "a text of more than %d bytes would be made", "将产生超过 %d 字节的文本", maxText)
+	if n > maxText*64 {
+		return tooLong()
 	}
 	if s.steps -= n / 64; s.steps < 0 {
-		return problem("map.limit", "the record needs more than %d steps to map", "映射该记录需要超过 %d 步", maxSteps)
+		return tooManySteps()
 	}
 	return nil
 }
 
+func tooLong() *trouble {
+	return problem("map.limit", "a text of more than %d bytes would be made", "将产生超过 %d 字节的文本", maxText)
+}
+
 func replaceText(s *scope, a []any) (any, *trouble) {
 	text, old, with := str(a, 0), str(a, 1), str(a, 2)
-	if t := charge(s, len(text)+strings.Count(text, old)*len(with)); t != nil {
+	n := len(text) + strings.Count(text, old)*len(with)
+	if n > maxText {
+		return nil, tooLong()
+	}
+	if t := charge(s, n); t != nil {
 		return nil, t
 	}
 	return strings.ReplaceAll(text, old, with), nil
@@ -91,6 +99,9 @@ func joinText(s *scope, a []any) (any, *trouble) {
 			parts = append(parts, part)
 			total += len(part) + len(str(a, 1))
 		}
+	}
+	if total > maxText {
+		return nil, tooLong()
 	}
 	if t := charge(s, total); t != nil {
 		return nil, t

@@ -9,12 +9,7 @@ func valueFunctions() map[string]*function {
 		"present":  {usage: "present(value)", doc: "true when the value is there and not empty", params: []param{any1("value")}, min: 1, result: boolKind, lazy: isThere},
 		"required": {usage: "required(value, message)", doc: "the value; when it is missing or empty the record is refused with the message", params: []param{any1("value"), {name: "message", kind: textKind}}, min: 2, lazy: requireThere},
 		"fail": {usage: "fail(message)", doc: "refuses the record with the message", params: []param{{name: "message", kind: textKind}}, min: 1,
-			lazy: func(s *scope, e *expr, args []*expr) (any, error) {
-				if s.in.Row == nil && args[0].constant { // being folded at load
-					return nil, errAbsent
-				}
-				return refuse(s, e, e, args[0])
-			}},
+			effect: true, lazy: func(s *scope, e *expr, args []*expr) (any, error) { return refuse(s, e, e, args[0]) }},
 		"lookup": {usage: "lookup('table', key, otherwise)", doc: "the entry of a table under lookup:; otherwise may be left out", params: []param{{name: "table", kind: textKind}, {name: "key", kind: textKind}, any1("otherwise")}, min: 2, prepare: prepareLookup},
 		"list":   {usage: "list(value, …)", doc: "a list of the values; lists among them are joined, empty values left out", params: []param{any1("value")}, min: 1, repeats: true, result: listKind, call: makeList},
 		"first":  {usage: "first(list)", doc: "the first element", params: list, min: 1, call: func(_ *scope, a []any) (any, *trouble) { return element(a, true) }},

@@ -13,10 +13,10 @@ import (
 	"github.com/suyuan-io/suyuan/hub"
 )
 
-// The limits of a mapping file. They keep hostile input from costing more than a few milliseconds; the largest mapping
-// that we know of has 600 lines.
+// The limits of a mapping file. They keep the worst input under a second; a mapping of 600 lines is a large one.
 const (
-	maxFile     = 256 << 10
+	maxFile     = 128 << 10
+	maxLines    = 5_000 // the YAML parser is quadratic in the keys of one object
 	maxLine     = 8 << 10
 	maxBrackets = 64
 	maxNodes    = 20_000
@@ -130,6 +130,10 @@ func checkYAMLSize(path string, src []byte) *hub.Fault {
 			anchors++
 		case '-':
 			dashes++
+		}
+		if line > maxLines {
+			return tooLarge(line, problem("mapping.size", "the file has more than %d lines", "文件超过 %d 行", maxLines).
+				hint("put long tables into CSV files under lookup:", "较长的对照表请放入 lookup: 的 CSV 文件"))
 		}
 		if length > maxLine || depth > maxBrackets || anchors > maxNodes || dashes > maxLine/16 {
 			return tooLarge(line, problem("mapping.size", "this line is too long or too deeply nested", "此行过长或嵌套过深").
