@@ -85,7 +85,7 @@ func newCSV(s csvSettings) (*csvDecoder, error) {
 	if s.SkipLines < 0 {
 		return nil, setting("csv", "skipLines", say("want 0 or more", "应不小于 0"))
 	}
-	if err := checkNames("csv", s.Header.names); err != nil {
+	if err := checkNames("csv", s.Header.names, inSettings); err != nil {
 		return nil, err
 	}
 	return d, compileRules("csv", d.rules, s.Header.names)
@@ -100,6 +100,9 @@ func (d *csvDecoder) Split(r io.Reader, yield func(connectors.Piece) error) erro
 
 // Decode implements Decoder. The tree is an object of strings by column name.
 func (d *csvDecoder) Decode(preamble, body []byte) (Tree, error) {
+	if d.header.inFile && len(preamble) == 0 {
+		return Tree{}, d.undivided(body)
+	}
 	h := d.headerOf(preamble, body)
 	if h.err != nil {
 		return Tree{}, h.err
@@ -113,6 +116,16 @@ func (d *csvDecoder) Decode(preamble, body []byte) (Tree, error) {
 		value[name] = row[i].value
 	}
 	return Tree{Value: value, Locate: func(pointer string) hub.Where { return d.locate(h, body, pointer) }}, nil
+}
+
+// undivided says why a body that came without its header could not be cut into rows.
+func (d *csvDecoder) undivided(body []byte) error {
+	err := d.Split(bytes.NewReader(body), func(connectors.Piece) error { return nil })
+	if err != nil {
+		return err
+	}
+	return refuse("csv.header", newPlace().where(""), say("a record is one row with its header, not a whole file",
+		"一条记录应是带表头的一行，而不是整个文件"))
 }
 
 // headerOf reads the names of the columns.
@@ -145,7 +158,10 @@ func (d *csvDecoder) namesIn(dialect csvDialect, preamble []byte) ([]string, err
 	for i, f := range fields {
 		names[i] = strings.TrimSpace(f.value)
 	}
-	return names, checkNames("csv", names)
+	return names, checkNames("csv", names, func(i int) hub.Where {
+		row := preamble[bom:]
+		return dialect.cs.placeIn(row, dialect.rawOffset(row, fields[i].at)).where(fieldName(i))
+	})
 }
 
 // row reads one row and holds it against the header.

@@ -66,19 +66,20 @@ func (c *csvCutter) begin() error {
 	if !c.d.header.inFile {
 		return nil
 	}
-	raw, _, err := c.next()
+	raw, start, err := c.next()
 	if err != nil || raw == nil {
 		return err
 	}
 	c.preamble = append(c.preamble, raw...)
 	c.dialect = c.dialect.resolve(c.preamble, nil)
-	if len(c.d.rules) > 0 {
-		h := c.d.headerOf(c.preamble, nil)
-		c.names = h.names
-		for i, r := range c.d.rules {
-			if h.err == nil && r.Column != "" && columnIndex(h.names, r.Column) < 0 {
-				return unknownColumn("csv", "skipRows/"+fieldName(i), r.Column, h.names)
-			}
+	h := c.d.headerOf(c.preamble, nil)
+	if h.err != nil {
+		return movedTo(h.err, start)
+	}
+	c.names = h.names
+	for i, r := range c.d.rules {
+		if r.Column != "" && columnIndex(h.names, r.Column) < 0 {
+			return unknownColumn("csv", "skipRows/"+itoa(i), r.Column, h.names)
 		}
 	}
 	return nil

@@ -8,12 +8,13 @@ import (
 
 // csvDialect is how the rows of one item are written. Its zero charset and separator are still to be resolved.
 type csvDialect struct {
-	cs        charset
-	guessed   bool
-	separator byte
-	quote     byte // 0: none
-	lazy      bool
-	trim      bool
+	cs charset
+	// guessed is true for a charset that nobody stated, sure when the header row alone already decided it.
+	guessed, sure bool
+	separator     byte
+	quote         byte // 0: none
+	lazy          bool
+	trim          bool
 }
 
 // csvField is one field and where it begins in the row's text.
@@ -60,7 +61,7 @@ func (d csvDialect) resolve(preamble, body []byte) csvDialect {
 		d.cs = cs
 	}
 	if d.cs.name == "" {
-		d.cs, d.guessed = guessCharset(preamble, body), true
+		d.cs, d.guessed, d.sure = guessCharset(preamble, body), true, !validUTF8Prefix(preamble)
 	}
 	if d.separator == 0 {
 		d.separator = ','
@@ -75,7 +76,7 @@ func (d csvDialect) resolve(preamble, body []byte) csvDialect {
 
 // fits reports whether a dialect that was resolved with another row also serves this one.
 func (d csvDialect) fits(body []byte) bool {
-	return !d.guessed || d.cs.enc == nil && utf8.Valid(body)
+	return !d.guessed || d.sure || utf8.Valid(body) == (d.cs.enc == nil)
 }
 
 // commonSeparator returns the most frequent of , ; tab | outside quotes in a row, and how often it stands there.

@@ -2,7 +2,6 @@ package decode
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
 
 	"github.com/suyuan-io/suyuan/connectors"
@@ -356,11 +355,8 @@ func (c *ediCutter) begin() error {
 // parse reads a segment at the window's beginning for its service data.
 func (c *ediCutter) parse(raw ediRaw) (ediSegment, error) {
 	g, err := c.syntax.parse(c.w.bytes(), raw, latin1Charset())
-	var f *hub.Fault
-	if errors.As(err, &f) {
-		placed := *f
-		placed.Where = Shift(placed.Where, connectors.Piece{Line: c.at.line, Column: c.at.col})
-		return g, &placed
+	if err != nil {
+		err = movedTo(err, c.at)
 	}
 	return g, err
 }

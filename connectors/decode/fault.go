@@ -3,10 +3,12 @@ package decode
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 	"unicode/utf8"
 
+	"github.com/suyuan-io/suyuan/connectors"
 	"github.com/suyuan-io/suyuan/hub"
 )
 
@@ -104,6 +106,17 @@ func countRunes(b []byte) int { return utf8.RuneCount(b) }
 
 // countBytes counts columns as hub.Where does in EDI: bytes.
 func countBytes(b []byte) int { return len(b) }
+
+// movedTo moves the place of a fault in what begins at start.
+func movedTo(err error, start place) error {
+	var f *hub.Fault
+	if !errors.As(err, &f) {
+		return err
+	}
+	moved := *f
+	moved.Where = Shift(f.Where, connectors.Piece{Line: start.line, Column: start.col})
+	return &moved
+}
 
 // faultTree is a fault as part of a tree.
 func faultTree(f *hub.Fault) map[string]any {

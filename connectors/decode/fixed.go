@@ -99,7 +99,7 @@ func newFixed(b []byte) (Decoder, error) {
 	if err := oneOf("fixed", "width", s.Width, "strict", "pad"); err != nil {
 		return nil, err
 	}
-	if err := checkNames("fixed", d.names); err != nil {
+	if err := checkNames("fixed", d.names, inSettings); err != nil {
 		return nil, err
 	}
 	return d, compileRules("fixed", s.SkipRows, d.names)

@@ -47,7 +47,7 @@ func New(name string, settings []byte) (Decoder, error) {
 // Detect names the format of an item by its first bytes; 64 KiB are plenty, 4 KiB usually enough. It looks into gzip
 // and zip. False means that no format is sure of it: state the format then.
 func Detect(head []byte) (string, bool) {
-	inner := peelHead(head)
+	inner := peelHead(peelHead(head))
 	best, sure := "", 0
 	for _, f := range Formats() {
 		sample := inner

@@ -118,17 +118,16 @@ func columnIndex(names []string, name string) int {
 	return -1
 }
 
-// checkNames refuses empty and repeated column names, by which a field could not be told from another.
-func checkNames(format string, names []string) error {
+// checkNames refuses empty and repeated column names, by which a field could not be told from another. at places a column.
+func checkNames(format string, names []string, at func(i int) hub.Where) error {
 	seen := make(map[string]int, len(names))
 	for i, name := range names {
-		at := hub.Where{Line: 1, Pointer: fieldName(i)}
 		if name == "" {
-			return refuse(format+".header", at, say("column %d of the header has no name", "表头第 %d 列没有名称", i+1).
+			return refuse(format+".header", at(i), say("column %d of the header has no name", "表头第 %d 列没有名称", i+1).
 				hint("name it in the file, or give the names: header: [a, b, …]", "请在文件中命名，或用 header: [a, b, …] 给出列名"))
 		}
 		if first, ok := seen[name]; ok {
-			return refuse(format+".header", at, say("columns %d and %d of the header are both named %q",
+			return refuse(format+".header", at(i), say("columns %d and %d of the header are both named %q",
 				"表头第 %d 列与第 %d 列同名：%q", first+1, i+1, name).
 				hint("rename one, or give the names: header: [a, b, …]", "请改名，或用 header: [a, b, …] 给出列名"))
 		}
@@ -136,6 +135,9 @@ func checkNames(format string, names []string) error {
 	}
 	return nil
 }
+
+// inSettings places a column that the settings name.
+func inSettings(i int) hub.Where { return hub.Where{Pointer: "/header/" + itoa(i)} }
 
 // fieldName is the name of the field at an index where there is no header.
 func fieldName(i int) string { return "c" + strconv.Itoa(i+1) }

@@ -257,3 +257,11 @@ func faultLine(err error) string {
 	}
 	return s
 }
+
+func compact(v any) string {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err.Error()
+	}
+	return string(b)
+}

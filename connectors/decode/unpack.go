@@ -27,6 +27,8 @@ const (
 	bombRatio = 300
 	// maxEntries is how many files an archive may hold.
 	maxEntries = 10_000
+	// maxPacked is how often an item may be packed in another packing.
+	maxPacked = 2
 )
 
 // unpacking is a decoder whose items may be packed with gzip or zip. The files of an archive are split one after the
@@ -34,6 +36,7 @@ const (
 type unpacking struct {
 	Decoder
 	format string
+	depth  int
 }
 
 // splitDoubting implements doubting where the decoder inside does.
@@ -56,6 +59,9 @@ func (t telling) Split(r io.Reader, yield func(connectors.Piece) error) error {
 
 // Split implements connectors.Splitter.
 func (u unpacking) Split(r io.Reader, yield func(connectors.Piece) error) error {
+	if u.depth++; u.depth > maxPacked+1 {
+		return refuse("gzip.size", hub.Where{}, say("the item is packed more than %d times over", "内容被重复压缩超过 %d 层", maxPacked))
+	}
 	br := bufio.NewReaderSize(r, 4096)
 	head, err := br.Peek(len(zipMagic))
 	if err != nil && !errors.Is(err, io.EOF) {

@@ -70,7 +70,7 @@ func xlsxFormat() Format {
 			if s.HeaderRow < 0 {
 				return nil, setting("xlsx", "headerRow", say("want a row from 1", "行号应从 1 开始"))
 			}
-			if err := checkNames("xlsx", s.Header.names); err != nil {
+			if err := checkNames("xlsx", s.Header.names, inSettings); err != nil {
 				return nil, err
 			}
 			d := &xlsxDecoder{s: s, maxItem: s.MaxItem.or(defaultMaxWorkbook)}
@@ -83,12 +83,31 @@ func detectXLSX(head []byte) int {
 	switch {
 	case bytes.HasPrefix(head, []byte(oleMagic)):
 		return 50 // to be refused with a reason
-	case !bytes.HasPrefix(head, []byte(zipMagic)):
-		return 0
-	case bytes.Contains(head, []byte("[Content_Types].xml")) || bytes.Contains(head, []byte("xl/")):
-		return 95
+	case isWorkbook(head):
+		return 100
 	}
 	return 0
+}
+
+// isWorkbook reports whether one of the archive's first files is a part that workbooks have.
+func isWorkbook(head []byte) bool {
+	if !bytes.HasPrefix(head, []byte(zipMagic)) {
+		return false
+	}
+	for at := 0; at >= 0; {
+		name := head[min(at+30, len(head)):]
+		for _, part := range []string{"[Content_Types].xml", "xl/", "_rels/.rels", "docProps/"} {
+			if bytes.HasPrefix(name, []byte(part)) {
+				return true
+			}
+		}
+		next := bytes.Index(head[at+1:], []byte(zipMagic))
+		if next < 0 {
+			return false
+		}
+		at += 1 + next
+	}
+	return false
 }
 
 // Split implements connectors.Splitter: a record is a row, as JSON with its number and cells, since a workbook's own

@@ -1,0 +1,168 @@
+package decode_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/suyuan-io/suyuan/connectors"
+	"github.com/suyuan-io/suyuan/connectors/decode"
+	"github.com/suyuan-io/suyuan/hub"
+)
+
+// fuzz holds what every format promises of every input: no panic, faults that users can read, records that are parts of
+// the item in order, trees that can be located in.
+func fuzz(f *testing.F, format string, settings ...string) {
+	f.Helper()
+	files, err := filepath.Glob("testdata/*")
+	if err != nil {
+		f.Fatal(err)
+	}
+	for _, name := range files {
+		if b, err := os.ReadFile(name); err == nil && len(b) < 4<<10 && filepath.Ext(name) != ".golden" {
+			f.Add(b)
+		}
+	}
+	var decoders []decode.Decoder
+	for _, s := range append(settings, "") {
+		decoders = append(decoders, newDecoder(f, format, s))
+	}
+	f.Fuzz(func(t *testing.T, item []byte) {
+		if len(item) > 4 && (bytes.HasPrefix(item, []byte("PK\x03\x04")) || bytes.HasPrefix(item, []byte("\x1f\x8b"))) {
+			return // unpacking is the standard library's
+		}
+		for _, d := range decoders {
+			hold(t, d, item)
+		}
+	})
+}
+
+func hold(t *testing.T, d decode.Decoder, item []byte) {
+	t.Helper()
+	var pieces []connectors.Piece
+	err := d.Split(bytes.NewReader(item), func(p connectors.Piece) error {
+		pieces = append(pieces, p)
+		tree, err := d.Decode(p.Preamble, p.Body)
+		if err != nil {
+			readable(t, err)
+			return nil
+		}
+		plain(t, tree.Value, "", func(pointer string) {
+			if w := tree.Locate(pointer); w.Line < 0 || w.Column < 0 {
+				t.Fatalf("%s is located at %+v", pointer, w)
+			}
+		})
+		return nil
+	})
+	if err != nil {
+		readable(t, err)
+	}
+	checkPieces(t, item, pieces)
+	if _, err := d.Decode(nil, item); err != nil {
+		readable(t, err)
+	}
+}
+
+func readable(t *testing.T, err error) {
+	t.Helper()
+	var many hub.Faults
+	if !errors.As(err, &many) {
+		many = hub.Faults{hub.AsFault(err)}
+	}
+	for _, f := range many {
+		if f.Kind == hub.Internal || f.Code == "" || f.Message == "" || f.MessageZh == "" {
+			t.Fatalf("not a fault that a user can read: %#v", f)
+		}
+	}
+}
+
+// plain checks that a tree is made of nothing but what Tree promises, and visits some of its pointers.
+func plain(t *testing.T, v any, pointer string, visit func(string)) {
+	t.Helper()
+	if len(pointer) < 24 {
+		visit(pointer)
+	}
+	switch v := v.(type) {
+	case map[string]any:
+		for k, child := range v {
+			plain(t, child, pointer+"/"+k, visit)
+		}
+	case []any:
+		for i, child := range v {
+			if i < 3 {
+				plain(t, child, pointer+"/"+string(rune('0'+i)), visit)
+			}
+		}
+	case string, json.Number, bool, nil:
+	default:
+		t.Fatalf("%s is a %T", pointer, v)
+	}
+}
+
+func FuzzCSV(f *testing.F) {
+	fuzz(f, "csv", `{header: false, separator: "|", encoding: gb18030}`, `{width: pad, lazyQuotes: true, skipRows: [{starts: 合计}]}`, `{header: false, encoding: latin1}`)
+}
+
+func FuzzJSON(f *testing.F) { fuzz(f, "json", `{split: /data/parcels}`, `{split: /*/*, encoding: gb18030}`) }
+
+func FuzzNDJSON(f *testing.F) { fuzz(f, "ndjson") }
+
+func FuzzXML(f *testing.F) {
+	fuzz(f, "xml", `{split: //Item, namespaces: keep}`, `{split: /*/*, arrays: ["*"], text: object, space: keep}`)
+}
+
+func FuzzEDIFACT(f *testing.F) {
+	fuzz(f, "edifact", `{guide: [DESADV, IFTSTA], envelope: ignore}`, `{encoding: gb18030, envelope: report}`)
+}
+
+func FuzzX12(f *testing.F) { fuzz(f, "x12", `{guide: "856", envelope: report}`) }
+
+func FuzzTRADACOMS(f *testing.F) { fuzz(f, "tradacoms", `{envelope: ignore}`) }
+
+func FuzzFixed(f *testing.F) {
+	columns := `columns: [{name: a, width: 2}, {name: b, start: 2, width: 4}]`
+	decoders := []string{`{` + columns + `, width: pad}`, `{` + columns + `, unit: characters, encoding: gb18030}`, `{` + columns + `, length: 7}`}
+	f.Fuzz(func(t *testing.T, item []byte) {
+		for _, s := range decoders {
+			hold(t, newDecoder(t, "fixed", s), item)
+		}
+	})
+}
+
+func FuzzXLSXRow(f *testing.F) {
+	f.Add([]byte(`{"sheet":"S","columns":["a",""]}`), []byte(`{"row":1,"cells":["1","2"]}`))
+	d := newDecoder(f, "xlsx", "")
+	f.Fuzz(func(t *testing.T, preamble, body []byte) {
+		if bytes.HasPrefix(body, []byte("PK")) {
+			return
+		}
+		tree, err := d.Decode(preamble, body)
+		if err != nil {
+			readable(t, err)
+			return
+		}
+		plain(t, tree.Value, "", func(pointer string) { tree.Locate(pointer) })
+	})
+}
+
+func FuzzDetect(f *testing.F) {
+	for _, s := range samples() {
+		f.Add(s.read(f))
+	}
+	f.Fuzz(func(_ *testing.T, head []byte) { decode.Detect(head) })
+}
+
+func FuzzSettings(f *testing.F) {
+	f.Add("guide: {message: X, body: [{segment: BGM, as: b, fields: {a: 1.2}}]}")
+	f.Add("{header: [a, b], skipRows: [{starts: 合计}], maxRecord: 1MiB}")
+	f.Fuzz(func(t *testing.T, settings string) {
+		for _, format := range decode.Formats() {
+			if _, err := decode.New(format.Name, []byte(settings)); err != nil {
+				readable(t, err)
+			}
+		}
+	})
+}
