@@ -94,8 +94,8 @@ func Open() (*Registry, error) {
 // an embedded schema by its $id; nothing is fetched. Adding a name again replaces it, but for the embedded ones.
 //
 // The annotation "x-fault" of a schema words what the sender of a failing value is told: hint and hintZh are added to the
-// fault, noun and nounZh say what the value should be ("a trace code"), and a code or a message replaces all that failed
-// below.
+// fault, noun and nounZh say what the value should be ("a trace code"), open says that URIs may extend an enumeration,
+// and a code or a message replaces all that failed below.
 func (r *Registry) Add(name, file string) error {
 	if strings.HasPrefix(name, "epcis/") {
 		return hub.Faultf(hub.Conflict, "schema.name-taken", "the schema name %q is the hub's own", name)

@@ -3,7 +3,6 @@ package schemas
 import (
 	"encoding/json"
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -81,7 +80,7 @@ func enumFault(n *node, want []any, w words) *hub.Fault {
 	case w.noun != "":
 		f.Hint, f.HintZh = "use one of "+listValues(want), "可用值："+listValues(want)
 	}
-	if w.noun != "" && len(allowed) > 3 && (near == "" || plainForm(near) != plainForm(n.str())) { // a vocabulary, which others may extend by URIs
+	if w.open && (near == "" || plainForm(near) != plainForm(n.str())) {
 		f.Hint += ownValue(f.Hint, "a value of your own must be a URI, such as \"example:"+wordForm(n.str())+"\"", "; ")
 		f.HintZh += ownValue(f.HintZh, "自定义的值必须是 URI，例如 \"example:"+wordForm(n.str())+"\"", "；")
 	}
@@ -163,94 +162,6 @@ func formatFault(n *node, format string) *hub.Fault {
 		return f
 	}
 	return newFault(code, "%s is not of the format %q", "%s 不符合格式 %q", quote(n), format)
-}
-
-// uriAdvice says how a text that is not a URI becomes one.
-func uriAdvice(s string) (hint, hintZh string) {
-	switch {
-	case s == "":
-		return "leave the field out when there is no value", "没有值时请不要写这个字段"
-	case s != strings.TrimSpace(s):
-		return "remove the white space around it", "请去掉首尾空白"
-	case isDigits(s) && (len(s) == 8 || len(s) == 12 || len(s) == 13 || len(s) == 14 || len(s) == 18):
-		return "identifiers are URIs: an EPC URN (urn:epc:id:sgtin:…, urn:epc:id:sscc:…) or a GS1 Digital Link (https://id.gs1.org/01/…/21/…)",
-			"标识要写成 URI：EPC URN（urn:epc:id:sgtin:…、urn:epc:id:sscc:…）或 GS1 Digital Link（https://id.gs1.org/01/…/21/…）"
-	case schemeLength(s) == 0:
-		return "begin with a scheme or prefix and a colon: urn:epc:id:…, https://…, or example:… with a prefix from @context",
-			"要以方案或前缀加冒号开头：urn:epc:id:…、https://…，或带 @context 前缀的 example:…"
-	}
-	for i, r := range s {
-		if r == '%' {
-			if i+2 < len(s) && isHex(s[i+1]) && isHex(s[i+2]) {
-				continue
-			}
-			return "write a percent sign as %25", "百分号请写成 %25"
-		}
-		if r >= utf8.RuneSelf || uriBytes[r] == 0 && r != '#' && r != '[' && r != ']' {
-			enc := percentEncode(r)
-			return fmt.Sprintf("the character %q is not allowed in a URI; write %s", r, enc),
-				fmt.Sprintf("URI 中不能有字符 %q；请写成 %s", r, enc)
-		}
-	}
-	return "check host, port and brackets", "请检查主机名、端口和方括号"
-}
-
-func percentEncode(r rune) string {
-	var b strings.Builder
-	for _, c := range []byte(string(r)) {
-		fmt.Fprintf(&b, "%%%02X", c)
-	}
-	return b.String()
-}
-
-// Looks of times that are nearly right.
-var (
-	looseTime = regexp.MustCompile(`^(\d{4})[-/.](\d{1,2})[-/.](\d{1,2})(?:[Tt ]\s*(\d{1,2}):(\d{2})(?::(\d{2})(\.\d+)?)?)?\s*(Z|z|[+-]\d{2}:?\d{2}|[+-]\d{2})?$`)
-	epochTime = regexp.MustCompile(`^\d{10}(\d{3})?$`)
-)
-
-// timeAdvice says how a text that is not a date-time becomes one.
-func timeAdvice(s string) (hint, hintZh string) {
-	s = strings.TrimSpace(s)
-	if fixed := fixTime(s); fixed != "" {
-		if hasZone := looseTime.FindStringSubmatch(s)[8] != ""; !hasZone {
-			return fmt.Sprintf("add the zone of the local time, here +08:00: %q", fixed),
-				fmt.Sprintf("请加上当地时区，此处以 +08:00 为例：%q", fixed)
-		}
-		return fmt.Sprintf("write %q", fixed), fmt.Sprintf("请写 %q", fixed)
-	}
-	if epochTime.MatchString(s) {
-		return "write the Unix time as \"2026-01-31T08:30:00+08:00\"", "请把时间戳写成 \"2026-01-31T08:30:00+08:00\""
-	}
-	return "write \"2026-01-31T08:30:00+08:00\": an existing date, T, time to the second, zone", "请写成 \"2026-01-31T08:30:00+08:00\"：存在的日期、T、精确到秒的时间、时区"
-}
-
-// fixTime rewrites a nearly right time, with +08:00 where it states no zone. It returns "" when that is not possible.
-func fixTime(s string) string {
-	m := looseTime.FindStringSubmatch(s)
-	if m == nil {
-		return ""
-	}
-	pad := func(s, none string) string {
-		if s == "" {
-			return none
-		}
-		return strings.Repeat("0", max(0, 2-len(s))) + s
-	}
-	zone := m[8]
-	switch len(zone) {
-	case 0:
-		zone = "+08:00"
-	case 3:
-		zone += ":00"
-	case 5:
-		zone = zone[:3] + ":" + zone[3:]
-	}
-	fixed := m[1] + "-" + pad(m[2], "") + "-" + pad(m[3], "") + "T" + pad(m[4], "00") + ":" + pad(m[5], "00") + ":" + pad(m[6], "00") + m[7] + zone
-	if !isDateTime(fixed) {
-		return ""
-	}
-	return fixed
 }
 
 // quote renders a sender's value for a message, short and on one line.

@@ -13,14 +13,18 @@ type words struct {
 	code, message, messageZh, hint, hintZh string
 	// noun is what a value is called, with its article: "a business step".
 	noun, nounZh string
+	// open says that others may add to an enumeration, by URIs of their own.
+	open bool
 }
 
 func wordsOf(raw map[string]any) words {
 	w, _ := raw["x-fault"].(map[string]any)
 	s := func(key string) string { v, _ := w[key].(string); return v }
+	open, _ := w["open"].(bool)
 	return words{
 		code: s("code"), message: s("message"), messageZh: s("messageZh"), hint: s("hint"), hintZh: s("hintZh"),
 		noun: s("noun"), nounZh: s("nounZh"),
+		open: open,
 	}
 }
 
