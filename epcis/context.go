@@ -1,7 +1,6 @@
 package epcis
 
 import (
-	"maps"
 	"slices"
 	"strings"
 
@@ -16,8 +15,17 @@ const ContextURL = "https://ref.gs1.org/standards/epcis/2.0.0/epcis-context.json
 type Context struct {
 	// remote are the addresses of further contexts, in the order in which they were stated. They are never fetched.
 	remote []string
-	// terms are the definitions that were stated inline: most are prefixes, whose definition is a string.
-	terms map[string]node
+	// terms are the definitions that were stated inline, ordered by name: most are prefixes, whose definition is a string.
+	terms []node
+}
+
+// term returns the inline definition of a name, or nil.
+func (c *Context) term(name string) *node {
+	if c == nil {
+		return nil
+	}
+	object := node{kind: kindObject, kids: c.terms}
+	return object.member(name)
 }
 
 // ParseContext reads the value of an @context member: an address, an object, or an array of both.
@@ -31,10 +39,11 @@ func ParseContext(data []byte) (*Context, error) {
 
 // NewContext returns the standard context with further prefixes, each with the namespace that it stands for.
 func NewContext(prefixes map[string]string) *Context {
-	c := &Context{terms: make(map[string]node, len(prefixes))}
+	c := &Context{terms: make([]node, 0, len(prefixes))}
 	for prefix, ns := range prefixes {
-		c.terms[prefix] = stringNode(prefix, ns)
+		c.terms = append(c.terms, stringNode(prefix, ns))
 	}
+	c.terms = sortMembers(c.terms)
 	return c
 }
 
@@ -55,26 +64,23 @@ func (c *Context) extend(own *node) (*Context, error) {
 	}
 	next := &Context{}
 	if c != nil {
-		next.remote = slices.Clone(c.remote)
-		next.terms = maps.Clone(c.terms)
+		*next = *c
 	}
-	for _, part := range own.items() {
+	for i, part := range own.items() {
 		switch {
 		case part.kind == kindString && standardContext(part.text):
 		case part.kind == kindString:
 			if !slices.Contains(next.remote, part.text) {
-				next.remote = append(next.remote, part.text)
+				next.remote = append(slices.Clip(next.remote), part.text)
 			}
+		case part.kind == kindObject && len(next.terms) == 0:
+			next.terms = part.kids
 		case part.kind == kindObject:
-			if next.terms == nil {
-				next.terms = make(map[string]node, len(part.kids))
-			}
-			for _, term := range part.kids {
-				next.terms[term.name] = term
-			}
+			// Of two definitions the later one counts, which sorting keeps.
+			next.terms = sortMembers(append(slices.Clip(next.terms), part.kids...))
 		default:
-			return nil, hub.Faultf(hub.Invalid, "epcis.context", "@context is an address, an object, or an array of both").
-				At(hub.Where{Pointer: "/@context"})
+			return nil, faultf(hub.Invalid, "epcis.context", "@context[%d] is neither an address nor an object",
+				"@context[%d] 既不是地址也不是对象", i).At(hub.Where{Pointer: "/@context"})
 		}
 	}
 	if len(next.remote) == 0 && len(next.terms) == 0 {
@@ -85,13 +91,11 @@ func (c *Context) extend(own *node) (*Context, error) {
 
 // Namespace returns what a prefix stands for.
 func (c *Context) Namespace(prefix string) (string, bool) {
-	if c != nil {
-		if t, ok := c.terms[prefix]; ok {
-			if t.kind == kindObject {
-				return t.str("@id"), true
-			}
-			return t.text, t.kind == kindString
+	if t := c.term(prefix); t != nil {
+		if t.kind == kindObject {
+			return t.str("@id"), true
 		}
+		return t.text, t.kind == kindString
 	}
 	ns := standardPrefix(prefix)
 	return ns, ns != ""
@@ -103,7 +107,8 @@ func (c *Context) Prefixes() map[string]string {
 	if c == nil {
 		return m
 	}
-	for name := range c.terms {
+	for i := range c.terms {
+		name := c.terms[i].name
 		if ns, ok := c.Namespace(name); ok && !strings.HasPrefix(name, "@") {
 			m[name] = ns
 		}
@@ -142,15 +147,13 @@ const gs1Vocabulary = "https://ref.gs1.org/voc/"
 func (c *Context) Expand(name string) (namespace, local string) {
 	prefix, rest, ok := strings.Cut(name, ":")
 	if !ok {
-		if c != nil {
-			if t, found := c.terms[name]; found {
-				iri := t.text
-				if t.kind == kindObject {
-					iri = t.str("@id")
-				}
-				if iri != name && strings.Contains(iri, ":") {
-					return c.Expand(iri)
-				}
+		if t := c.term(name); t != nil {
+			iri := t.text
+			if t.kind == kindObject {
+				iri = t.str("@id")
+			}
+			if _, _, compact := strings.Cut(iri, ":"); compact {
+				return c.Expand(iri)
 			}
 		}
 		return "", name
@@ -176,13 +179,11 @@ func (c *Context) declared(n *node) *Context {
 	for i := range n.kids {
 		kid := &n.kids[i]
 		if prefix, ok := strings.CutPrefix(kid.name, xmlnsMember); ok && kid.kind == kindString {
-			next := &Context{terms: map[string]node{prefix: stringNode(prefix, kid.text)}}
+			next := &Context{}
 			if c != nil {
-				next.remote = c.remote
-				for name, def := range c.terms {
-					next.terms[name] = def
-				}
+				*next = *c
 			}
+			next.terms = sortMembers(append(slices.Clip(next.terms), stringNode(prefix, kid.text)))
 			c = next
 		}
 		if !kid.scalar() {
@@ -208,58 +209,77 @@ func remoteContext(ns string) bool { return strings.HasSuffix(ns, ".jsonld") }
 
 // minimal returns the @context that n needs: the standard one, the remote ones, and of the inline terms those that a
 // name or a compact value in n makes use of, in an order that depends on nothing else.
-func (c *Context) minimal(n *node) node {
+func (c *Context) minimal(n *node) node { return c.stating(c.usedBy(n)) }
+
+// stating returns an @context with the inline terms for which used is true.
+func (c *Context) stating(used []bool) node {
 	standard := stringNode("@context", ContextURL)
 	if c == nil {
 		return standard
 	}
-	used := map[string]bool{}
-	c.collect(n, used)
-	// A used term may itself be written with a prefix.
-	for grown := true; grown; {
-		before := len(used)
-		for name := range used {
-			def := c.terms[name]
-			c.collect(&def, used)
+	terms := node{kind: kindObject}
+	for i, is := range used {
+		if is {
+			terms.kids = append(terms.kids, c.terms[i])
 		}
-		grown = len(used) > before
 	}
-	parts := []node{{kind: kindString, text: ContextURL}}
+	if len(terms.kids) == 0 && len(c.remote) == 0 {
+		return standard
+	}
+	parts := make([]node, 1, 2+len(c.remote))
+	parts[0] = node{kind: kindString, text: ContextURL}
 	for _, url := range c.remote {
 		parts = append(parts, node{kind: kindString, text: url})
 	}
-	if len(used) > 0 {
-		terms := node{kind: kindObject}
-		for name := range used {
-			terms.kids = append(terms.kids, c.terms[name])
-		}
-		terms.kids = sortMembers(terms.kids)
+	if len(terms.kids) > 0 {
 		parts = append(parts, terms)
-	}
-	if len(parts) == 1 {
-		return standard
 	}
 	return node{name: "@context", kind: kindArray, kids: parts}
 }
 
-// collect notes the inline terms that n makes use of.
-func (c *Context) collect(n *node, used map[string]bool) {
-	note := func(s string, isName bool) {
-		prefix, rest, ok := strings.Cut(s, ":")
-		if !ok && !isName || strings.HasPrefix(rest, "//") {
-			return
-		}
-		if _, known := c.terms[prefix]; known {
-			used[prefix] = true
+// usedBy says of each inline term whether n makes use of it.
+func (c *Context) usedBy(n *node) []bool {
+	if c == nil || len(c.terms) == 0 {
+		return nil
+	}
+	used := make([]bool, len(c.terms))
+	c.collect(n, used)
+	// A used term may itself be written with a prefix.
+	for grown := true; grown; {
+		grown = false
+		for i := range c.terms {
+			if used[i] {
+				grown = c.collect(&c.terms[i], used) || grown
+			}
 		}
 	}
+	return used
+}
+
+// collect notes the inline terms that n makes use of, and reports whether there was a new one.
+func (c *Context) collect(n *node, used []bool) (grown bool) {
 	if n.kind == kindString {
-		note(n.text, false)
+		return c.note(n.text, false, used)
 	}
 	for i := range n.kids {
 		if n.kind == kindObject {
-			note(n.kids[i].name, true)
+			grown = c.note(n.kids[i].name, true, used) || grown
 		}
-		c.collect(&n.kids[i], used)
+		grown = c.collect(&n.kids[i], used) || grown
 	}
+	return grown
+}
+
+// note notes the prefix of a compact name or value, or a name that is a term itself.
+func (c *Context) note(s string, isName bool, used []bool) bool {
+	name, rest, compact := strings.Cut(s, ":")
+	if !compact && !isName || strings.HasPrefix(rest, "//") {
+		return false
+	}
+	i, ok := slices.BinarySearchFunc(c.terms, name, func(t node, name string) int { return compareNames(t.name, name) })
+	if !ok || used[i] {
+		return false
+	}
+	used[i] = true
+	return true
 }

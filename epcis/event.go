@@ -1,7 +1,6 @@
 package epcis
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -23,12 +22,13 @@ type Event struct {
 // event; an @context of the event's own adds to it. Nothing but the syntax and the type is checked: validation is the
 // work of schemas.
 func ParseEvent(data []byte, inherited *Context) (*Event, error) {
-	root, err := parseJSON(data)
+	p := parser{src: string(data)}
+	root, err := p.parse()
 	if err != nil {
 		return nil, err
 	}
 	e, err := newEvent(root, inherited)
-	if err == nil && bytes.Contains(data, []byte(`"`+xmlnsMember)) {
+	if err == nil && p.declares {
 		e.ctx = e.ctx.declared(&e.root)
 	}
 	return e, err

@@ -38,6 +38,14 @@ func (n *node) member(name string) *node {
 	if n == nil || n.kind != kindObject {
 		return nil
 	}
+	if len(n.kids) <= 16 {
+		for i := range n.kids {
+			if n.kids[i].name == name {
+				return &n.kids[i]
+			}
+		}
+		return nil
+	}
 	if i, ok := slices.BinarySearchFunc(n.kids, name, func(k node, name string) int {
 		return compareNames(k.name, name)
 	}); ok {
@@ -70,6 +78,10 @@ func (n *node) set(m node) {
 
 // remove takes a member out of an object.
 func (n *node) remove(name string) {
+	if len(n.kids) > 0 && n.kids[0].name == name {
+		n.kids = n.kids[1:]
+		return
+	}
 	n.kids = slices.DeleteFunc(slices.Clone(n.kids), func(k node) bool { return k.name == name })
 }
 

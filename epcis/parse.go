@@ -22,6 +22,10 @@ type parser struct {
 	open []node
 	// slab is where the children of closed containers live, so that an event costs few allocations.
 	slab []node
+	// high is how much of open was in use at most.
+	high int
+	// declares is true when a member declares an XML namespace.
+	declares bool
 }
 
 //nolint:gochecknoglobals // a pool of scratch space, emptied after every use
@@ -30,28 +34,34 @@ var scratch = sync.Pool{New: func() any { s := make([]node, 0, 64); return &s }}
 // parseJSON parses a whole JSON text. It keeps no reference to data.
 func parseJSON(data []byte) (node, error) {
 	p := parser{src: string(data)}
+	return p.parse()
+}
+
+func (p *parser) parse() (node, error) {
 	if i := invalidUTF8(p.src); i >= 0 {
 		p.pos = i
-		return node{}, p.fault("epcis.json.utf8", "the text is not valid UTF-8")
+		return node{}, p.fault("utf8", "the text is not valid UTF-8", "文本不是有效的 UTF-8")
 	}
 	buf, _ := scratch.Get().(*[]node)
 	p.open = (*buf)[:0]
 	defer func() {
-		clear(p.open[:cap(p.open)])
+		clear(p.open[:max(p.high, len(p.open))])
 		*buf = p.open[:0]
 		scratch.Put(buf)
 	}()
-	p.slab = make([]node, 0, min(16+len(data)/24, 4096))
+	// Every node but the root follows an opening bracket or a comma.
+	count := strings.Count(p.src, ",") + strings.Count(p.src, "{") + strings.Count(p.src, "[")
+	p.slab = make([]node, 0, min(count, 4096))
 	p.space()
-	n, err := p.value()
-	if err != nil {
+	if err := p.value(""); err != nil {
 		return node{}, err
 	}
+	root := p.open[0]
 	p.space()
 	if p.pos < len(p.src) {
-		return node{}, p.fault("epcis.json.trailing", "there is more text after the JSON value")
+		return node{}, p.fault("trailing", "there is more text after the JSON value", "JSON 值之后还有其他内容")
 	}
-	return n, nil
+	return root, nil
 }
 
 func invalidUTF8(s string) int {
@@ -69,9 +79,9 @@ func invalidUTF8(s string) int {
 }
 
 // fault returns a fault at the current position.
-func (p *parser) fault(code, format string, args ...any) error {
+func (p *parser) fault(code, en, zh string, args ...any) error {
 	line, column := lineColumn(p.src, p.pos)
-	return hub.Faultf(hub.Invalid, code, format, args...).At(hub.Where{Line: line, Column: column})
+	return faultf(hub.Invalid, "epcis.json."+code, en, zh, args...).At(hub.Where{Line: line, Column: column})
 }
 
 // lineColumn returns the place of a byte offset, both counted from 1, the column in code points.
@@ -92,30 +102,31 @@ func (p *parser) space() {
 	}
 }
 
-// value parses the value that begins at the current position.
-func (p *parser) value() (node, error) {
+// value parses the value that begins at the current position and leaves it, under a name, on top of the open nodes.
+func (p *parser) value(name string) error {
 	if p.pos >= len(p.src) {
-		return node{}, p.fault("epcis.json.end", "the JSON text ends where a value is expected")
+		return p.fault("end", "the JSON text ends where a value is expected", "JSON 文本在应有值的位置结束")
 	}
 	switch c := p.src[p.pos]; c {
 	case '{':
-		return p.object()
+		return p.object(name)
 	case '[':
-		return p.array()
+		return p.array(name)
 	case '"':
 		s, err := p.text()
-		return node{kind: kindString, text: s}, err
+		p.open = append(p.open, node{name: name, kind: kindString, text: s})
+		return err
 	case 't':
-		return p.word("true", kindTrue)
+		return p.word(name, "true", kindTrue)
 	case 'f':
-		return p.word("false", kindFalse)
+		return p.word(name, "false", kindFalse)
 	case 'n':
-		return p.word("null", kindNull)
+		return p.word(name, "null", kindNull)
 	default:
 		if c == '-' || c-'0' < 10 {
-			return p.number()
+			return p.number(name)
 		}
-		return node{}, p.fault("epcis.json.syntax", "%s cannot begin a JSON value", quoteAt(p.src, p.pos))
+		return p.fault("syntax", "%s cannot begin a JSON value", "JSON 值不能以 %s 开头", quoteAt(p.src, p.pos))
 	}
 }
 
@@ -124,18 +135,19 @@ func quoteAt(s string, i int) string {
 	return strconv.QuoteRune(r)
 }
 
-func (p *parser) word(w string, k kind) (node, error) {
+func (p *parser) word(name, w string, k kind) error {
 	if !strings.HasPrefix(p.src[p.pos:], w) {
-		return node{}, p.fault("epcis.json.syntax", "a JSON value cannot begin like this; did you mean %s?", w)
+		return p.fault("syntax", "a JSON value cannot begin like this; did you mean %s?", "无效的 JSON 值；是否应为 %s？", w)
 	}
 	p.pos += len(w)
-	return node{kind: k}, nil
+	p.open = append(p.open, node{name: name, kind: k})
+	return nil
 }
 
 // enter counts a container in.
 func (p *parser) enter() error {
 	if p.depth++; p.depth > maxDepth {
-		return p.fault("epcis.json.depth", "arrays and objects nest deeper than %d levels", maxDepth)
+		return p.fault("depth", "arrays and objects nest deeper than %d levels", "数组和对象的嵌套超过 %d 层", maxDepth)
 	}
 	p.pos++
 	p.space()
@@ -147,6 +159,7 @@ func (p *parser) leave(mark int) []node {
 	p.depth--
 	p.pos++
 	kids := p.open[mark:]
+	p.high = max(p.high, len(p.open))
 	if len(kids) > cap(p.slab)-len(p.slab) {
 		p.slab = make([]node, 0, max(64, len(kids)))
 	}
@@ -168,67 +181,71 @@ func (p *parser) next(closer byte) (bool, error) {
 			p.space()
 			return true, nil
 		}
-		return false, p.fault("epcis.json.syntax", "expected ',' or '%c', found %s", closer, quoteAt(p.src, p.pos))
+		return false, p.fault("syntax", "expected ',' or '%c', found %s", "应为 ',' 或 '%c'，却出现 %s", closer,
+			quoteAt(p.src, p.pos))
 	}
-	return false, p.fault("epcis.json.end", "the JSON text ends before '%c'", closer)
+	return false, p.fault("end", "the JSON text ends before '%c'", "JSON 文本在 '%c' 之前结束", closer)
 }
 
-func (p *parser) array() (node, error) {
+func (p *parser) array(name string) error {
 	if err := p.enter(); err != nil {
-		return node{}, err
+		return err
 	}
 	mark := len(p.open)
 	more := p.pos >= len(p.src) || p.src[p.pos] != ']'
 	for more {
-		n, err := p.value()
-		if err != nil {
-			return node{}, err
+		err := p.value("")
+		if err == nil {
+			more, err = p.next(']')
 		}
-		p.open = append(p.open, n)
-		if more, err = p.next(']'); err != nil {
-			return node{}, err
+		if err != nil {
+			return err
 		}
 	}
-	return node{kind: kindArray, kids: p.leave(mark)}, nil
+	kids := p.leave(mark)
+	p.open = append(p.open, node{name: name, kind: kindArray, kids: kids})
+	return nil
 }
 
-func (p *parser) object() (node, error) {
+func (p *parser) object(name string) error {
 	if err := p.enter(); err != nil {
-		return node{}, err
+		return err
 	}
 	mark := len(p.open)
 	more := p.pos >= len(p.src) || p.src[p.pos] != '}'
 	for more {
-		n, err := p.pair()
-		if err != nil {
-			return node{}, err
+		err := p.pair()
+		if err == nil {
+			more, err = p.next('}')
 		}
-		p.open = append(p.open, n)
-		if more, err = p.next('}'); err != nil {
-			return node{}, err
+		if err != nil {
+			return err
 		}
 	}
-	return node{kind: kindObject, kids: sortMembers(p.leave(mark))}, nil
+	kids := sortMembers(p.leave(mark))
+	p.open = append(p.open, node{name: name, kind: kindObject, kids: kids})
+	return nil
 }
 
 // pair parses "name": value.
-func (p *parser) pair() (node, error) {
+func (p *parser) pair() error {
 	if p.pos >= len(p.src) || p.src[p.pos] != '"' {
-		return node{}, p.fault("epcis.json.syntax", "expected a member name in double quotes")
+		return p.fault("syntax", "expected a member name in double quotes", "应为双引号中的成员名")
 	}
 	name, err := p.text()
 	if err != nil {
-		return node{}, err
+		return err
 	}
 	p.space()
 	if p.pos >= len(p.src) || p.src[p.pos] != ':' {
-		return node{}, p.fault("epcis.json.syntax", "expected ':' after the member name %q", name)
+		return p.fault("syntax", "expected ':' after the member name %q", "成员名 %q 之后应为 ':'", name)
 	}
 	p.pos++
 	p.space()
-	n, err := p.value()
-	n.name = name
-	return n, err
+	if name != "" && name[0] == '@' && strings.HasPrefix(name, xmlnsMember) {
+		p.declares = true
+	}
+	return p.value(name)
 }
 
 // text parses a string. One without escapes shares the bytes of the source.
@@ -244,11 +261,11 @@ func (p *parser) text() (string, error) {
 			return p.escaped(start, i)
 		case c < 0x20:
 			p.pos = i
-			return "", p.fault("epcis.json.control", "a control character stands unescaped in a string")
+			return "", p.fault("control", "a control character stands unescaped in a string", "字符串中有未转义的控制字符")
 		}
 	}
 	p.pos = len(src)
-	return "", p.fault("epcis.json.end", "the JSON text ends within a string")
+	return "", p.fault("end", "the JSON text ends within a string", "JSON 文本在字符串中结束")
 }
 
 // escaped continues text at the first backslash.
@@ -263,21 +280,21 @@ func (p *parser) escaped(start, i int) (string, error) {
 			p.pos = i + 1
 			return b.String(), nil
 		case c < 0x20:
-			return "", p.fault("epcis.json.control", "a control character stands unescaped in a string")
+			return "", p.fault("control", "a control character stands unescaped in a string", "字符串中有未转义的控制字符")
 		case c != '\\':
 			b.WriteByte(c)
 			i++
 		default:
 			r, size, ok := unescape(p.src[i:])
 			if !ok {
-				return "", p.fault("epcis.json.escape", "an escape in a string is not valid or not Unicode")
+				return "", p.fault("escape", "an escape in a string is not valid or not Unicode", "字符串中的转义无效或不是 Unicode")
 			}
 			b.WriteRune(r)
 			i += size
 		}
 	}
 	p.pos = len(p.src)
-	return "", p.fault("epcis.json.end", "the JSON text ends within a string")
+	return "", p.fault("end", "the JSON text ends within a string", "JSON 文本在字符串中结束")
 }
 
 // unescape decodes the escape at the beginning of s and returns its length. Lone surrogates are refused.
@@ -327,14 +344,15 @@ func unescapeUnicode(s string) (r rune, size int, ok bool) {
 }
 
 // number parses a number and keeps its text.
-func (p *parser) number() (node, error) {
+func (p *parser) number(name string) error {
 	n := numberLength(p.src[p.pos:])
 	if n == 0 {
-		return node{}, p.fault("epcis.json.number", "a number is not written as JSON wants it")
+		return p.fault("number", "a number is not written as JSON wants it", "数字不符合 JSON 写法")
 	}
 	text := p.src[p.pos : p.pos+n]
 	p.pos += n
-	return node{kind: kindNumber, text: text}, nil
+	p.open = append(p.open, node{name: name, kind: kindNumber, text: text})
+	return nil
 }
 
 // numberLength returns the length of the JSON number at the beginning of s, 0 when there is none.

@@ -184,13 +184,13 @@ func (w *Writer) openJSON() {
 // whole returns an @context with everything that c states.
 func (c *Context) whole() node {
 	if c == nil {
-		return stringNode("@context", ContextURL)
+		return c.stating(nil)
 	}
-	all := node{kind: kindObject}
-	for name := range c.terms {
-		all.kids = append(all.kids, node{name: name, kind: kindNull})
+	all := make([]bool, len(c.terms))
+	for i := range all {
+		all[i] = true
 	}
-	return c.minimal(&all)
+	return c.stating(all)
 }
 
 // openXML writes the document's frame. A bare event gets one as well, because XML has no valid document without.

@@ -92,12 +92,11 @@ func (w *xmlWriter) fail(code, en, zh string, args ...any) {
 // used returns the inline prefixes that names and compact values make use of.
 func (w *xmlWriter) used(root *node) map[string]string {
 	m := map[string]string{}
-	if w.ctx == nil {
-		return m
-	}
-	used := map[string]bool{}
-	w.ctx.collect(root, used)
-	for prefix := range used {
+	for i, is := range w.ctx.usedBy(root) {
+		if !is {
+			continue
+		}
+		prefix := w.ctx.terms[i].name
 		if ns, ok := w.ctx.Namespace(prefix); ok && ns != "" && isNCName(prefix) {
 			m[prefix] = ns
 		}
