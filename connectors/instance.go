@@ -68,7 +68,7 @@ type instanceFile struct {
 	Provider string            `yaml:"provider,required"`
 	Source   strictyaml.Choice `yaml:"source,required"`
 	Decode   strictyaml.Choice `yaml:"decode"`
-	Map      string            `yaml:"map"`
+	Map      strictyaml.Text   `yaml:"map"`
 	Retired  bool              `yaml:"retired"`
 	Retry    Retry             `yaml:"retry"`
 	Limits   Limits            `yaml:"limits"`
@@ -97,10 +97,10 @@ func (f *instanceFile) Check(at strictyaml.Locator) hub.Faults {
 	refuse := func(path, code, en, zh string) {
 		faults = append(faults, (&hub.Fault{Kind: hub.Invalid, Code: code, Message: en, MessageZh: zh}).At(at(path)))
 	}
-	for path, name := range map[string]string{"id": f.ID, "provider": f.Provider} {
-		if err := hub.CheckName(name); err != nil {
-			fault := hub.AsFault(err).At(at(path))
-			fault.MessageZh = `"` + name + `" 不是有效名称`
+	for _, name := range []struct{ path, value string }{{"id", f.ID}, {"provider", f.Provider}} {
+		if err := hub.CheckName(name.value); err != nil {
+			fault := hub.AsFault(err).At(at(name.path))
+			fault.MessageZh = `"` + name.value + `" 不是有效名称`
 			fault.HintZh = "请用 1 到 63 个 a-z、0-9 和 '-'，以字母或数字开头"
 			faults = append(faults, fault)
 		}
@@ -111,7 +111,7 @@ func (f *instanceFile) Check(at strictyaml.Locator) hub.Faults {
 	if f.Limits.Record < 1 || f.Limits.Record > maxRecord {
 		refuse("limits.record", "instance.record-limit", "record must be from 1B to 64MiB", "record 必须在 1B 到 64MiB 之间")
 	}
-	if f.Limits.Body < f.Limits.Record || f.Limits.Body > maxBody {
+	if f.Limits.Record <= maxRecord && f.Limits.Body < f.Limits.Record || f.Limits.Body > maxBody {
 		refuse("limits.body", "instance.body-limit", "body must be from the record limit to 256MiB",
 			"body 必须在 record 限制到 256MiB 之间")
 	}

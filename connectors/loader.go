@@ -90,22 +90,23 @@ func (l Loader) source(inst *Instance, file instanceFile) hub.Faults {
 
 // mapping resolves the mapping's path against the instance file's folder.
 func (l Loader) mapping(inst *Instance, file instanceFile) hub.Faults {
-	refuse := func(code, en, zh string) hub.Faults {
-		at := hub.Where{File: inst.File, Line: 1, Column: 1}
+	refuse := func(at hub.Where, code, en, zh string) hub.Faults {
 		return hub.Faults{(&hub.Fault{Kind: hub.Invalid, Code: code, Message: en, MessageZh: zh}).At(at)}
 	}
 	switch {
 	case inst.Format == "":
 		return nil // reported already
-	case file.Map == "" && inst.Format == FormatEPCIS:
+	case file.Map.Value == "" && inst.Format == FormatEPCIS:
 		return nil
-	case file.Map == "":
-		return refuse("instance.no-map", "key \"map\" is missing: it names the mapping file", "缺少键 \"map\"：它指明映射文件")
+	case file.Map.Value == "":
+		return refuse(hub.Where{File: inst.File, Line: 1, Column: 1}, "instance.no-map",
+			"key \"map\" is missing: it names the mapping file", "缺少键 \"map\"：它指明映射文件")
 	}
-	inst.Map = path.Join(path.Dir(inst.File), file.Map)
+	inst.Map = path.Join(path.Dir(inst.File), file.Map.Value)
 	if _, err := fs.Stat(l.FS, inst.Map); err != nil {
-		return refuse("instance.map-unreadable", fmt.Sprintf("cannot read the mapping file %q", file.Map),
-			fmt.Sprintf("无法读取映射文件 %q", file.Map))
+		return refuse(file.Map.At, "instance.map-unreadable",
+			fmt.Sprintf("cannot read the mapping file %q: there is none at %s", file.Map.Value, inst.Map),
+			fmt.Sprintf("无法读取映射文件 %q：%s 处没有文件", file.Map.Value, inst.Map))
 	}
 	return nil
 }

@@ -137,7 +137,7 @@ func TestRowsKeepTheirValuesExactly(t *testing.T) {
 	if err != nil || len(items) != 1 {
 		t.Fatal(items, err)
 	}
-	want := `{"id":1,"big":9007199254740993,"price":12.5,"r":0.1,"name":"启赋 <&> \"3\"","raw":"AP8=","ok":true,` +
+	want := `{"id":1,"big":9007199254740993,"price":12.5,"r":0.1,"name":"启赋 <&> \"3\"","raw":"AP8=","ok":1,` +
 		`"at":"2019-05-01T08:30:00+08:00","day":"2019-05-01","none":null}`
 	if diff := cmp.Diff(want, string(items[0].Body)); diff != "" {
 		t.Error(diff)

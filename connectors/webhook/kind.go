@@ -79,7 +79,8 @@ func (o *Options) Check(at strictyaml.Locator) hub.Faults {
 			add(path, hub.AsFault(err))
 		}
 	}
-	if len(faults) == 0 && len(o.Secrets) > 0 && o.Secrets[0].Reveal() != "" {
+	sound := len(faults) == 0 && (o.Verify == nil || len(o.Verify.Check(at)) == 0) // its own faults are reported by itself
+	if sound && len(o.Secrets) > 0 && o.Secrets[0].Reveal() != "" {
 		if _, err := o.verifier(); err != nil {
 			add("secrets", hub.AsFault(err))
 		}

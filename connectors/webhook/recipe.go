@@ -93,7 +93,9 @@ func keyless(algorithm string) bool {
 }
 
 func badRecipe(format string, args ...any) *hub.Fault {
-	return hub.Faultf(hub.Invalid, "webhook.recipe", format, args...)
+	f := hub.Faultf(hub.Invalid, "webhook.recipe", format, args...)
+	f.MessageZh = "签名方案（verify）有误：" + f.Message
+	return f
 }
 
 // part is one piece of a template: a literal, a variable, or a place.
@@ -129,7 +131,8 @@ func parseTemplate(text string) ([]part, error) {
 		default:
 			p, err := parsePlace(name)
 			if err != nil {
-				return nil, badRecipe("signed holds {%s}, which is neither body, id, timestamp, secret nor a place", name).Because(err)
+				return nil, badRecipe("signed holds {%s}, which is neither body, id, timestamp, secret nor a place", name).
+					WithHint("places are written header:NAME, query:NAME, form:NAME or json:/POINTER")
 			}
 			parts = append(parts, part{place: p})
 		}

@@ -31,14 +31,7 @@ func (c Choice) Decode(into any) hub.Faults {
 		return nil
 	}
 	sub := &decoder{file: c.d.file, data: c.d.data, lookup: c.d.lookup}
-	if c.settings == nil {
-		faults := sub.run(nil, into)
-		for _, f := range faults {
-			f.Where = c.At
-		}
-		return faults
-	}
-	return sub.run(c.settings, into)
+	return sub.run(c.settings, into, c.At)
 }
 
 // Source returns the settings as YAML text of their own, nil when there are none. It is padded with blank lines and

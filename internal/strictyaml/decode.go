@@ -29,7 +29,8 @@ type Options struct {
 }
 
 // Checker is implemented by a struct that has rules beyond the types of its fields. Check is called after the struct
-// was decoded without a fault; at gives the place of one of its fields.
+// was decoded; a field whose value was refused holds its default, and what Check says of its place is dropped. At gives
+// the place of one of the fields.
 type Checker interface {
 	Check(at Locator) hub.Faults
 }
@@ -46,7 +47,7 @@ func Decode(file string, data []byte, into any, o Options) hub.Faults {
 		return hub.Faults{fault}
 	}
 	d := &decoder{file: file, data: data, lookup: o.Lookup}
-	return d.run(body, into)
+	return d.run(body, into, hub.Where{File: file, Line: 1, Column: 1})
 }
 
 // decoder walks one file's tree.
@@ -57,7 +58,8 @@ type decoder struct {
 	faults hub.Faults
 }
 
-func (d *decoder) run(body ast.Node, into any) hub.Faults {
+// run decodes body, which stands at parent.
+func (d *decoder) run(body ast.Node, into any, parent hub.Where) hub.Faults {
 	v := reflect.ValueOf(into)
 	if v.Kind() != reflect.Pointer || v.Elem().Kind() != reflect.Struct {
 		return hub.Faults{hub.Faultf(hub.Internal, "yaml.target", "decode %s: %T is no pointer to a struct", d.file, into)}
@@ -65,7 +67,7 @@ func (d *decoder) run(body ast.Node, into any) hub.Faults {
 	if isNull(body) {
 		body = nil
 	}
-	d.structure(body, v.Elem(), hub.Where{File: d.file, Line: 1, Column: 1})
+	d.structure(body, v.Elem(), parent)
 	slices.SortStableFunc(d.faults, func(a, b *hub.Fault) int {
 		if a.Where.Line != b.Where.Line {
 			return a.Where.Line - b.Where.Line

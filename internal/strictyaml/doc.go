@@ -3,7 +3,7 @@
 //
 // The shape is a Go struct. A field is named by its tag `yaml:"name"`, or `yaml:"name,required"`; `enum:"a,b"` lists the
 // values of a string, `min:"1"` and `max:"9"` bound a number. What the struct holds beforehand are the defaults. Fields
-// may be strings, bools, integers, floats, [time.Duration] ("30s"), [*time.Location] ("Asia/Shanghai" or "+08:00"), [Size] ("1MiB"),
+// may be strings, [Text] (a string with its place), bools, integers, floats, [time.Duration] ("30s"), [*time.Location] ("Asia/Shanghai" or "+08:00"), [Size] ("1MiB"),
 // [Rate] ("500/s"), [Secret] ("${env:NAME}" or "${file:PATH}", never a literal), [Choice] (one key that selects a kind,
 // and its settings), anything with UnmarshalText, and structs, pointers to structs, slices and string maps of these.
 //

@@ -7,7 +7,15 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/suyuan-io/suyuan/hub"
 )
+
+// Text is a text that knows its place, for what can only be checked after decoding.
+type Text struct {
+	Value string
+	At    hub.Where
+}
 
 // Size is a number of bytes, written "512KiB", "1MiB", "2GiB", or as a plain number of bytes. "kB", "MB" and "GB" are
 // powers of 1,000.

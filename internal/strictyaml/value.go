@@ -41,7 +41,6 @@ func (d *decoder) structure(n ast.Node, v reflect.Value, parent hub.Where) {
 		d.wrongType(n, "a mapping of keys", "键值映射")
 		return
 	}
-	before := len(d.faults)
 	fields := fieldsOf(v.Type())
 	names := make([]string, len(fields))
 	byName := make(map[string]field, len(fields))
@@ -65,8 +64,22 @@ func (d *decoder) structure(n ast.Node, v reflect.Value, parent hub.Where) {
 			d.report(missingKey(f.name).At(parent))
 		}
 	}
-	if c, ok := v.Addr().Interface().(Checker); ok && len(d.faults) == before {
-		d.faults = append(d.faults, c.Check(d.locator(n, parent))...)
+	if c, ok := v.Addr().Interface().(Checker); ok {
+		d.check(c, d.locator(n, parent))
+	}
+}
+
+// check adds what a struct's own rules find, except where a value was refused already: what the rule saw there is the
+// default in its place.
+func (d *decoder) check(c Checker, at Locator) {
+	refused := map[hub.Where]bool{}
+	for _, f := range d.faults {
+		refused[f.Where] = true
+	}
+	for _, f := range c.Check(at) {
+		if !refused[f.Where] {
+			d.report(f)
+		}
 	}
 }
 
@@ -95,7 +108,7 @@ func (d *decoder) value(e entry, v reflect.Value, tag reflect.StructTag) {
 
 func isLeaf(v reflect.Value) bool {
 	switch v.Interface().(type) {
-	case Secret, Rate, *time.Location:
+	case Secret, Text, Rate, *time.Location:
 		return true
 	}
 	_, text := v.Addr().Interface().(encoding.TextUnmarshaler)
@@ -279,6 +292,13 @@ func (d *decoder) leaf(n ast.Node, v reflect.Value) {
 	switch into := v.Addr().Interface().(type) {
 	case *Secret:
 		d.secret(n, into, text)
+	case *Text:
+		expanded, fault := d.expand(text)
+		if fault != nil {
+			d.report(fault.At(d.where(n)))
+			return
+		}
+		*into = Text{expanded, d.where(n)}
 	case **time.Location:
 		loc, err := parseLocation(text)
 		if err != nil {

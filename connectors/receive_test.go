@@ -1,0 +1,316 @@
+package connectors_test
+
+import (
+	"bytes"
+	"compress/gzip"
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/suyuan-io/suyuan/connectors"
+	"github.com/suyuan-io/suyuan/connectors/connectortest"
+	"github.com/suyuan-io/suyuan/hub"
+	"github.com/suyuan-io/suyuan/internal/strictyaml"
+)
+
+// inbox is a receiver that takes what a request holds: the id from a header, the body as it is.
+type inbox struct{ answer connectors.Answer }
+
+func (i *inbox) Listen(connectors.Env) (connectors.Receiver, error) { return i, nil }
+
+func (i *inbox) Receive(r *http.Request) (connectors.Reception, error) {
+	if r.Header.Get("Signature") == "bad" {
+		return connectors.Reception{}, hub.Faultf(hub.Unauthorized, "test.signature", "bad signature")
+	}
+	body, err := connectors.ReadBody(r)
+	if err != nil {
+		return connectors.Reception{}, err
+	}
+	item := connectors.Item{ID: r.Header.Get("Id"), Origin: r.URL.Path, Body: body}
+	return connectors.Reception{Items: []connectors.Item{item}, Answer: i.answer}, nil
+}
+
+func inboxInstance() *connectors.Instance {
+	return &connectors.Instance{
+		ID: "inbox", Provider: "tester", Kind: "test", Options: &inbox{}, Splitter: connectortest.Lines{},
+		Retry:    connectors.Retry{Initial: time.Millisecond, Max: time.Second},
+		Limits:   connectors.Limits{InFlight: 10, Record: 100, Body: 1000},
+		Interval: time.Second,
+	}
+}
+
+// clock is a clock that stands still until it is moved.
+type clock struct{ t time.Time }
+
+func (c *clock) now() time.Time { return c.t }
+
+func host(t *testing.T, stream *connectortest.Stream, shelf *connectortest.Shelf, insts ...*connectors.Instance) (*connectors.Host, *clock) {
+	t.Helper()
+	c := &clock{time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)}
+	h := connectors.New(connectors.Config{Publisher: stream, Positions: shelf, Now: c.now, Memory: 1 << 20})
+	if err := h.Apply(t.Context(), insts); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(h.Close)
+	return h, c
+}
+
+func post(h *connectors.Host, id, body string, headers ...string) (*httptest.ResponseRecorder, error) {
+	r := httptest.NewRequest(http.MethodPost, "/in/inbox", strings.NewReader(body))
+	r.Header.Set("Id", id)
+	for i := 0; i < len(headers); i += 2 {
+		r.Header.Set(headers[i], headers[i+1])
+	}
+	w := httptest.NewRecorder()
+	return w, h.ServeIn(w, r, "inbox")
+}
+
+func TestAcceptedRequestNamesItsRecords(t *testing.T) {
+	stream := &connectortest.Stream{}
+	h, c := host(t, stream, &connectortest.Shelf{}, inboxInstance())
+	trace := "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+	w, err := post(h, "msg 1", "a\nb\n", "Traceparent", trace)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := `{"accepted":2,"records":[{"id":"msg 1#1","status":"/v1/records/inbox/msg%201%231"},` +
+		`{"id":"msg 1#2","status":"/v1/records/inbox/msg%201%232"}]}` + "\n"
+	if w.Code != http.StatusAccepted || w.Body.String() != want || w.Header().Get("Content-Type") != "application/json" {
+		t.Errorf("got %d %s", w.Code, w.Body)
+	}
+	wantEnvelope := []hub.Envelope{{
+		Connector: "inbox", Provider: "tester", ReceivedAt: c.t, Origin: "/in/inbox", TraceParent: trace,
+		Records: []hub.Record{
+			{ID: "msg 1#1", Body: []byte("a"), Line: 1, Column: 1}, {ID: "msg 1#2", Body: []byte("b"), Line: 2, Column: 1},
+		},
+	}}
+	if diff := cmp.Diff(wantEnvelope, stream.Envelopes()); diff != "" {
+		t.Error(diff)
+	}
+	again, err := post(h, "msg 1", "a\nb\n")
+	if err != nil || again.Body.String() != w.Body.String() || again.Code != w.Code {
+		t.Errorf("a repetition is answered %d %s, %v", again.Code, again.Body, err)
+	}
+}
+
+func TestRefusedRequests(t *testing.T) {
+	var bomb, good bytes.Buffer
+	for buf, n := range map[*bytes.Buffer]int{&bomb: 1 << 20, &good: 50} {
+		zw := gzip.NewWriter(buf)
+		if _, err := zw.Write(bytes.Repeat([]byte("x"), n)); err != nil {
+			t.Fatal(err)
+		}
+		if err := zw.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for name, tc := range map[string]struct {
+		body    string
+		headers []string
+		code    string
+		kind    hub.Kind
+	}{
+		"bad signature":      {"a", []string{"Signature", "bad"}, "test.signature", hub.Unauthorized},
+		"large body":         {strings.Repeat("a\n", 600), nil, "request.too-large", hub.TooLarge},
+		"large record":       {"a\n" + strings.Repeat("x", 101), nil, "record.too-large", hub.TooLarge},
+		"gzip bomb":          {bomb.String(), []string{"Content-Encoding", "gzip"}, "request.too-large", hub.TooLarge},
+		"no gzip":            {"plain", []string{"Content-Encoding", "gzip"}, "request.gzip", hub.Invalid},
+		"cut gzip":           {good.String()[:good.Len()-6], []string{"Content-Encoding", "gzip"}, "request.gzip", hub.Invalid},
+		"unknown encoding":   {"plain", []string{"Content-Encoding", "br"}, "request.encoding", hub.Unsupported},
+		"empty under gzip":   {"", []string{"Content-Encoding", "gzip"}, "request.gzip", hub.Invalid},
+		"good gzip":          {good.String(), []string{"Content-Encoding", "gzip"}, "", 0},
+		"empty":              {"", nil, "", 0},
+		"unsplittable whole": {"!\nx", nil, "", 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			stream := &connectortest.Stream{}
+			h, _ := host(t, stream, &connectortest.Shelf{}, inboxInstance())
+			w, err := post(h, "m", tc.body, tc.headers...)
+			if tc.code == "" {
+				if err != nil || w.Code != http.StatusAccepted {
+					t.Errorf("got %d, %v", w.Code, err)
+				}
+				return
+			}
+			if f := hub.AsFault(err); err == nil || f.Code != tc.code || f.Kind != tc.kind {
+				t.Errorf("got %v, want %s", err, tc.code)
+			}
+			if n := len(stream.Records()); n != 0 {
+				t.Errorf("%d records of a refused request are in the stream", n)
+			}
+			if s, err := h.Status("inbox"); err != nil || s.Counts.Refused != 1 || s.LastError == nil {
+				t.Errorf("status %+v, %v", s, err)
+			}
+		})
+	}
+}
+
+// status returns the HTTP status and Retry-After of a refusal.
+func status(t *testing.T, w *httptest.ResponseRecorder, err error) (int, string) {
+	t.Helper()
+	var r *connectors.Refusal
+	if !errors.As(err, &r) {
+		t.Fatalf("no refusal: %v", err)
+	}
+	return r.Status, w.Header().Get("Retry-After")
+}
+
+func TestRateLimitAnswersWhenToComeBack(t *testing.T) {
+	inst := inboxInstance()
+	inst.Limits.Rate = strictyaml.Rate{PerSecond: 2}
+	h, c := host(t, &connectortest.Stream{}, &connectortest.Shelf{}, inst)
+	if _, err := post(h, "1", "a\nb\nc\nd"); err != nil { // a second's worth may be in hand, the rest is owed
+		t.Fatal(err)
+	}
+	w, err := post(h, "2", "e")
+	if code, after := status(t, w, err); code != http.StatusTooManyRequests || after != "2" {
+		t.Errorf("got %d, Retry-After %q", code, after)
+	}
+	c.t = c.t.Add(2 * time.Second)
+	if _, err := post(h, "2", "e"); err != nil {
+		t.Errorf("after Retry-After: %v", err)
+	}
+	if s, err := h.Status("inbox"); err != nil || s.Counts.Limited != 1 || s.Counts.Records != 5 {
+		t.Errorf("status %+v, %v", s, err)
+	}
+}
+
+func TestStreamDownAnswers503AndNothingIsAccepted(t *testing.T) {
+	for name, fate := range map[string]connectortest.Fate{"lost": connectortest.Lost, "landed": connectortest.Landed} {
+		t.Run(name, func(t *testing.T) {
+			stream := &connectortest.Stream{Fate: func(call int) connectortest.Fate {
+				if call == 1 {
+					return fate
+				}
+				return connectortest.Works
+			}}
+			h, _ := host(t, stream, &connectortest.Shelf{}, inboxInstance())
+			w, err := post(h, "m", "a")
+			if code, after := status(t, w, err); code != http.StatusServiceUnavailable || after != "1" || w.Body.Len() > 0 {
+				t.Errorf("got %d, Retry-After %q, body %s", code, after, w.Body)
+			}
+			if _, err := post(h, "m", "a"); err != nil {
+				t.Errorf("the repetition: %v", err)
+			}
+			for _, r := range stream.Records() {
+				if r.ID != "m" {
+					t.Errorf("id %s", r.ID)
+				}
+			}
+		})
+	}
+}
+
+func TestPausedRetiredAndUnknownReceivers(t *testing.T) {
+	retired := inboxInstance()
+	retired.Retired = true
+	h, _ := host(t, &connectortest.Stream{}, &connectortest.Shelf{}, retired)
+	w, err := post(h, "m", "a")
+	if code, _ := status(t, w, err); code != http.StatusGone {
+		t.Errorf("retired: %d", code)
+	}
+
+	shelf := &connectortest.Shelf{}
+	h, _ = host(t, &connectortest.Stream{}, shelf, inboxInstance())
+	if err := h.Pause(t.Context(), "inbox"); err != nil {
+		t.Fatal(err)
+	}
+	w, err = post(h, "m", "a")
+	if code, after := status(t, w, err); code != http.StatusServiceUnavailable || after == "" {
+		t.Errorf("paused: %d %q", code, after)
+	}
+	h, _ = host(t, &connectortest.Stream{}, shelf, inboxInstance())
+	if s, err := h.Status("inbox"); err != nil || s.State != connectors.StatePaused {
+		t.Errorf("after a restart: %v, %v", s.State, err)
+	}
+	if err := h.Resume(t.Context(), "inbox"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := post(h, "m", "a"); err != nil {
+		t.Errorf("resumed: %v", err)
+	}
+	if err := h.ServeIn(httptest.NewRecorder(), httptest.NewRequest(http.MethodPost, "/", nil), "other"); hub.KindOf(err) != hub.NotFound {
+		t.Errorf("unknown: %v", err)
+	}
+}
+
+func TestAnswerOfTheSendersProtocol(t *testing.T) {
+	inst := inboxInstance()
+	inst.Options = &inbox{connectors.Answer{
+		Status: 200, ContentType: "text/plain", Body: []byte("success"), Header: http.Header{"x-ack": {"1"}},
+	}}
+	h, _ := host(t, &connectortest.Stream{}, &connectortest.Shelf{}, inst)
+	w, err := post(h, "m", "a")
+	if err != nil || w.Code != 200 || w.Body.String() != "success" || w.Header().Get("X-Ack") != "1" {
+		t.Errorf("%d %s %v, %v", w.Code, w.Body, w.Header(), err)
+	}
+}
+
+func TestHostileIDsBecomeDigests(t *testing.T) {
+	stream := &connectortest.Stream{}
+	h, _ := host(t, stream, &connectortest.Shelf{}, inboxInstance())
+	for _, id := range []string{strings.Repeat("x", 500), "a\nb", "", "x#1", "\xff"} {
+		if _, err := post(h, id, "a"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, r := range stream.Records() {
+		if !strings.HasPrefix(string(r.ID), "sha256:") {
+			t.Errorf("id %q", r.ID)
+		}
+	}
+}
+
+// TestMemoryIsBounded: bodies that are still coming in hold memory; when it is used up the next sender is asked to wait.
+func TestMemoryIsBounded(t *testing.T) {
+	inst := inboxInstance()
+	inst.Limits.Body = 1 << 20
+	inst.Limits.Record = 1 << 20
+	h, _ := host(t, &connectortest.Stream{}, &connectortest.Shelf{}, inst)
+	slow, feed := io.Pipe()
+	first := make(chan error, 1)
+	go func() {
+		r := httptest.NewRequest(http.MethodPost, "/in/inbox", slow)
+		first <- h.ServeIn(httptest.NewRecorder(), r, "inbox")
+	}()
+	if _, err := feed.Write(bytes.Repeat([]byte("x"), 900<<10)); err != nil {
+		t.Fatal(err)
+	}
+	w, err := post(h, "m", strings.Repeat("y", 200<<10))
+	if code, _ := status(t, w, err); code != http.StatusServiceUnavailable {
+		t.Errorf("got %d", code)
+	}
+	if err := feed.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-first; err != nil {
+		t.Errorf("the first: %v", err)
+	}
+	if _, err := post(h, "m", strings.Repeat("y", 200<<10)); err != nil {
+		t.Errorf("memory was not given back: %v", err)
+	}
+}
+
+func TestUnsplittableRestIsARecordOfItsOwn(t *testing.T) {
+	stream := &connectortest.Stream{}
+	h, _ := host(t, stream, &connectortest.Shelf{}, inboxInstance())
+	w, err := post(h, "m", "a\nb\n!\nrest")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var answer struct{ Accepted int }
+	if err := json.Unmarshal(w.Body.Bytes(), &answer); err != nil || answer.Accepted != 3 {
+		t.Errorf("%s, %v", w.Body, err)
+	}
+	last := stream.Records()[2]
+	if string(last.Body) != "\n!\nrest" || last.Line != 2 || last.ID != "m#3" {
+		t.Errorf("got %+v %q", last, last.Body)
+	}
+}
