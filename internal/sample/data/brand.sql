@@ -8,7 +8,7 @@ CREATE TABLE trace_codes (
     best_before TEXT, printed_at TEXT
 );
 INSERT INTO products VALUES (1, '7613035982949', '启赋有机幼儿配方奶粉3阶段', 'illuma organic formula stage 3', '启赋有机', 'illuma organic',
-    '罐装', 'Tin', '900 g × 6', 'IE', '5391520850001', '惠氏营养品（爱尔兰）有限公司阿斯基顿工厂', 'Wyeth Nutritionals Ireland, Askeaton plant',
+    '罐装', 'Tin', '900 g × 6', 'IE', '5391520850004', '惠氏营养品（爱尔兰）有限公司阿斯基顿工厂', 'Wyeth Nutritionals Ireland, Askeaton plant',
     '爱尔兰利默里克郡阿斯基顿', 'Askeaton, Co. Limerick, Ireland');
 INSERT INTO trace_codes VALUES
     (1, '02130081810167359142', 1, '9121755841', '2019-05-01', '2021-04-30', '2019-05-01 08:30:00'),
