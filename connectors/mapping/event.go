@@ -63,7 +63,7 @@ func (l *loader) event(n *node, target string) *event {
 	}
 	fine := l.checkEvent(n, eventType)
 	l.prefixes = map[string]bool{}
-	members, built := l.members(n, eventSpec(eventType), target, "@context")
+	members, built := l.members(n, eventSpec(eventType), target)
 	if !fine || !built {
 		return nil
 	}

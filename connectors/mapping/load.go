@@ -200,9 +200,6 @@ func (l *loader) checkName(s string) *trouble {
 		return problem("mapping.name", "%q cannot be a name", "%q 不能作为名称", s).
 			hint("use letters, digits and _, beginning with a letter; row, meta, item, index and the operators are taken", "请用字母、数字和 _，以字母开头；row、meta、item、index 和运算符已被占用")
 	}
-	if _, ok := l.c.functions[s]; ok {
-		return problem("mapping.name", "%q is the name of a function", "%q 是函数名", s).hint("choose another name", "请换一个名称")
-	}
 	return nil
 }
 
@@ -253,6 +250,9 @@ func (l *loader) when(n *node, target string) *expr {
 		hint := [2]string{"remove what depends on it", "请删除依赖它的内容"}
 		if e.value == true {
 			hint = [2]string{"remove the when:", "请删除 when:"}
+		}
+		if strings.HasPrefix(target, "skip[") {
+			hint = [2]string{"remove this skip: with it no record, or every record, would be left out", "请删除该 skip：它要么不跳过任何记录，要么跳过所有记录"}
 		}
 		l.fail(n, problem("mapping.unreachable", "this condition is always %v", "此条件总是 %v", show(e.value)).hint(hint[0], hint[1]))
 		return nil

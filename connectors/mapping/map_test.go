@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"strings"
+	"sync"
 	"testing"
 	"testing/fstest"
 	"time"
@@ -149,5 +150,46 @@ func TestFaultNamesRecordAndMapping(t *testing.T) {
 				t.Errorf("got code %s pointer %q target %q at %v: %v", f.Code, f.Where.Pointer, site.Target, site.Mapping, f)
 			}
 		})
+	}
+}
+
+func TestMapIsSafeForConcurrentUse(t *testing.T) {
+	m, err := load(t, tin)
+	if err != nil {
+		t.Fatal(err)
+	}
+	good := input(t, `{"kind":"IN","time":"20191107211856","gtin":"7613035982949","code":"c","serials":["A"],"order":"1","site":""}`)
+	bad := input(t, `{"kind":"OUT","time":"20191107211856","gtin":"7613035982949","code":"c","serials":["é"]}`)
+	want, err := m.Map(good, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var wg sync.WaitGroup
+	for range 4 {
+		wg.Go(func() {
+			for range 200 {
+				if _, err := m.Map(bad, nil); hub.AsFault(err).Code != "gs1.serial" {
+					t.Errorf("got %v", err)
+				}
+				if got, err := m.Map(good, nil); err != nil || !cmp.Equal(want, got) {
+					t.Errorf("got %v, %v", got, err)
+				}
+			}
+		})
+	}
+	wg.Wait()
+}
+
+func TestFaultIsLocatedInTheSendersTerms(t *testing.T) {
+	m, err := load(t, tin)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = m.Map(input(t, `{"kind":"OUT","time":"x"}`), func(pointer string) hub.Where {
+		return hub.Where{File: "tins.csv", Line: 7, Column: 3, Pointer: "column " + pointer[1:]}
+	})
+	want := `tins.csv:7:3 column time: "x" does not fit the layout "yyyyMMddHHmmss": four digits of the year expected at character 1: in events[0].eventTime, mapping m.yaml:15:21`
+	if err == nil || err.Error() != want {
+		t.Errorf("got %v", err)
 	}
 }

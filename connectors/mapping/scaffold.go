@@ -40,7 +40,7 @@ func Scaffold(s Sample) (mapping, tests []byte, err error) {
 		g.look(s.Row, "row", 0)
 	}
 	mapping = []byte(g.write(s))
-	m, err := Load(fstest.MapFS{s.Name + ".yaml": {Data: mapping}}, s.Name+".yaml")
+	m, err := Load(fstest.MapFS{"m.yaml": {Data: mapping}}, "m.yaml")
 	if err != nil {
 		return nil, nil, fmt.Errorf("scaffold mapping: %w", err)
 	}
@@ -79,7 +79,7 @@ func (g *guess) write(s Sample) string {
 	}
 	if g.order != "" {
 		line("      bizTransactionList:")
-		line("        - { type: po, bizTransaction: %s }   # CHECK: the kind of document, and a URI of your own", jsonText("= 'https://ns.example.com/order/' + "+g.order))
+		line("        - { type: po, bizTransaction: %s }   # CHECK: the kind of document, and a URI of your own", jsonText("= 'https://ns.example.com/order/' + escape("+g.order+")"))
 	}
 	for _, f := range g.rest {
 		line("      %s: %s", jsonText("example:"+f.name), jsonText("=? "+f.path))

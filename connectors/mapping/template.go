@@ -364,6 +364,14 @@ func (l *loader) fieldSpec(sp *spec, key string) (*spec, *trouble) {
 	if len(sp.fields) == 0 && !sp.open || sp.want == wantAny {
 		return &spec{}, nil
 	}
+	switch key {
+	case "@context":
+		return nil, problem("mapping.unknown-field", "prefixes are declared once, at the top of the mapping", "前缀在映射顶部统一声明").
+			hint("write  context: { example: https://ns.example.com/ }  there", "请在顶部写  context: { example: https://ns.example.com/ }")
+	case "recordTime":
+		return nil, problem("mapping.unknown-field", "recordTime is when the hub recorded the event, which only the hub can say", "recordTime 是系统记录事件的时间，只能由系统写入").
+			hint("leave it out", "请删除")
+	}
 	prefix, rest, prefixed := strings.Cut(key, ":")
 	switch {
 	case prefixed && sp.open && strings.HasPrefix(rest, "//"):

@@ -3,6 +3,7 @@ package mapping
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"net/url"
 	"strings"
 	"unicode/utf8"
 
@@ -31,10 +32,11 @@ func textFunctions() map[string]*function {
 			call: func(s *scope, a []any) (any, *trouble) { return f(str(a, 0)), charge(s, len(str(a, 0))) }}
 	}
 	return map[string]*function{
-		"trim":  plain("trim(text)", "without blanks at both ends, ideographic ones too", strings.TrimSpace),
-		"upper": plain("upper(text)", "in upper case", strings.ToUpper),
-		"lower": plain("lower(text)", "in lower case", strings.ToLower),
-		"text":  plain("text(value)", "a number as text", func(s string) string { return s }),
+		"trim":   plain("trim(text)", "without blanks at both ends, ideographic ones too", strings.TrimSpace),
+		"upper":  plain("upper(text)", "in upper case", strings.ToUpper),
+		"lower":  plain("lower(text)", "in lower case", strings.ToLower),
+		"escape": plain("escape(text)", "percent-encoded, to stand in a URI", url.PathEscape),
+		"text":   plain("text(value)", "a number as text", func(s string) string { return s }),
 		"replace": {usage: "replace(text, old, new)", doc: "every old replaced by new", params: []param{blank("text"), {name: "old", kind: textKind}, blank("new")}, min: 3, result: textKind,
 			call: replaceText},
 		"split": {usage: "split(text, separator)", doc: "the list of the parts, trimmed, without empty ones", params: []param{blank("text"), {name: "separator", kind: textKind}}, min: 2, result: listKind, call: splitText},
