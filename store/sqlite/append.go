@@ -20,7 +20,7 @@ import (
 func (s *Store) Append(ctx context.Context, outcomes []hub.Outcome) ([]hub.Verdict, error) {
 	verdicts := make([]hub.Verdict, len(outcomes))
 	err := s.inTx(ctx, "append outcomes", func(tx *sql.Tx) error {
-		a := appender{s: s, tx: tx, ctx: ctx, at: s.now().UTC().Truncate(time.Millisecond)}
+		a := appender{s: s, tx: tx, ctx: ctx, at: s.recordTime()}
 		if err := a.prepare(); err != nil {
 			return err
 		}
@@ -32,12 +32,23 @@ func (s *Store) Append(ctx context.Context, outcomes []hub.Outcome) ([]hub.Verdi
 			}
 			verdicts[i] = v
 		}
+		s.last = a.at
 		return nil
 	})
 	if err != nil {
 		return nil, err
 	}
 	return verdicts, nil
+}
+
+// recordTime is the time of a transaction's events. It never goes back, even where the clock does, so that the order of
+// record times is the order of the log.
+func (s *Store) recordTime() time.Time {
+	now := s.now().UTC().Truncate(time.Millisecond)
+	if now.Before(s.last) {
+		return s.last
+	}
+	return now
 }
 
 // appender is one transaction of Append.
@@ -47,7 +58,7 @@ type appender struct {
 	ctx context.Context //nolint:containedctx // lives as long as the call that made it
 	at  time.Time
 
-	findRecord, addRecord, findEvent, addEvent, addThing *sql.Stmt
+	findRecord, addRecord, findEvent, addEvent, addThing, addFacet *sql.Stmt
 }
 
 func (a *appender) prepare() error {
@@ -63,6 +74,7 @@ func (a *appender) prepare() error {
 		{&a.addEvent, `INSERT INTO events (seq, event_id, declared_at, event_time, recorded_at, received_at, type, biz_step,
 			provider, connector, record_id, hash, raw, salt, leaf_hash, body) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)`},
 		{&a.addThing, `INSERT OR IGNORE INTO things (key, seq) VALUES (?,?)`},
+		{&a.addFacet, `INSERT OR IGNORE INTO facets (key, event_time, seq) VALUES (?,?,?)`},
 	} {
 		stmt, err := a.tx.PrepareContext(a.ctx, p.text)
 		if err != nil {
@@ -75,7 +87,7 @@ func (a *appender) prepare() error {
 }
 
 func (a *appender) close() {
-	for _, stmt := range []*sql.Stmt{a.findRecord, a.addRecord, a.findEvent, a.addEvent, a.addThing} {
+	for _, stmt := range []*sql.Stmt{a.findRecord, a.addRecord, a.findEvent, a.addEvent, a.addThing, a.addFacet} {
 		if stmt != nil {
 			_ = stmt.Close() // a prepared statement of a finished transaction has nothing left to lose
 		}
@@ -256,7 +268,7 @@ func (a *appender) insert(e *hub.Event, o *hub.Outcome, sl slot) error {
 			return fmt.Errorf("index event: %w", err)
 		}
 	}
-	return nil
+	return a.index(&e.Facets, o.Provider, sl.seq)
 }
 
 // note stores what became of the record.

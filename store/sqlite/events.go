@@ -19,16 +19,22 @@ const eventColumns = `e.seq, e.event_id, e.declared_at, e.recorded_at, e.receive
 
 // scanEvent reads a row of eventColumns. The leaf record and the facets are put together again from what is stored.
 func (s *Store) scanEvent(row interface{ Scan(...any) error }) (hub.Event, error) {
+	e, _, err := s.scanParsed(row)
+	return e, err
+}
+
+// scanParsed is scanEvent that also returns the event in its parsed form.
+func (s *Store) scanParsed(row interface{ Scan(...any) error }) (hub.Event, *epcis.Event, error) {
 	var e hub.Event
 	var declared, recorded, received, provider, connector int64
 	var raw, salt, body []byte
 	if err := row.Scan(&e.Seq, &e.Key.ID, &declared, &recorded, &received, &provider, &connector, &e.Record.ID, &e.Hash,
 		&raw, &salt, &body); err != nil {
-		return e, err
+		return e, nil, err
 	}
 	var err error
 	if e.Body, err = unpack(body); err != nil {
-		return e, err
+		return e, nil, err
 	}
 	e.Key.DeclaredAt, e.RecordedAt = fromMicros(declared), fromMicros(recorded)
 	e.Record.Connector = hub.ConnectorID(s.name(connector))
@@ -40,12 +46,18 @@ func (s *Store) scanEvent(row interface{ Scan(...any) error }) (hub.Event, error
 	copy(e.Leaf.Salt[:], salt)
 	parsed, err := epcis.ParseEvent(e.Body, nil)
 	if err != nil {
-		return e, fmt.Errorf("parse recorded event %d: %w", e.Seq, err)
+		return e, nil, fmt.Errorf("parse recorded event %d: %w", e.Seq, err)
 	}
 	if e.Facets, err = parsed.Facets(); err != nil {
-		return e, fmt.Errorf("read recorded event %d: %w", e.Seq, err)
+		return e, nil, fmt.Errorf("read recorded event %d: %w", e.Seq, err)
 	}
-	return e, nil
+	return e, parsed, nil
+}
+
+// corrupt says that a recorded event is not what was recorded: trying again will not help.
+func corrupt(seq hub.Seq, err error) error {
+	return hub.Faultf(hub.Internal, "store.corrupt", "the recorded event %d cannot be read: the database was damaged or changed", seq).
+		WithHint("restore it from a backup; receipts that were given out show what it was").Because(err)
 }
 
 func (s *Store) scanEvents(rows *sql.Rows) ([]hub.Event, error) {
@@ -54,7 +66,7 @@ func (s *Store) scanEvents(rows *sql.Rows) ([]hub.Event, error) {
 	for rows.Next() {
 		e, err := s.scanEvent(rows)
 		if err != nil {
-			return nil, unavailable("read events", err)
+			return nil, classify("read events", err)
 		}
 		out = append(out, e)
 	}
@@ -122,7 +134,7 @@ func (s *Store) EventAt(ctx context.Context, seq hub.Seq) (hub.Event, error) {
 		return e, hub.Faultf(hub.NotFound, "event.unknown", "there is no event at sequence number %d", seq)
 	}
 	if err != nil {
-		return e, unavailable("read event", err)
+		return e, classify("read event", err)
 	}
 	return e, nil
 }

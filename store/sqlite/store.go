@@ -36,7 +36,9 @@ type Store struct {
 	mu    sync.Mutex // held by the one writing transaction
 	size  uint64     // next seq
 	terms map[string]int64
-	stale bool // size and terms are to be read again: a transaction failed, or its commit's outcome is unknown
+	words map[int64]bool // keys of the vocabulary table
+	last  time.Time      // the newest record time
+	stale bool           // size and terms are to be read again: a transaction failed, or its commit's outcome is unknown
 
 	namesMu sync.RWMutex
 	names   map[int64]string // the reverse of terms, for readers
@@ -93,7 +95,10 @@ func (s *Store) prepare(ctx context.Context) error {
 	if _, err := p.Up(ctx); err != nil {
 		return fmt.Errorf("migrate: %w", err)
 	}
-	return s.reload(ctx)
+	if err := s.reload(ctx); err != nil {
+		return err
+	}
+	return s.backfill(ctx)
 }
 
 // reload reads what the writer keeps in memory: after a failed commit only the database knows what is true.
@@ -106,7 +111,16 @@ func (s *Store) reload(ctx context.Context) error {
 	if n.Valid {
 		s.size = uint64(n.Int64) + 1 //nolint:gosec // seq is never negative
 	}
+	var last sql.NullInt64
+	if err := s.write.QueryRowContext(ctx, `SELECT recorded_at FROM events ORDER BY seq DESC LIMIT 1`).Scan(&last); err != nil &&
+		!errors.Is(err, sql.ErrNoRows) {
+		return err
+	}
+	s.last = fromMicros(last.Int64)
 	if err := s.loadTerms(ctx); err != nil {
+		return err
+	}
+	if err := s.loadWords(ctx); err != nil {
 		return err
 	}
 	s.stale = false
