@@ -10,8 +10,8 @@ import (
 )
 
 // Replay sends a dead letter the way of its record once more, as it is stored now. It returns when the record is in the
-// raw stream again, not when it is recorded. Faults: NotFound, Conflict for a letter that is resolved or dropped or that
-// changed meanwhile, Unavailable.
+// raw stream again, not when it is recorded. Faults: NotFound, Conflict for a letter that is resolved or dropped, that
+// changed meanwhile, or that holds only a part of its record, Unavailable.
 //
 // A crash after the letter is marked leaves it Replaying: Run takes it up again. A crash after the publish leaves the
 // record in the stream, where its outcome resolves or refreshes the letter. Twice in the stream is harmless.
@@ -25,6 +25,10 @@ func (p *Pipeline) Replay(ctx context.Context, id hub.DeadLetterID) error {
 	case hub.DeadWaiting, hub.DeadReplaying:
 	case hub.DeadResolved, hub.DeadDropped:
 		return hub.Faultf(hub.Conflict, "dead-letter.state", "dead letter %d is %s, only a waiting one can be replayed", id, was)
+	}
+	if d.Stage == stageReceive && d.Note == "" {
+		return hub.Faultf(hub.Conflict, "dead-letter.incomplete", "dead letter %d holds only the beginning of its record", id).
+			WithHint("have its sender send it again within the limit, or edit the letter to hold the whole record")
 	}
 	d.State = hub.DeadReplaying
 	if err := p.deps.Morgue.UpdateDeadLetter(ctx, d, was); err != nil {
@@ -115,9 +119,10 @@ func (p *Pipeline) resume(ctx context.Context) {
 	}
 }
 
-// Edit replaces the body of a waiting dead letter, for a record that its sender cannot send again; note says why. Faults
-// as for Replay.
+// Edit replaces the body of a waiting dead letter, for a record that its sender cannot send again; note says why, "edited"
+// when it is empty. Faults as for Replay.
 func (p *Pipeline) Edit(ctx context.Context, id hub.DeadLetterID, body []byte, note string) error {
+	setZero(&note, "edited") // a letter with a note was looked at
 	if len(body) > p.limit {
 		return hub.Faultf(hub.TooLarge, "record.too-large", "the body has %d bytes, at most %d are allowed", len(body), p.limit)
 	}

@@ -104,3 +104,21 @@ func TestAReplayThatCannotBePublishedWaitsAgain(t *testing.T) {
 		t.Errorf("the letter is %s", s)
 	}
 }
+
+func TestATruncatedRecordIsNotReplayedUntilItIsWhole(t *testing.T) {
+	store := newMemory()
+	store.letters = []hub.DeadLetter{{
+		ID: 1, Record: hub.RecordRef{Connector: "shop", ID: "1"}, Body: []byte("begin"), Attempts: 1,
+		Stage: "receive", State: hub.DeadWaiting,
+	}}
+	h := open(t, pipeline.Config{}, store)
+	h.run(t)
+	wantFault(t, h.Replay(t.Context(), 1), hub.Conflict, "dead-letter.incomplete")
+	if err := h.Edit(t.Context(), 1, []byte("beginning and end"), ""); err != nil {
+		t.Fatal(err)
+	}
+	if err := h.Replay(t.Context(), 1); err != nil {
+		t.Fatal(err)
+	}
+	store.await(t, "the letter to be resolved", resolved(1))
+}

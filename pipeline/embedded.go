@@ -88,7 +88,7 @@ func serverOptions(cfg Config) server.Options {
 		// The stream has its own bound, and the disk is watched: the server's are out of the way.
 		JetStreamMaxStore:  1 << 60,
 		JetStreamMaxMemory: 64 << 20,
-		MaxPayload:         int32(cfg.MaxFrame + frameOverhead + headroom), //nolint:gosec // at most 48 MiB
+		MaxPayload:         int32(cfg.MaxFrame + frameOverhead + headroom),
 		MaxPending:         128 << 20,
 		SyncAlways:         cfg.Durability == Strict,
 		SyncInterval:       RelaxedSync,

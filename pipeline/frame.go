@@ -73,12 +73,12 @@ var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 // appendEnvelope appends env as one element of the frame's list of envelopes.
 func appendEnvelope(dst []byte, env *hub.Envelope) []byte {
 	dst = protowire.AppendTag(dst, listFieldEnvelope, protowire.BytesType)
-	dst = protowire.AppendVarint(dst, uint64(envelopeSize(env))) //nolint:gosec // a length is not negative
+	dst = protowire.AppendVarint(dst, uint64(envelopeSize(env)))
 	dst = appendString(dst, envFieldConnector, string(env.Connector))
 	dst = appendString(dst, envFieldProvider, string(env.Provider))
 	if !env.ReceivedAt.IsZero() {
 		dst = protowire.AppendTag(dst, envFieldReceivedAt, protowire.Fixed64Type)
-		dst = protowire.AppendFixed64(dst, uint64(env.ReceivedAt.UnixNano())) //nolint:gosec // two's complement, as sfixed64
+		dst = protowire.AppendFixed64(dst, uint64(env.ReceivedAt.UnixNano()))
 	}
 	dst = appendString(dst, envFieldContentType, env.ContentType)
 	dst = appendString(dst, envFieldOrigin, env.Origin)
@@ -87,7 +87,7 @@ func appendEnvelope(dst []byte, env *hub.Envelope) []byte {
 	for i := range env.Records {
 		rec := &env.Records[i]
 		dst = protowire.AppendTag(dst, envFieldRecord, protowire.BytesType)
-		dst = protowire.AppendVarint(dst, uint64(recordSize(rec))) //nolint:gosec // a length is not negative
+		dst = protowire.AppendVarint(dst, uint64(recordSize(rec)))
 		dst = appendString(dst, recFieldID, string(rec.ID))
 		dst = appendBytes(dst, recFieldBody, rec.Body)
 		dst = appendCount(dst, recFieldLine, rec.Line)
@@ -104,7 +104,7 @@ func appendFault(dst []byte, num protowire.Number, f *hub.Fault) []byte {
 		return dst
 	}
 	dst = protowire.AppendTag(dst, num, protowire.BytesType)
-	dst = protowire.AppendVarint(dst, uint64(faultSize(f))) //nolint:gosec // a length is not negative
+	dst = protowire.AppendVarint(dst, uint64(faultSize(f)))
 	dst = appendCount(dst, faultFieldKind, int(f.Kind))
 	dst = appendString(dst, faultFieldCode, f.Code)
 	dst = appendString(dst, faultFieldMessage, f.Message)

@@ -71,6 +71,16 @@ func parseFrame(b []byte) (frameHead, error) {
 	return h, nil
 }
 
+// unpackedSize is how many bytes a frame occupies when it is decoded, as it states itself. Bytes that are no frame occupy
+// what they are.
+func unpackedSize(b []byte) int64 {
+	h, err := parseFrame(b)
+	if err != nil || h.size > frameCeiling {
+		return int64(len(b))
+	}
+	return int64(max(h.size, uint64(len(b))))
+}
+
 // open checks h and returns its envelopes unpacked.
 func (h frameHead) open(limit int) ([]byte, error) {
 	if h.version != frameVersion {
@@ -124,7 +134,7 @@ func (d *frameDecoder) envelope(b []byte) error {
 		case envFieldReceivedAt:
 			var ns uint64
 			ns, err = f.fixed64()
-			env.ReceivedAt = time.Unix(0, int64(ns)).UTC() //nolint:gosec // two's complement, as sfixed64
+			env.ReceivedAt = time.Unix(0, int64(ns)).UTC()
 		case envFieldContentType:
 			err = setString(&env.ContentType, f)
 		case envFieldOrigin:
@@ -256,7 +266,7 @@ func (f field) count() (int, error) {
 	if err == nil && v > math.MaxInt32 {
 		err = fmt.Errorf("count %d is out of range", v)
 	}
-	return int(v), err //nolint:gosec // checked above
+	return int(v), err
 }
 
 func (f field) fixed32() (uint32, error) {

@@ -79,7 +79,7 @@ func (k *keeper) processed(ctx context.Context, newest uint64) (floor uint64, er
 		if !strings.HasPrefix(c.Name, consumerName("")) {
 			continue // a reader of Raw
 		}
-		lag := c.NumPending + uint64(c.NumAckPending) //nolint:gosec // a count is not negative
+		lag := c.NumPending + uint64(c.NumAckPending)
 		if lag > 0 {
 			floor = min(floor, c.AckFloor.Stream)
 		}
@@ -92,7 +92,7 @@ func (k *keeper) processed(ctx context.Context, newest uint64) (floor uint64, er
 
 // crowded returns the last sequence that must go for the stream to be below its bound again, by its average frame.
 func (k *keeper) crowded(s jetstream.StreamState) uint64 {
-	limit := uint64(k.cfg.MaxBytes) //nolint:gosec // validated
+	limit := uint64(k.cfg.MaxBytes)
 	if limit == 0 || s.Bytes < limit/100*keepHigh {
 		return 0
 	}

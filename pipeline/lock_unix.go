@@ -12,7 +12,7 @@ import (
 
 // lockFile takes an exclusive lock on f without waiting. The kernel drops it when the process ends, however it ends.
 func lockFile(f *os.File) (held bool, err error) {
-	err = unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB) //nolint:gosec // a file descriptor fits an int
+	err = unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
 	if errors.Is(err, syscall.EWOULDBLOCK) {
 		return false, nil
 	}
@@ -25,5 +25,5 @@ func freeBytes(dir string) (int64, error) {
 	if err := unix.Statfs(dir, &st); err != nil {
 		return 0, err
 	}
-	return int64(st.Bavail) * int64(st.Bsize), nil //nolint:gosec,unconvert // types differ by platform; sizes fit
+	return int64(st.Bavail) * int64(st.Bsize), nil // their types differ by platform
 }

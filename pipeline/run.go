@@ -30,7 +30,9 @@ func (p *Pipeline) Run(ctx context.Context) error {
 	if d.Normaliser == nil || d.Appender == nil || d.Morgue == nil {
 		return hub.Faultf(hub.Internal, "pipeline.deps", "Run needs a normaliser, an appender and a morgue")
 	}
-	life, end := p.lifetime(ctx)
+	work, stop := context.WithCancel(ctx)
+	defer stop()
+	life, end := p.lifetime(work)
 	defer end()
 	group := newAppendGroup(d.Appender, p.cfg.Batch, d.Log, p.metrics, d.Now)
 	appended := make(chan struct{})
@@ -44,11 +46,10 @@ func (p *Pipeline) Run(ctx context.Context) error {
 		return err
 	}
 	kept := make(chan struct{})
-	go func() { defer close(kept); p.resume(ctx); p.keeper.run(ctx) }()
-	err = router.Run(ctx)
-	if sub.stop != nil {
-		sub.wait()
-	}
+	go func() { defer close(kept); p.resume(work); p.keeper.run(work) }()
+	err = router.Run(work)
+	stop()
+	sub.wait()
 	end()
 	sub.reporter.Wait()
 	<-appended

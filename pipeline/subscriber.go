@@ -22,7 +22,7 @@ import (
 type subscriber struct {
 	open    func(context.Context) (jetstream.Consumer, error)
 	group   *appendGroup
-	budget  int64 // bytes in flight
+	budget  int64 // bytes in flight, before compression
 	pull    int   // bytes of one request to the server
 	log     *zap.Logger
 	metrics *metrics
@@ -61,16 +61,12 @@ const (
 
 // Subscribe implements [message.Subscriber]. The topic is the partition's; it is only a name here.
 func (s *subscriber) Subscribe(ctx context.Context, _ string) (<-chan *message.Message, error) {
-	consumer, err := s.open(ctx)
-	if err != nil {
-		return nil, err
-	}
 	ctx, s.stop = context.WithCancel(ctx)
 	s.flying.msgs = make(map[jetstream.Msg]struct{})
 	out := make(chan *message.Message)
 	s.loop.Go(func() {
 		defer close(out)
-		s.consume(ctx, consumer, out)
+		s.consume(ctx, out)
 	})
 	s.reporter.Go(func() { s.report(s.life()) })
 	return out, nil
@@ -86,25 +82,25 @@ func (s *subscriber) Close() error {
 // wait returns when every frame in flight is settled.
 func (s *subscriber) wait() { s.flying.Wait() }
 
-// consume pulls until ctx is done. What ends a pull (a lost consumer, a server that restarts) is met by opening the
-// consumer anew, with back-off.
-func (s *subscriber) consume(ctx context.Context, consumer jetstream.Consumer, out chan<- *message.Message) {
+// consume opens the consumer and pulls from it until ctx is done. Whatever ends a pull (a lost consumer, a server that
+// restarts) is met by opening the consumer anew, with back-off.
+func (s *subscriber) consume(ctx context.Context, out chan<- *message.Message) {
 	room := semaphore.NewWeighted(s.budget)
 	pause := backoff.NewExponentialBackOff()
 	pause.InitialInterval, pause.MaxInterval = 50*time.Millisecond, 5*time.Second
 	for {
-		err := s.pullUntil(ctx, consumer, room, out, pause.Reset)
+		consumer, err := s.open(ctx)
+		if err == nil {
+			err = s.pullUntil(ctx, consumer, room, out, pause.Reset)
+		}
 		if ctx.Err() != nil {
 			return
 		}
-		s.log.Warn("the raw stream's consumer stopped, opening it again", zap.Error(err))
+		s.log.Warn("the raw stream cannot be consumed, trying again", zap.Error(err))
 		select {
 		case <-time.After(pause.NextBackOff()):
 		case <-ctx.Done():
 			return
-		}
-		if c, err := s.open(ctx); err == nil {
-			consumer = c
 		}
 	}
 }
@@ -127,7 +123,7 @@ func (s *subscriber) pullUntil(
 			return err
 		}
 		good()
-		size := min(int64(len(m.Data())), s.budget)
+		size := min(unpackedSize(m.Data()), s.budget)
 		if err := room.Acquire(ctx, size); err != nil {
 			return err
 		}
@@ -156,7 +152,7 @@ func (s *subscriber) wrap(m jetstream.Msg) *message.Message {
 	msg := message.NewMessageWithContext(context.WithValue(s.life(), turnKey{}, s.group.turn()), uuid, m.Data())
 	msg.Metadata.Set(metaSequence, uuid)
 	msg.Metadata.Set(metaDelivered, delivered)
-	s.metrics.inFlight.Add(float64(len(m.Data())))
+	s.metrics.inFlight.Add(float64(unpackedSize(m.Data())))
 	s.flying.Lock()
 	s.flying.msgs[m] = struct{}{}
 	s.flying.Unlock()
@@ -177,7 +173,7 @@ func (s *subscriber) settle(m jetstream.Msg, msg *message.Message, done func()) 
 	s.flying.Lock()
 	delete(s.flying.msgs, m)
 	s.flying.Unlock()
-	s.metrics.inFlight.Sub(float64(len(m.Data())))
+	s.metrics.inFlight.Sub(float64(unpackedSize(m.Data())))
 	done()
 	if err != nil { // the frame is handed out again, which is harmless
 		s.log.Debug("cannot acknowledge a frame", zap.String("sequence", msg.UUID), zap.Error(err))
