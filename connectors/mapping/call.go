@@ -88,7 +88,8 @@ func (c *exprCompiler) call(n *ast.CallNode) *expr {
 			return c.failNode(at, t)
 		}
 	}
-	e.run = invoke(f, apply, e, args)
+	site := &callSite{f: f, apply: apply, e: e, args: args}
+	e.run = site.run
 	return c.fold(n, e)
 }
 
@@ -132,46 +133,52 @@ func (c *exprCompiler) checkCall(n *ast.CallNode, called string, f *function, ar
 	return fine
 }
 
-// invoke runs the arguments, converts them and applies the function. The arguments stay on the scope's stack, so that
-// a call allocates nothing of its own.
-func invoke(f *function, apply func(*scope, []any) (any, *trouble), e *expr, args []*expr) func(*scope) (any, error) {
-	return func(s *scope) (any, error) {
-		if err := s.spend(1); err != nil {
+// callSite is one call of a function.
+type callSite struct {
+	f     *function
+	apply func(*scope, []any) (any, *trouble)
+	e     *expr
+	args  []*expr
+}
+
+// run runs the arguments, converts them and applies the function. The arguments stay on the scope's stack, so that a
+// call allocates nothing of its own.
+func (cs *callSite) run(s *scope) (any, error) {
+	if err := s.spend(1); err != nil {
+		return nil, err
+	}
+	base := len(s.stack)
+	for i, a := range cs.args {
+		v, err := a.run(s)
+		if err == nil {
+			v, err = cs.accept(s, i, v)
+		}
+		if err != nil {
+			s.stack = s.stack[:base]
+			if err == errShort { //nolint:errorlint // a private signal, never wrapped
+				return nil, nil
+			}
 			return nil, err
 		}
-		base := len(s.stack)
-		for i, a := range args {
-			v, err := a.run(s)
-			if err == nil {
-				v, err = accept(s, f, e, args, i, v)
-			}
-			if err != nil {
-				s.stack = s.stack[:base]
-				if err == errShort { //nolint:errorlint // a private signal, never wrapped
-					return nil, nil
-				}
-				return nil, err
-			}
-			s.stack = append(s.stack, v)
-		}
-		out, t := apply(s, s.stack[base:])
-		clear(s.stack[base:])
-		s.stack = s.stack[:base]
-		if t != nil {
-			blame := e
-			if t.arg >= 0 && t.arg < len(args) {
-				blame = args[t.arg]
-			}
-			return nil, s.raise(e.site, blame, t)
-		}
-		return out, nil
+		s.stack = append(s.stack, v)
 	}
+	out, t := cs.apply(s, s.stack[base:])
+	clear(s.stack[base:])
+	s.stack = s.stack[:base]
+	if t != nil {
+		blame := cs.e
+		if t.arg >= 0 && t.arg < len(cs.args) {
+			blame = cs.args[t.arg]
+		}
+		return nil, s.raise(cs.e.site, blame, t)
+	}
+	return out, nil
 }
 
 // accept converts v to the kind of parameter i. errShort means that the author allowed the value to be absent, so that
 // the whole call is.
-func accept(s *scope, f *function, e *expr, args []*expr, i int, v any) (any, error) {
-	p := f.param(i)
+func (cs *callSite) accept(s *scope, i int, v any) (any, error) {
+	p, arg := cs.f.param(i), cs.args[i]
 	switch v {
 	case nil, "":
 		if p.blank {
@@ -180,12 +187,12 @@ func accept(s *scope, f *function, e *expr, args []*expr, i int, v any) (any, er
 			}
 			return v, nil
 		}
-		if args[i].optional {
+		if arg.optional {
 			return nil, errShort
 		}
 		t := problem("map.missing", "%s is empty", "%s 为空", p.name)
 		t.absent = true
-		return nil, s.raise(e.site, args[i], t.hint("if it may be empty write the field as \"=? …\" or use default(…)", "若可以为空，请把字段写成 \"=? …\"，或使用 default(…)"))
+		return nil, s.raise(cs.e.site, arg, t.hint("if it may be empty write the field as \"=? …\" or use default(…)", "若可以为空，请把字段写成 \"=? …\"，或使用 default(…)"))
 	}
 	switch p.kind {
 	case textKind:
@@ -206,7 +213,7 @@ func accept(s *scope, f *function, e *expr, args []*expr, i int, v any) (any, er
 	if p.kind == listKind {
 		t.hint("one value becomes a list of one with list(…)", "单个值可用 list(…) 变成列表")
 	}
-	return nil, s.raise(e.site, args[i], t)
+	return nil, s.raise(cs.e.site, arg, t)
 }
 
 // runQuiet runs e where a missing value is nothing.

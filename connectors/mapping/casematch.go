@@ -2,6 +2,7 @@ package mapping
 
 import (
 	"encoding/json"
+	"maps"
 	"strconv"
 	"strings"
 
@@ -118,55 +119,57 @@ func (c *testCase) compareFault(want *node, got *hub.Fault, out Output) string {
 func match(n *node, got any, exact bool) (want, seen any) {
 	switch n.shape {
 	case objectShape:
-		m, ok := got.(map[string]any)
-		if !ok {
-			return n.tree(), got
+		if m, ok := got.(map[string]any); ok {
+			return matchObject(n, m, exact)
 		}
-		w, g := map[string]any{}, map[string]any{}
-		if exact {
-			for k, v := range m {
-				g[k] = v
-			}
-		}
-		for i := range n.pairs {
-			k := n.pairs[i].key
-			v, there := m[k]
-			if n.pairs[i].value.shape == nullShape { // null says: not there
-				if there {
-					w[k], g[k] = nil, v
-				}
-				continue
-			}
-			w[k], v = match(n.pairs[i].value, v, exact)
-			if there {
-				g[k] = v
-			}
-		}
-		return w, g
 	case listShape:
-		list, ok := got.([]any)
-		if !ok {
-			return n.tree(), got
+		if list, ok := got.([]any); ok {
+			return matchList(n, list, exact)
 		}
-		w, g := make([]any, 0, len(n.items)), make([]any, 0, len(list))
-		for i, item := range n.items {
-			if i >= len(list) {
-				w = append(w, item.tree())
-				continue
-			}
-			a, b := match(item, list[i], exact)
-			w, g = append(w, a), append(g, b)
-		}
-		if len(list) > len(n.items) {
-			g = append(g, list[len(n.items):]...)
-		}
-		return w, g
 	case nullShape, textShape, numberShape, boolShape:
-	}
-	if sameScalar(n, got) {
-		return got, got
+		if sameScalar(n, got) {
+			return got, got
+		}
 	}
 	return n.tree(), got
+}
+
+func matchObject(n *node, got map[string]any, exact bool) (want, seen any) {
+	w, g := map[string]any{}, map[string]any{}
+	if exact {
+		maps.Copy(g, got)
+	}
+	for i := range n.pairs {
+		k := n.pairs[i].key
+		v, there := got[k]
+		if n.pairs[i].value.shape == nullShape { // null says: not there
+			if there {
+				w[k], g[k] = nil, v
+			}
+			continue
+		}
+		w[k], v = match(n.pairs[i].value, v, exact)
+		if there {
+			g[k] = v
+		}
+	}
+	return w, g
+}
+
+func matchList(n *node, got []any, exact bool) (want, seen any) {
+	w, g := make([]any, 0, len(n.items)), make([]any, 0, len(got))
+	for i, item := range n.items {
+		if i >= len(got) {
+			w = append(w, item.tree())
+			continue
+		}
+		a, b := match(item, got[i], exact)
+		w, g = append(w, a), append(g, b)
+	}
+	if len(got) > len(n.items) {
+		g = append(g, got[len(n.items):]...)
+	}
+	return w, g
 }
 
 // sameScalar compares a scalar as written with a value: a number without quotes may stand for the same text.

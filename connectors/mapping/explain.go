@@ -46,8 +46,7 @@ func explain(b *strings.Builder, fsys fs.FS, f *hub.Fault, lang Language) {
 	}
 	fmt.Fprintf(b, "%s [%s]\n", message, f.Code)
 	excerpt(b, fsys, f.Where)
-	var site *Site
-	if errors.As(f.Err, &site) {
+	if site, ok := errors.AsType[*Site](f.Err); ok {
 		fmt.Fprintf(b, "  %s\n", site)
 		excerpt(b, fsys, site.Mapping)
 	} else if f.Err != nil {

@@ -169,9 +169,8 @@ func (c *exprCompiler) compile(t exprText, target string) *expr {
 
 // syntax records a syntax error of the expression parser in words that a newcomer understands.
 func (c *exprCompiler) syntax(err error) {
-	var fe *file.Error
 	offset, msg := 0, firstLine(err.Error())
-	if errors.As(err, &fe) {
+	if fe, ok := errors.AsType[*file.Error](err); ok {
 		offset, msg = fe.From, fe.Message
 	}
 	p := problem("mapping.expression", "the expression cannot be read: %s", "无法解析表达式：%s", msg)

@@ -1,8 +1,11 @@
 package mapping
 
 import (
+	"maps"
 	"slices"
 	"strings"
+
+	"github.com/suyuan-io/suyuan/epcis"
 )
 
 // want is the kind of value that a field of an event takes.
@@ -45,17 +48,13 @@ func closed(fields map[string]*spec) *spec { return &spec{want: wantObject, fiel
 func open(fields map[string]*spec) *spec   { return &spec{want: wantObject, fields: fields, open: true} }
 
 // eventTypes are the types of EPCIS 2.0, section 7.4.
-func eventTypes() []string {
-	return []string{"ObjectEvent", "AggregationEvent", "TransactionEvent", "TransformationEvent", "AssociationEvent"}
-}
+func eventTypes() []string { return epcis.EventTypes() }
 
 // eventSpec returns the fields of an event type, or of all of them when the type is not known at load.
 func eventSpec(eventType string) *spec {
 	fields := commonFields()
 	add := func(more map[string]*spec) {
-		for k, v := range more {
-			fields[k] = v
-		}
+		maps.Copy(fields, more)
 	}
 	known := slices.Contains(eventTypes(), eventType)
 	is := func(types ...string) bool { return !known || slices.Contains(types, eventType) }

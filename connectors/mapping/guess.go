@@ -77,44 +77,68 @@ func (g *guess) field(key, value, path string) {
 	if value == "" {
 		return
 	}
-	set := func(p *string) bool {
-		if *p != "" {
-			return false
-		}
-		*p = path
-		return true
+	if g.takeKey(key, value, path) || g.takeNamed(key, value, path) {
+		return
 	}
-	named := func(pattern string) bool { return regexp.MustCompile(`(?i)` + pattern).MatchString(key) }
-	digits := strings.Trim(value, "0123456789") == ""
-	place := named(`gln|site|loc|plant|depot|warehouse|from|to$|party|shop|store|仓|门店|地点`)
+	name := extensionName(key)
+	if len(g.rest) >= maxRest || name == "" || g.used[name] {
+		return
+	}
+	if g.used == nil {
+		g.used = map[string]bool{}
+	}
+	g.used[name] = true
+	g.rest = append(g.rest, guessed{name, path})
+}
+
+// set fills a part of the event that has none yet.
+func set(p *string, path string) bool {
+	if *p != "" {
+		return false
+	}
+	*p = path
+	return true
+}
+
+func named(key, pattern string) bool { return regexp.MustCompile(`(?i)` + pattern).MatchString(key) }
+
+// takeKey recognises GS1 keys by their check digits.
+func (g *guess) takeKey(key, value, path string) bool {
+	if strings.Trim(value, "0123456789") != "" || named(key, timeNames) && g.timeIn(value) {
+		return false
+	}
+	place := named(key, `gln|site|loc|plant|depot|warehouse|from|to$|party|shop|store|仓|门店|地点`)
 	switch {
-	case named(`time|date|stamp|_at$|At$|when|时间|日期`) && !named(`expir|best|produc|manufact|birth|效期|保质|生产`) && g.guessTime(value, path):
-		return
-	case digits && len(value) == 18 && valid(gs1.SSCC, value) && set(&g.sscc):
-		return
-	case digits && len(value) == 13 && place && valid(gs1.PGLN, value) && set(&g.place):
-		return
-	case digits && !place && (len(value) == 13 || len(value) == 14 || named(`gtin|ean|upc|barcode|条码`)) && len(value) >= 8 && valid(gs1.GTIN, value) && set(&g.gtin):
-		return
-	case named(`serial|^sn$|_sn$|序列`) && valid(serialOf, value) && set(&g.serial):
-		return
-	case named(`lot|batch|charge|批`) && valid(lotOf, value) && set(&g.lot):
-		return
-	case named(`qty|quant|menge|pcs|pieces|数量|件数`) && isNumber(value) && set(&g.quantity):
-		return
-	case named(`order|^po|_po|订单`) && set(&g.order):
-		return
-	case named(`name|descr|bezeichnung|品名|名称`) && set(&g.name):
+	case len(value) == 18 && valid(gs1.SSCC, value):
+		return set(&g.sscc, path)
+	case place:
+		return len(value) == 13 && valid(gs1.PGLN, value) && set(&g.place, path)
+	case len(value) >= 13 || named(key, `gtin|ean|upc|barcode|条码`):
+		return valid(gs1.GTIN, value) && set(&g.gtin, path)
 	}
-	if len(g.rest) < maxRest {
-		if name := extensionName(key); name != "" && !g.used[name] {
-			if g.used == nil {
-				g.used = map[string]bool{}
-			}
-			g.used[name] = true
-			g.rest = append(g.rest, guessed{name, path})
-		}
+	return false
+}
+
+// timeNames are what fields with times are called.
+const timeNames = `time|date|stamp|_at$|[a-z]At$|when|时间|日期`
+
+// takeNamed goes by the field's name where values are ambiguous. A product's name stays a field of the event too.
+func (g *guess) takeNamed(key, value, path string) bool {
+	switch {
+	case named(key, timeNames):
+		return !named(key, `expir|best|produc|manufact|birth|效期|保质|生产`) && g.guessTime(value, path)
+	case named(key, `serial|^sn$|_sn$|序列`):
+		return valid(serialOf, value) && set(&g.serial, path)
+	case named(key, `lot|batch|charge|批`):
+		return valid(lotOf, value) && set(&g.lot, path)
+	case named(key, `qty|quant|menge|pcs|pieces|数量|件数`):
+		return isNumber(value) && set(&g.quantity, path)
+	case named(key, `order|^po|_po|订单`):
+		return set(&g.order, path)
+	case named(key, `name|descr|bezeichnung|品名|名称`):
+		set(&g.name, path)
 	}
+	return false
 }
 
 func valid(build func(string) (string, error), value string) bool {
@@ -130,33 +154,48 @@ func isNumber(s string) bool {
 	return ok
 }
 
-// guessTime takes the first field that reads as a time, or a later one that has an hour when the first has none.
-func (g *guess) guessTime(value, path string) bool {
-	if g.timed {
-		return false
-	}
-	for _, src := range []string{"auto", "dd.MM.yyyy HH:mm:ss", "dd.MM.yyyy HH:mm", "dd.MM.yyyy", "dd/MM/yyyy HH:mm:ss", "dd/MM/yyyy HH:mm", "MM/dd/yyyy HH:mm:ss", "MM/dd/yyyy HH:mm",
-		"M/d/yyyy h:mm a", "dd/MM/yyyy", "dd-MMM-yyyy HH:mm:ss", "dd-MMM-yyyy", "yyyy年M月d日 HH:mm", "yyyy年M月d日"} {
+// timeLayouts are tried in turn.
+func timeLayouts() []string {
+	return []string{"auto", "dd.MM.yyyy HH:mm:ss", "dd.MM.yyyy HH:mm", "dd.MM.yyyy", "dd/MM/yyyy HH:mm:ss", "dd/MM/yyyy HH:mm", "MM/dd/yyyy HH:mm:ss",
+		"MM/dd/yyyy HH:mm", "M/d/yyyy h:mm a", "dd/MM/yyyy", "dd-MMM-yyyy HH:mm:ss", "dd-MMM-yyyy", "yyyy年M月d日 HH:mm", "yyyy年M月d日"}
+}
+
+// layoutOf returns the first layout in which value is a time of our days.
+func (g *guess) layoutOf(value string) *layout {
+	for _, src := range timeLayouts() {
 		l, t := parseLayout(src)
 		if t != nil {
 			continue
 		}
-		c, t := readTime(l, value, g.zone)
-		if t != nil || c.year < 1980 || c.year > 2100 {
-			continue
+		if c, t := readTime(l, value, g.zone); t == nil && c.year >= 1980 && c.year <= 2100 {
+			return l
 		}
-		timed := l.hourly || l.special != "" && len(value) != 8 && len(value) != 10 || len(value) == 10 && strings.Trim(value, "0123456789") == ""
-		if g.time != "" && !timed {
-			return false
-		}
-		g.timed = timed
-		g.time = "ts(" + path + ")"
-		if src != "auto" {
-			g.time = "ts(" + path + ", '" + src + "')"
-		}
-		return true
 	}
-	return false
+	return nil
+}
+
+func (g *guess) timeIn(value string) bool { return g.layoutOf(value) != nil }
+
+// guessTime takes the first field that reads as a time, or a later one that has an hour when the first has none.
+func (g *guess) guessTime(value, path string) bool {
+	l := g.layoutOf(value)
+	if g.timed || l == nil {
+		return false
+	}
+	timed := l.hourly
+	if l.special != "" {
+		dateOnly := len(value) == 8 || len(value) == 10 && strings.Trim(value, "0123456789") != ""
+		timed = !dateOnly
+	}
+	if g.time != "" && !timed {
+		return false
+	}
+	g.timed = timed
+	g.time = "ts(" + path + ")"
+	if l.special == "" {
+		g.time = "ts(" + path + ", '" + l.source + "')"
+	}
+	return true
 }
 
 // memberPath writes base.key, or base['key'] where the key is no name.
@@ -184,30 +223,37 @@ func extensionName(key string) string {
 // edi guesses from the segments of an EDI message.
 func (g *guess) edi(segments []any) {
 	for _, seg := range segments {
-		code, second := componentOf(seg, 0, 0), componentOf(seg, 1, 0)
 		switch tagOf(seg) {
 		case "DTM":
-			g.ediTime(seg, code)
+			g.ediTime(seg, componentOf(seg, 0, 0))
 		case "BGM":
-			if g.order == "" && second != "" {
-				g.order = "el(seg(row, 'BGM'), 2)"
+			if componentOf(seg, 1, 0) != "" {
+				set(&g.order, "el(seg(row, 'BGM'), 2)")
 			}
-		case "GIN":
-			if code == "BJ" && valid(gs1.SSCC, second) && g.sscc == "" {
-				g.list, g.sscc = "segs(row, 'GIN', 'BJ')", "el(item, 2)"
-			}
-		case "MAN":
-			if code == "GM" && valid(gs1.SSCC, strings.TrimPrefix(second, "00")) && g.sscc == "" {
-				g.list, g.sscc = "segs(row, 'MAN', 'GM')", "regex(el(item, 2), '(.{18})$')"
-			}
-		case "LIN":
-			if g.sscc == "" && g.gtin == "" && valid(gs1.GTIN, componentOf(seg, 2, 0)) {
-				g.list, g.gtin = "segs(row, 'LIN')", "el(item, 3)"
-			}
+		default:
+			g.ediGoods(seg)
 		}
 	}
-	if g.gtin != "" && g.sscc != "" {
+	if g.sscc != "" {
 		g.gtin = ""
+	}
+}
+
+// ediGoods finds logistic units, or else the line items.
+func (g *guess) ediGoods(seg any) {
+	code, second := componentOf(seg, 0, 0), componentOf(seg, 1, 0)
+	switch tagOf(seg) + "+" + code {
+	case "GIN+BJ":
+		if valid(gs1.SSCC, second) && set(&g.sscc, "el(item, 2)") {
+			g.list = "segs(row, 'GIN', 'BJ')"
+		}
+	case "MAN+GM":
+		if valid(gs1.SSCC, strings.TrimPrefix(second, "00")) && set(&g.sscc, "regex(el(item, 2), '(.{18})$')") {
+			g.list = "segs(row, 'MAN', 'GM')"
+		}
+	}
+	if tagOf(seg) == "LIN" && g.sscc == "" && valid(gs1.GTIN, componentOf(seg, 2, 0)) && set(&g.gtin, "el(item, 3)") {
+		g.list = "segs(row, 'LIN')"
 	}
 }
 

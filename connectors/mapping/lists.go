@@ -1,6 +1,7 @@
 package mapping
 
 import (
+	"maps"
 	"slices"
 	"strconv"
 )
@@ -170,10 +171,7 @@ func (l *loader) bind(as *node) int {
 		l.fail(as, t)
 	}
 	slot := l.slot()
-	inner := make(map[string]nameInScope, len(l.c.names)+1)
-	for k, v := range l.c.names {
-		inner[k] = v
-	}
+	inner := maps.Clone(l.c.names)
 	inner[as.text] = nameInScope{slot: slot, item: true}
 	l.c.names = inner
 	return slot
@@ -203,27 +201,28 @@ func (lp *loop) run(s *scope, body func() error) error {
 	defer func() { s.frame = outer }()
 	s.frame = frame{list: lp.each, outer: &outer}
 	for i, item := range items {
-		if err := s.spend(1); err != nil {
-			return err
-		}
-		s.item, s.index = item, i
-		if lp.as >= 0 {
-			s.vars[lp.as] = slot{value: item}
-		}
-		if lp.after != nil {
-			ok, err := truth(s, lp.after)
-			if err != nil {
-				return err
-			}
-			if !ok {
-				continue
-			}
-			s.hit(lp.whenID)
-		}
-		s.hit(lp.eachID)
-		if err := body(); err != nil {
+		if err := lp.item(s, i, item, body); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// item calls body for one item, if the condition lets it.
+func (lp *loop) item(s *scope, i int, item any, body func() error) error {
+	if err := s.spend(1); err != nil {
+		return err
+	}
+	s.frame.item, s.index = item, i
+	if lp.as >= 0 {
+		s.vars[lp.as] = slot{value: item}
+	}
+	if lp.after != nil {
+		if ok, err := truth(s, lp.after); err != nil || !ok {
+			return err
+		}
+		s.hit(lp.whenID)
+	}
+	s.hit(lp.eachID)
+	return body()
 }

@@ -31,7 +31,7 @@ func TestBrokenMappingsExplainThemselves(t *testing.T) {
 			if err == nil {
 				t.Fatalf("loaded: %v", m.Path())
 			}
-			for _, f := range err.(hub.Faults) { //nolint:errorlint,forcetypeassert // Load promises it
+			for _, f := range err.(hub.Faults) { //nolint:errorlint // Load promises it
 				if f.Code == "" || f.Message == "" || f.MessageZh == "" || f.Where.File == "" || (f.Hint == "") != (f.HintZh == "") {
 					t.Errorf("incomplete fault: %#v", f)
 				}

@@ -32,36 +32,39 @@ func (l *loader) lookups(n *node) {
 	}
 	for i := range n.pairs {
 		k := &n.pairs[i]
-		if k.value.get("table") == nil && k.value.get("csv") == nil {
-			l.fail(k.value, problem("mapping.shape", "a lookup has either table: with keys and values or csv: with a file's name", "lookup 需要 table:（键值对）或 csv:（文件名），二选一").
-				hint("write  %s: { table: { A: active } }  or  %[1]s: { csv: %[1]s.csv, key: code }", "请写  %s: { table: { A: active } }  或  %[1]s: { csv: %[1]s.csv, key: code }", k.key))
-			l.m.tables[k.key] = &table{name: k.key, rows: map[string]any{}}
-			continue
-		}
-		if !l.object(k.value, bilingual{"a lookup", "查找表"}, "table", "csv", "key", "value", "delimiter", "default") {
-			continue
-		}
 		t := &table{name: k.key, rows: map[string]any{}}
 		l.m.tables[k.key] = t
-		if d := k.value.get("default"); d != nil {
-			t.otherwise, t.hasFallback = d.text, true
-			if d.shape == nullShape {
-				t.otherwise = nil
-			}
+		l.lookup(k.value, t)
+	}
+}
+
+func (l *loader) lookup(n *node, t *table) {
+	inline, file := n.get("table"), n.get("csv")
+	if (inline == nil) == (file == nil) {
+		l.fail(n, problem("mapping.shape", "a lookup has either table: with keys and values or csv: with a file's name", "lookup 需要 table:（键值对）或 csv:（文件名），二选一").
+			hint("write  %s: { table: { A: active } }  or  %[1]s: { csv: %[1]s.csv, key: code }", "请写  %s: { table: { A: active } }  或  %[1]s: { csv: %[1]s.csv, key: code }", t.name))
+		return
+	}
+	if !l.object(n, bilingual{"a lookup", "查找表"}, "table", "csv", "key", "value", "delimiter", "default") {
+		return
+	}
+	if d := n.get("default"); d != nil {
+		t.hasFallback = true
+		if d.shape != nullShape {
+			t.otherwise = d.text
 		}
-		inline, file := k.value.get("table"), k.value.get("csv")
-		switch {
-		case inline != nil && file == nil && inline.shape == objectShape:
-			for j := range inline.pairs {
-				e := &inline.pairs[j]
-				if p := l.constantPiece(e.value, &spec{}, "lookup."+k.key); p != nil {
-					t.rows[e.key] = p.value
-				}
-			}
-		case file != nil && inline == nil:
-			l.csvTable(k.value, file, t)
-		default:
-			l.fail(k.value, problem("mapping.shape", "a lookup has either table: with keys and values or csv: with a file's name", "lookup 需要 table:（键值对）或 csv:（文件名），二选一"))
+	}
+	if file != nil {
+		l.csvTable(n, file, t)
+		return
+	}
+	if inline.shape != objectShape {
+		l.fail(inline, problem("mapping.shape", "a table is written as key: value", "table 应写成 键: 值"))
+	}
+	for i := range inline.pairs {
+		e := &inline.pairs[i]
+		if p := l.constantPiece(e.value, &spec{}, "lookup."+t.name); p != nil {
+			t.rows[e.key] = p.value
 		}
 	}
 }
@@ -125,8 +128,7 @@ func (l *loader) csvRows(r *csv.Reader, f lookupFile, t *table) {
 			return
 		}
 		line, _ := r.FieldPos(0)
-		var bad *csv.ParseError
-		if errors.As(err, &bad) {
+		if bad, ok := errors.AsType[*csv.ParseError](err); ok {
 			fail(bad.Line, problem("mapping.file", "the row cannot be read: %v", "无法读取该行：%v", bad.Err))
 			return
 		}
@@ -150,8 +152,7 @@ func (l *loader) csvRows(r *csv.Reader, f lookupFile, t *table) {
 
 // cause is the innermost error, without the path that the message names already.
 func cause(err error) error {
-	var pe *fs.PathError
-	if errors.As(err, &pe) {
+	if pe, ok := errors.AsType[*fs.PathError](err); ok {
 		return pe.Err
 	}
 	return err

@@ -52,42 +52,18 @@ func located(err error, locate func(pointer string) hub.Where) error {
 }
 
 func (m *Mapping) outputs(s *scope) (Output, error) {
-	for _, sk := range m.skips {
-		ok, err := truth(s, sk.cond)
-		if err != nil {
-			return Output{}, err
-		}
-		if ok {
-			s.hit(sk.id)
-			return Output{Skipped: sk.reason}, nil
-		}
+	reason, err := m.skipped(s)
+	if err != nil || reason != "" {
+		return Output{Skipped: reason}, err
 	}
 	var out Output
 	for _, e := range m.events {
-		err := e.loop.run(s, func() error {
-			made, err := e.make(s)
-			if err != nil {
-				return err
-			}
-			if len(out.Events) >= maxEvents {
-				return problem("map.limit", "the record makes more than %d events", "一条记录产生了超过 %d 个事件", maxEvents).fault(hub.TooLarge)
-			}
-			out.Events = append(out.Events, made)
-			return nil
-		})
-		if err != nil {
+		if err := e.loop.run(s, func() error { return e.append(s, &out) }); err != nil {
 			return Output{}, err
 		}
 	}
 	for _, ms := range m.masters {
-		err := ms.loop.run(s, func() error {
-			made, err := ms.make(s)
-			if err == nil {
-				out.Master = append(out.Master, made)
-			}
-			return err
-		})
-		if err != nil {
+		if err := ms.loop.run(s, func() error { return ms.append(s, &out) }); err != nil {
 			return Output{}, err
 		}
 	}
@@ -95,6 +71,41 @@ func (m *Mapping) outputs(s *scope) (Output, error) {
 		return Output{}, m.nothing()
 	}
 	return out, nil
+}
+
+// skipped returns the reason of the first skip that applies.
+func (m *Mapping) skipped(s *scope) (string, error) {
+	for _, sk := range m.skips {
+		ok, err := truth(s, sk.cond)
+		if err != nil {
+			return "", err
+		}
+		if ok {
+			s.hit(sk.id)
+			return sk.reason, nil
+		}
+	}
+	return "", nil
+}
+
+func (e *event) append(s *scope, out *Output) error {
+	made, err := e.make(s)
+	if err != nil {
+		return err
+	}
+	if len(out.Events) >= maxEvents {
+		return problem("map.limit", "the record makes more than %d events", "一条记录产生了超过 %d 个事件", maxEvents).fault(hub.TooLarge)
+	}
+	out.Events = append(out.Events, made)
+	return nil
+}
+
+func (m *master) append(s *scope, out *Output) error {
+	made, err := m.make(s)
+	if err == nil {
+		out.Master = append(out.Master, made)
+	}
+	return err
 }
 
 // nothing refuses a record that no part of the mapping applies to: it would vanish silently.

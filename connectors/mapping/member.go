@@ -156,37 +156,46 @@ func (c *exprCompiler) index(n *ast.MemberNode, base, property *expr) *expr {
 		if err != nil {
 			return nil, err
 		}
-		switch v := v.(type) {
-		case []any:
-			i, ok := integer(p)
-			if !ok {
-				return nil, s.raise(e.site, base, typeProblem("the place in a list is a whole number, not %s", "列表下标应为整数，而不是 %s", show(p)))
-			}
-			if i < 0 {
-				i += len(v)
-			}
-			if i >= 0 && i < len(v) {
-				return v[i], nil
-			}
-			t := problem("map.missing", "the list has %d elements, none at [%s]", "列表有 %d 个元素，没有 [%s]", len(v), show(p))
-			t.absent = true
-			return nil, s.raise(e.site, base, t.hint("if it may be absent write ?.[…] or default(…)", "若可以缺省，请写 ?.[…] 或 default(…)"))
-		case map[string]any:
-			key, ok := text(p)
-			if !ok {
-				return nil, s.raise(e.site, base, typeProblem("the name of a field is text, not %s", "字段名应为文本，而不是 %s", show(p)))
-			}
-			if v, ok := v[key]; ok {
-				return v, nil
-			}
-			return nil, s.raise(e.site, base, missing(v, key))
+		out, t := at(v, p)
+		if t != nil {
+			return nil, s.raise(e.site, base, t)
 		}
-		return nil, s.raise(e.site, base, missing(v, show(p)))
+		return out, nil
 	}
 	if base.path != nil {
 		e.path = func(s *scope) (string, bool) { return indexPath(s, base, property) }
 	}
 	return c.foldMember(n, e)
+}
+
+// at returns the element or field p of v.
+func at(v, p any) (any, *trouble) {
+	switch v := v.(type) {
+	case []any:
+		i, ok := integer(p)
+		if !ok {
+			return nil, typeProblem("the place in a list is a whole number, not %s", "列表下标应为整数，而不是 %s", show(p))
+		}
+		if i < 0 {
+			i += len(v)
+		}
+		if i >= 0 && i < len(v) {
+			return v[i], nil
+		}
+		t := problem("map.missing", "the list has %d elements, none at [%s]", "列表有 %d 个元素，没有 [%s]", len(v), show(p))
+		t.absent = true
+		return nil, t.hint("if it may be absent write ?.[…] or default(…)", "若可以缺省，请写 ?.[…] 或 default(…)")
+	case map[string]any:
+		key, ok := text(p)
+		if !ok {
+			return nil, typeProblem("the name of a field is text, not %s", "字段名应为文本，而不是 %s", show(p))
+		}
+		if v, ok := v[key]; ok {
+			return v, nil
+		}
+		return nil, missing(v, key)
+	}
+	return nil, missing(v, show(p))
 }
 
 func (c *exprCompiler) foldMember(n ast.Node, e *expr) *expr {

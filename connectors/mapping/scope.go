@@ -146,32 +146,38 @@ func find(row, v any) (string, bool) {
 	if want == 0 {
 		return "", false
 	}
-	left := maxSteps / 10
-	var walk func(at any, path []string) (string, bool)
-	walk = func(at any, path []string) (string, bool) {
-		if left--; left < 0 || len(path) > 256 {
-			return "", false
-		}
-		if identity(at) == want {
-			return strings.Join(path, ""), true
-		}
-		switch at := at.(type) {
-		case map[string]any:
-			for k, sub := range at {
-				if p, ok := walk(sub, append(path, "/"+escape(k))); ok {
-					return p, true
-				}
-			}
-		case []any:
-			for i, sub := range at {
-				if p, ok := walk(sub, append(path, "/"+strconv.Itoa(i))); ok {
-					return p, true
-				}
-			}
-		}
+	f := finder{want: want, left: maxSteps / 10}
+	return f.walk(row, nil)
+}
+
+// finder walks a record in search of one object or list.
+type finder struct {
+	want uintptr
+	left int
+}
+
+func (f *finder) walk(at any, path []string) (string, bool) {
+	if f.left--; f.left < 0 || len(path) > 256 {
 		return "", false
 	}
-	return walk(row, nil)
+	if identity(at) == f.want {
+		return strings.Join(path, ""), true
+	}
+	switch at := at.(type) {
+	case map[string]any:
+		for k, sub := range at {
+			if p, ok := f.walk(sub, append(path, "/"+escape(k))); ok {
+				return p, true
+			}
+		}
+	case []any:
+		for i, sub := range at {
+			if p, ok := f.walk(sub, append(path, "/"+strconv.Itoa(i))); ok {
+				return p, true
+			}
+		}
+	}
+	return "", false
 }
 
 // identity is the address of an object or non-empty list, or 0.

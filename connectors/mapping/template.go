@@ -199,27 +199,15 @@ func coerce(sp *spec, v any) (any, *trouble) {
 		}
 	case wantTime:
 		if s, ok := v.(string); ok {
-			if _, stated := offsetOf(s); stated {
-				return v, nil
-			}
-			return nil, problem("map.time", "%q is no time with an offset, as 2019-11-07T18:13:43+08:00 is", "%q 不是带时区偏移的时间（如 2019-11-07T18:13:43+08:00）", clip(s)).
-				hint("write \"= ts(…)\"", "请写 \"= ts(…)\"")
+			return coerceTime(s)
 		}
 	case wantNumber:
 		if s, ok := text(v); ok {
-			if n, ok := jsonNumber(s); ok {
-				return n, nil
-			}
-			return nil, typeProblem("this field takes a number, and this is %s", "该字段应为数字，此处是 %s", show(v)).hint("number(…) removes thousands marks and reads a decimal comma", "number(…) 可去除千位分隔符并识别小数逗号")
+			return coerceNumber(s)
 		}
 	case wantBool:
-		switch v {
-		case true, false:
-			return v, nil
-		case "true", "1":
-			return true, nil
-		case "false", "0":
-			return false, nil
+		if b, ok := truthOf(v); ok {
+			return b, nil
 		}
 	case wantList:
 		if list, ok := v.([]any); ok {
@@ -236,6 +224,33 @@ func coerce(sp *spec, v any) (any, *trouble) {
 		return nil, nil
 	}
 	return nil, wrongShape("map.type", sp, describe(v))
+}
+
+func coerceTime(s string) (any, *trouble) {
+	if _, stated := offsetOf(s); stated {
+		return s, nil
+	}
+	return nil, problem("map.time", "%q is no time with an offset, as 2019-11-07T18:13:43+08:00 is", "%q 不是带时区偏移的时间（如 2019-11-07T18:13:43+08:00）", clip(s)).
+		hint("write \"= ts(…)\"", "请写 \"= ts(…)\"")
+}
+
+func coerceNumber(s string) (any, *trouble) {
+	if n, ok := jsonNumber(s); ok {
+		return n, nil
+	}
+	return nil, typeProblem("this field takes a number, and this is %q", "该字段应为数字，此处是 %q", clip(s)).
+		hint("number(…) removes thousands marks and reads a decimal comma", "number(…) 可去除千位分隔符并识别小数逗号")
+}
+
+// truthOf reads true and false as systems write them.
+func truthOf(v any) (b, ok bool) {
+	switch v {
+	case true, "true", "1":
+		return true, true
+	case false, "false", "0":
+		return false, true
+	}
+	return false, false
 }
 
 func coerceList(sp *spec, list []any) (any, *trouble) {

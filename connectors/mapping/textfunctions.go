@@ -178,7 +178,7 @@ func decimalText(_ *scope, a []any) (any, *trouble) {
 	c := arithmetic()
 	c.Rounding = apd.RoundHalfUp
 	var out apd.Decimal
-	if _, err := c.Quantize(&out, d, -int32(places)); err != nil || out.Form != apd.Finite { //nolint:gosec // at most 18
+	if _, err := c.Quantize(&out, d, -int32(places)); err != nil || out.Form != apd.Finite {
 		return nil, typeProblem("%q is too large", "%q 过大", clip(str(a, 0))).at(0)
 	}
 	return numberOf(&out), nil

@@ -30,32 +30,43 @@ func prepareTime(write func(civil) any, needsZone bool) func(*exprCompiler, []*e
 			return nil, problem("mapping.timezone", "the layout %q states no time zone, and the mapping names none", "格式 %q 不含时区，映射也未指定时区", l.source).
 				hint("add timezone: \"+08:00\" at the top of the mapping, or the zone as third argument", "请在映射顶部添加 timezone: \"+08:00\"，或作为第三个参数").at(1)
 		}
-		return func(s *scope, a []any) (any, *trouble) {
-			l, z := l, z
-			var t *trouble
-			if l == nil {
-				if l, t = parseLayout(str(a, 1)); t != nil {
-					return nil, t
-				}
-			}
-			if len(a) > 2 && z == nil {
-				if z, t = parseZone(str(a, 2)); t != nil {
-					return nil, t.at(2)
-				}
-			}
-			if z == nil {
-				z = s.m.zone
-			}
-			if !needsZone && z == nil {
-				z = &zone{}
-			}
-			civil, t := readTime(l, str(a, 0), z)
-			if t != nil {
-				return nil, t.at(0)
-			}
-			return write(civil), nil
-		}, nil
+		call := timeCall{layout: l, zone: z, needsZone: needsZone, write: write}
+		return call.run, nil
 	}
+}
+
+// timeCall is a call of ts, offset or date.
+type timeCall struct {
+	// layout and zone are nil when the record gives them.
+	layout    *layout
+	zone      *zone
+	needsZone bool
+	write     func(civil) any
+}
+
+func (tc *timeCall) run(s *scope, a []any) (any, *trouble) {
+	l, z, t := tc.layout, tc.zone, (*trouble)(nil)
+	if l == nil {
+		if l, t = parseLayout(str(a, 1)); t != nil {
+			return nil, t
+		}
+	}
+	if len(a) > 2 && z == nil && str(a, 2) != "" {
+		if z, t = parseZone(str(a, 2)); t != nil {
+			return nil, t.at(2)
+		}
+	}
+	if z == nil {
+		z = s.m.zone
+	}
+	if !tc.needsZone && z == nil {
+		z = &zone{}
+	}
+	c, t := readTime(l, str(a, 0), z)
+	if t != nil {
+		return nil, t.at(0)
+	}
+	return tc.write(c), nil
 }
 
 // constantTime returns the layout and the zone as far as they are known at load.

@@ -119,48 +119,65 @@ func unknownTime(v string) *trouble {
 // time itself optional.
 func readISO(v string) (civil, *trouble) {
 	c := civil{}
-	rest := v
-	take := func(width int, into *int) bool {
-		n, r, ok := digits(rest, width)
-		if ok {
-			*into, rest = n, r
-		}
-		return ok
-	}
-	sep := func(s string) bool {
-		r, ok := strings.CutPrefix(rest, s)
-		if ok {
-			rest = r
-		}
-		return ok
-	}
-	date := take(4, &c.year) && (sep("-") || sep("/")) && take(0, &c.month) && (sep("-") || sep("/")) && take(0, &c.day)
-	if !date {
+	r := &isoReader{rest: v}
+	r.take(4, &c.year)
+	r.sep("-", "/")
+	r.take(0, &c.month)
+	r.sep("-", "/")
+	r.take(0, &c.day)
+	if r.bad {
 		return c, unknownTime(v)
 	}
-	if rest == "" {
+	if r.rest == "" {
 		return c, c.settle(v)
 	}
-	if !(sep("T") || sep(" ") || sep("t")) || !take(0, &c.hour) || !sep(":") || !take(2, &c.minute) {
+	r.sep("T", " ", "t")
+	r.take(0, &c.hour)
+	r.sep(":")
+	r.take(2, &c.minute)
+	if r.optional(":") {
+		r.take(2, &c.second)
+	}
+	if r.optional(".", ",") {
+		r.part(func(s string) (string, bilingual) { return readFraction(s, 0, &c) })
+		r.rest = strings.TrimLeft(r.rest, "0123456789") // beyond nanoseconds
+	}
+	if r.rest != "" {
+		r.part(func(s string) (string, bilingual) { return readZone(s, &c) })
+	}
+	if r.bad || r.rest != "" {
 		return c, unknownTime(v)
-	}
-	if sep(":") && !take(2, &c.second) {
-		return c, unknownTime(v)
-	}
-	if sep(".") || sep(",") {
-		var what bilingual
-		if rest, what = readFraction(rest, 0, &c); what.en != "" {
-			return c, unknownTime(v)
-		}
-		rest = strings.TrimLeft(rest, "0123456789")
-	}
-	if rest != "" {
-		var what bilingual
-		if rest, what = readZone(rest, &c); what.en != "" || rest != "" {
-			return c, unknownTime(v)
-		}
 	}
 	return c, c.settle(v)
+}
+
+// isoReader takes parts off a text; bad is set once one is not there.
+type isoReader struct {
+	rest string
+	bad  bool
+}
+
+func (r *isoReader) take(width int, into *int) {
+	n, rest, ok := digits(r.rest, width)
+	*into, r.rest = n, rest
+	r.bad = r.bad || !ok
+}
+
+func (r *isoReader) optional(marks ...string) bool {
+	for _, m := range marks {
+		if rest, ok := strings.CutPrefix(r.rest, m); ok {
+			r.rest = rest
+			return true
+		}
+	}
+	return false
+}
+
+func (r *isoReader) sep(marks ...string) { r.bad = !r.optional(marks...) || r.bad }
+
+func (r *isoReader) part(read func(string) (string, bilingual)) {
+	rest, what := read(r.rest)
+	r.rest, r.bad = rest, r.bad || what.en != ""
 }
 
 func readUnix(v string, milli bool, z *zone) (civil, *trouble) {

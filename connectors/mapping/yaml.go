@@ -147,8 +147,7 @@ func checkYAMLSize(path string, src []byte) *hub.Fault {
 func yamlFault(path string, err error) *hub.Fault {
 	p := problem("mapping.yaml", "the YAML cannot be read: %s", "无法解析 YAML：%s", firstLine(err.Error()))
 	w := hub.Where{File: path, Line: 1, Column: 1}
-	var syntax *yaml.SyntaxError
-	if errors.As(err, &syntax) {
+	if syntax, ok := errors.AsType[*yaml.SyntaxError](err); ok {
 		p = problem("mapping.yaml", "the YAML cannot be read: %s", "无法解析 YAML：%s", syntax.Message)
 		if syntax.Token != nil && syntax.Token.Position != nil {
 			w.Line, w.Column = syntax.Token.Position.Line, syntax.Token.Position.Column
@@ -292,8 +291,6 @@ func (r *yamlReader) object(out *node, values []*ast.MappingValueNode, depth int
 }
 
 func firstLine(s string) string {
-	if i := strings.IndexByte(s, '\n'); i >= 0 {
-		return s[:i]
-	}
-	return s
+	line, _, _ := strings.Cut(s, "\n")
+	return line
 }
