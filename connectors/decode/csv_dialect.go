@@ -114,7 +114,7 @@ func (d csvDialect) fields(raw []byte, limit int) ([]csvField, error) {
 		return nil, refuse("csv.binary", at.where(""), say("there is a NUL character", "此处有 NUL 字符").
 			hint("if this is UTF-16, set encoding: utf-16le", "若为 UTF-16，请设置 encoding: utf-16le"))
 	}
-	p := csvParser{csvDialect: d, row: row, fields: make([]csvField, 0, 1+strings.Count(row, string(rune(d.separator))))}
+	p := csvParser{csvDialect: d, row: row, fields: make([]csvField, 0, min(maxColumns, 1+strings.Count(row, string(rune(d.separator)))))}
 	return p.parse()
 }
 
@@ -136,6 +136,9 @@ func (d csvDialect) rawOffset(raw []byte, at int) int {
 	}
 	return offset
 }
+
+// maxColumns is the most fields of a row, as many as a spreadsheet has.
+const maxColumns = 16_384
 
 // csvParser reads the fields of one row.
 type csvParser struct {
@@ -160,6 +163,9 @@ func (p *csvParser) parse() ([]csvField, error) {
 			return p.fields, nil
 		}
 		p.at++ // the separator
+		if len(p.fields) >= maxColumns {
+			return nil, refuse("csv.size", newPlace().where(""), say("the row has more than %d fields", "该行的字段超过 %d 个", maxColumns))
+		}
 	}
 }
 

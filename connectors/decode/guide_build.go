@@ -14,6 +14,8 @@ type guideGroup struct {
 	nodes   []*guideNode
 	value   map[string]any
 	pointer string
+	// keys counts how often a key of a node came.
+	keys map[string]int
 }
 
 // guideBuilder reads one message by a guide.
@@ -63,7 +65,7 @@ func (n *guideNode) free(in map[string]any) bool {
 
 // place adds a segment to the innermost open group, and opens its own where it has one.
 func (b *guideBuilder) place(n *guideNode, i int, s ediSegment) {
-	into := b.open[len(b.open)-1]
+	into := &b.open[len(b.open)-1]
 	value := make(map[string]any, len(n.Fields))
 	pointer := pointerTo(into.pointer, n.As)
 	switch {
@@ -73,7 +75,7 @@ func (b *guideBuilder) place(n *guideNode, i int, s ediSegment) {
 			keyed = map[string]any{}
 			into.value[n.As] = keyed
 		}
-		key := freeKey(keyed, s.get(n.By.element, n.By.component))
+		key := into.key(n, s.get(n.By.element, n.By.component))
 		keyed[key] = value
 		pointer = pointerTo(pointer, key)
 	case n.Repeat:
@@ -95,21 +97,16 @@ func (b *guideBuilder) place(n *guideNode, i int, s ediSegment) {
 	}
 }
 
-// maxSameKey is how often a key may repeat before its entries share the last name: it keeps looking for a free one linear.
-const maxSameKey = 100
-
-// freeKey returns key, or key with "#2", "#3" and so on where it is taken.
-func freeKey(keyed map[string]any, key string) string {
-	if _, taken := keyed[key]; !taken {
-		return key
+// key returns the key of one more entry of a node: as it stands the first time, with "#2", "#3" and so on after that.
+func (g *guideGroup) key(n *guideNode, key string) string {
+	if g.keys == nil {
+		g.keys = map[string]int{}
 	}
-	for n := 2; n < maxSameKey; n++ {
-		numbered := key + "#" + itoa(n)
-		if _, taken := keyed[numbered]; !taken {
-			return numbered
-		}
+	g.keys[n.As+"/"+key]++
+	if times := g.keys[n.As+"/"+key]; times > 1 {
+		return key + "#" + itoa(times)
 	}
-	return key + "#" + itoa(len(keyed)+1)
+	return key
 }
 
 // locateGuided finds where a pointer into a guided body came from.
