@@ -57,7 +57,7 @@ func TestCrashAtEveryStep(t *testing.T) {
 					w := newWorld(t)
 					w.faults = anchortest.FailAt(at, fate)
 					l := w.open(t)
-					for _, n := range []int{3, 300, 2} {
+					for _, n := range []int{3, 270, 2} {
 						w.record(n)
 						err := l.Flush(t.Context())
 						for ; err != nil; err = l.Flush(t.Context()) {

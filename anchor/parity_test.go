@@ -61,6 +61,14 @@ func runNode(t *testing.T, key string, paths []string) []string {
 	return verdicts
 }
 
+func TestBrowserWithoutWebCryptoSaysSo(t *testing.T) {
+	t.Setenv("NO_WEBCRYPTO", "1")
+	got := runNode(t, readTrust(t).Keys[0], []string{receiptsDir("good", "middle-leaf.json")})
+	if got[0] != "event,checkpoint,inclusion,ledger" {
+		t.Errorf("the checks that could not be made are %s", got[0])
+	}
+}
+
 // TestVerifiersAgree gives every receipt of testdata, and mutations of a good one, to the verifiers of all languages.
 // They must agree, check by check, with the one in Go.
 func TestVerifiersAgree(t *testing.T) {

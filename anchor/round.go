@@ -191,8 +191,8 @@ func (l *Log) commit(ctx context.Context) error {
 	}
 	started := l.opts.Now()
 	witnessed, failed := l.witness(ctx, s, unknown)
-	if l.snapshot().alarm != nil {
-		return failed
+	if alarm := l.snapshot().alarm; alarm != nil {
+		return alarm
 	}
 	s.Evidence = witnessed
 	if len(s.Evidence) >= l.opts.Quorum {

