@@ -19,7 +19,7 @@ type fastPath struct {
 // isEvent reports whether an event that is valid in a document begins at data[start].
 func (f *fastPath) isEvent(data []byte, start int, hook func(string) error) bool {
 	s := f.borrow(data, start, hook)
-	defer f.pool.Put(s)
+	defer f.giveBack(s)
 	_, ok := f.checkEvent(s)
 	return ok
 }
@@ -27,7 +27,7 @@ func (f *fastPath) isEvent(data []byte, start int, hook func(string) error) bool
 // onlyEvent reports whether data is one event that is valid in a document, and whether the rules ask for a closer look.
 func (f *fastPath) onlyEvent(data []byte, hook func(string) error) (valid, look bool) {
 	s := f.borrow(data, skipBOM(data), hook)
-	defer f.pool.Put(s)
+	defer f.giveBack(s)
 	_, ok := f.checkEvent(s)
 	return ok && s.atEnd(), s.look
 }
@@ -35,7 +35,7 @@ func (f *fastPath) onlyEvent(data []byte, hook func(string) error) (valid, look 
 // isRoot reports whether data is a document, a query document, or an event with a context, as onlyEvent does.
 func (f *fastPath) isRoot(data []byte, hook func(string) error) (valid, look bool) {
 	s := f.borrow(data, skipBOM(data), hook)
-	defer f.pool.Put(s)
+	defer f.giveBack(s)
 	if seen, ok := f.document.check(s); ok && s.documentComplete(seen) && s.atEnd() {
 		return true, s.look
 	}
@@ -51,6 +51,12 @@ func (f *fastPath) borrow(data []byte, start int, hook func(string) error) *scan
 	}
 	s.reset(data, start, hook)
 	return s
+}
+
+// giveBack returns s to the pool without the caller's bytes.
+func (f *fastPath) giveBack(s *scanner) {
+	s.data, s.hook = nil, nil
+	f.pool.Put(s)
 }
 
 // checkEvent reads one event and returns the fields that it has.
