@@ -3,13 +3,16 @@ package mapping_test
 import (
 	"bytes"
 	"encoding/csv"
+	"io/fs"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/suyuan-io/suyuan/connectors/mapping"
+	"github.com/suyuan-io/suyuan/epcis"
 	"github.com/suyuan-io/suyuan/hub"
+	"github.com/suyuan-io/suyuan/schemas"
 )
 
 // csvRecords is a decoder for tests.
@@ -173,11 +176,43 @@ func TestScaffoldPassesItsOwnTest(t *testing.T) {
 			if err != nil || !r.Passed() || len(r.Cases) != 1 {
 				t.Fatalf("%v\n%s\n%s\n%s", err, r, m, tests)
 			}
+			checkEPCIS(t, mapFS("s.yaml", string(m)), "s.yaml", tree(t, tc.row))
 			for _, want := range tc.want {
 				if !strings.Contains(string(m), want) {
 					t.Errorf("lacks %q:\n%s", want, m)
 				}
 			}
 		})
+	}
+}
+
+// checkEPCIS holds the events of a mapping against the standard's schema.
+func checkEPCIS(t *testing.T, files fs.FS, name string, row any) {
+	t.Helper()
+	m, err := mapping.Load(files, name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := m.Map(mapping.Input{Row: row, RecordID: "r"}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	registry, err := schemas.Open()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, tree := range out.Events {
+		e, err := epcis.FromTree(tree, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		e.SetID("urn:uuid:4fd35a71-71ef-5a55-a9d9-aa75c889a6d0")
+		body, err := e.Canonical()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := registry.ValidateEvent(body); err != nil {
+			t.Errorf("%v\n%s", err, body)
+		}
 	}
 }

@@ -230,11 +230,11 @@ func (l *loader) master(n *node, target string) {
 	}
 	lp, leave := l.loop(n, target)
 	defer leave()
-	m.ident = l.value(ident, text1(), target)
+	m.ident = l.value(ident, plainText(), target)
 	m.identSite = l.site(ident, target)
 	fields := map[string]*spec{}
 	for i := range attributes.pairs {
-		fields[attributes.pairs[i].key] = text1()
+		fields[attributes.pairs[i].key] = plainText()
 	}
 	members, fine := l.members(attributes, closed(fields), target+".attributes")
 	if lp == nil || m.ident == nil || !fine {
@@ -257,7 +257,7 @@ func (m *master) make(s *scope) (hub.Statement, error) {
 			hint("leave such records out with when:", "请用 when: 排除此类记录"))
 	}
 	if m.kind != hub.AboutAlias {
-		if id, err = identity1(m.kind, id); err != nil {
+		if id, err = masterID(m.kind, id); err != nil {
 			return hub.Statement{}, s.raise(m.identSite, nil, gs1Trouble(err, -1))
 		}
 	}
@@ -265,15 +265,15 @@ func (m *master) make(s *scope) (hub.Statement, error) {
 	if err != nil {
 		return hub.Statement{}, err
 	}
-	out := hub.Statement{Kind: m.kind, ID: id, Provider: s.in.Provider, StatedAt: stated(&s.in), Attributes: make(map[string]string, len(fields))}
+	out := hub.Statement{Kind: m.kind, ID: id, Provider: s.in.Provider, StatedAt: s.in.ReceivedAt.UTC(), Attributes: make(map[string]string, len(fields))}
 	for k, v := range fields {
 		out.Attributes[k], _ = text(v)
 	}
 	return out, nil
 }
 
-// identity1 returns the canonical id of what a bare key stands for: digits are a GTIN for a product, a GLN otherwise.
-func identity1(kind hub.StatementKind, id string) (string, error) {
+// masterID returns the canonical id of what a bare key stands for: digits are a GTIN for a product, a GLN otherwise.
+func masterID(kind hub.StatementKind, id string) (string, error) {
 	if canonical, ok := gs1.Canonical(id); ok {
 		return canonical, nil
 	}

@@ -38,11 +38,11 @@ type spec struct {
 // names returns the members of an object.
 func (sp *spec) names() []string { return sortedKeys(sp.fields) }
 
-func text1() *spec                         { return &spec{want: wantText} }
+func plainText() *spec                     { return &spec{want: wantText} }
 func uri() *spec                           { return &spec{want: wantURI} }
 func instant() *spec                       { return &spec{want: wantTime} }
 func amount() *spec                        { return &spec{want: wantNumber} }
-func words1(list string) *spec             { return &spec{want: wantURI, words: strings.Fields(list)} }
+func vocabulary(list string) *spec         { return &spec{want: wantURI, words: strings.Fields(list)} }
 func listOf(elem *spec) *spec              { return &spec{want: wantList, elem: elem} }
 func closed(fields map[string]*spec) *spec { return &spec{want: wantObject, fields: fields} }
 func open(fields map[string]*spec) *spec   { return &spec{want: wantObject, fields: fields, open: true} }
@@ -81,25 +81,25 @@ func eventSpec(eventType string) *spec {
 }
 
 func quantitySpec() *spec {
-	return closed(map[string]*spec{"epcClass": uri(), "quantity": amount(), "uom": text1()})
+	return closed(map[string]*spec{"epcClass": uri(), "quantity": amount(), "uom": plainText()})
 }
 
 // commonFields are the fields that every event may have.
 func commonFields() map[string]*spec {
-	disposition := words1(dispositionWords)
+	disposition := vocabulary(dispositionWords)
 	place := open(map[string]*spec{"id": uri()})
 	party := "owning_party possessing_party location"
 	return map[string]*spec{
-		"type": {want: wantText}, "eventID": uri(), "eventTime": instant(), "eventTimeZoneOffset": text1(),
-		"bizStep": words1(bizStepWords), "disposition": disposition,
+		"type": {want: wantText}, "eventID": uri(), "eventTime": instant(), "eventTimeZoneOffset": plainText(),
+		"bizStep": vocabulary(bizStepWords), "disposition": disposition,
 		"persistentDisposition": closed(map[string]*spec{"set": listOf(disposition), "unset": listOf(disposition)}),
 		"readPoint":             place, "bizLocation": place,
-		"bizTransactionList": listOf(closed(map[string]*spec{"type": words1("bol cert desadv inv pedigree po poc prodorder recadv rma testprd testres upevt"), "bizTransaction": uri()})),
-		"sourceList":         listOf(closed(map[string]*spec{"type": words1(party), "source": uri()})),
-		"destinationList":    listOf(closed(map[string]*spec{"type": words1(party), "destination": uri()})),
+		"bizTransactionList": listOf(closed(map[string]*spec{"type": vocabulary("bol cert desadv inv pedigree po poc prodorder recadv rma testprd testres upevt"), "bizTransaction": uri()})),
+		"sourceList":         listOf(closed(map[string]*spec{"type": vocabulary(party), "source": uri()})),
+		"destinationList":    listOf(closed(map[string]*spec{"type": vocabulary(party), "destination": uri()})),
 		"sensorElementList":  listOf(sensorSpec()),
 		"certificationInfo":  {want: wantAny},
-		"errorDeclaration": open(map[string]*spec{"declarationTime": instant(), "reason": words1("did_not_occur incorrect_data"),
+		"errorDeclaration": open(map[string]*spec{"declarationTime": instant(), "reason": vocabulary("did_not_occur incorrect_data"),
 			"correctiveEventIDs": listOf(uri())}),
 	}
 }
@@ -113,8 +113,8 @@ func sensorSpec() *spec {
 		return m
 	}
 	report := link(map[string]*spec{"type": uri(), "exception": uri(), "microorganism": uri(), "chemicalSubstance": uri(),
-		"coordinateReferenceSystem": uri(), "component": uri(), "stringValue": text1(), "booleanValue": {want: wantBool},
-		"hexBinaryValue": text1(), "uriValue": uri(), "uom": text1()})
+		"coordinateReferenceSystem": uri(), "component": uri(), "stringValue": plainText(), "booleanValue": {want: wantBool},
+		"hexBinaryValue": plainText(), "uriValue": uri(), "uom": plainText()})
 	for _, k := range []string{"value", "minValue", "maxValue", "meanValue", "sDev", "percRank", "percValue"} {
 		report[k] = amount()
 	}

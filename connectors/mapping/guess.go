@@ -2,6 +2,7 @@ package mapping
 
 import (
 	"regexp"
+	"strconv"
 	"strings"
 	"unicode"
 
@@ -80,8 +81,8 @@ func (g *guess) field(key, value, path string) {
 	if g.takeKey(key, value, path) || g.takeNamed(key, value, path) {
 		return
 	}
-	name := extensionName(key)
-	if len(g.rest) >= maxRest || name == "" || g.used[name] {
+	name := extensionName(key, len(g.rest)+1)
+	if len(g.rest) >= maxRest || g.used[name] {
 		return
 	}
 	if g.used == nil {
@@ -206,16 +207,16 @@ func memberPath(base, key string) string {
 	return base + "['" + strings.NewReplacer(`\`, `\\`, `'`, `\'`, "\n", `\n`, "\r", `\r`, "\t", `\t`).Replace(key) + "']"
 }
 
-// extensionName makes a field's name of a key: letters and digits, with _ between.
-func extensionName(key string) string {
+// extensionName makes a field's name of a key: Latin letters and digits with _ between, or "field7" where none are left.
+func extensionName(key string, number int) string {
 	name := strings.Trim(strings.Map(func(r rune) rune {
-		if unicode.IsLetter(r) || unicode.IsDigit(r) {
+		if plainName(string(r)) {
 			return r
 		}
 		return '_'
-	}, key), "_")
-	if r := []rune(name); len(r) == 0 || len(r) > 60 {
-		return ""
+	}, key), "_-.~")
+	if name == "" || len(name) > 60 {
+		return "field" + strconv.Itoa(number)
 	}
 	return name
 }

@@ -16,7 +16,7 @@ func (l *loader) listPiece(n *node, sp *spec, target string) *piece {
 	if elem == nil {
 		elem = &spec{}
 	}
-	parts := make([]*element1, 0, len(n.items))
+	parts := make([]*listItem, 0, len(n.items))
 	all, fine := []any{}, true
 	for i, item := range n.items {
 		p := l.element(item, elem, target+"["+strconv.Itoa(i)+"]")
@@ -49,13 +49,13 @@ func (l *loader) listPiece(n *node, sp *spec, target string) *piece {
 	}}
 }
 
-// element1 is one element of a list's template, or the template of many.
-type element1 struct {
+// listItem is one element of a list's template, or the template of many.
+type listItem struct {
 	*piece
 	loop *loop
 }
 
-func (p *element1) append(s *scope, out []any) ([]any, error) {
+func (p *listItem) append(s *scope, out []any) ([]any, error) {
 	if p.loop == nil {
 		v, err := p.build(s)
 		if err == nil && !empty(v) {
@@ -74,16 +74,16 @@ func (p *element1) append(s *scope, out []any) ([]any, error) {
 }
 
 // element compiles one element. With each: or when: the element is the value: beside it, or the object of the other keys.
-func (l *loader) element(n *node, sp *spec, target string) *element1 {
+func (l *loader) element(n *node, sp *spec, target string) *listItem {
 	if n.shape != objectShape || n.get("each") == nil && n.get("when") == nil {
 		if p := l.value(n, sp, target); p != nil {
-			return &element1{piece: p}
+			return &listItem{piece: p}
 		}
 		return nil
 	}
 	if n.get("each") == nil && n.get("value") == nil {
 		if p := l.objectPiece(n, sp, target); p != nil {
-			return &element1{piece: p}
+			return &listItem{piece: p}
 		}
 		return nil
 	}
@@ -104,7 +104,7 @@ func (l *loader) element(n *node, sp *spec, target string) *element1 {
 	if p == nil || lp == nil {
 		return nil
 	}
-	return &element1{piece: p, loop: lp}
+	return &listItem{piece: p, loop: lp}
 }
 
 func only(n *node, keys ...string) bool {
@@ -201,19 +201,19 @@ func (lp *loop) run(s *scope, body func() error) error {
 	defer func() { s.frame = outer }()
 	s.frame = frame{list: lp.each, outer: &outer}
 	for i, item := range items {
-		if err := lp.item(s, i, item, body); err != nil {
+		if err := lp.once(s, i, item, body); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// item calls body for one item, if the condition lets it.
-func (lp *loop) item(s *scope, i int, item any, body func() error) error {
+// once calls body for one item, if the condition lets it.
+func (lp *loop) once(s *scope, i int, item any, body func() error) error {
 	if err := s.spend(1); err != nil {
 		return err
 	}
-	s.frame.item, s.index = item, i
+	s.item, s.index = item, i
 	if lp.as >= 0 {
 		s.vars[lp.as] = slot{value: item}
 	}

@@ -1,10 +1,6 @@
 package mapping
 
-import (
-	"time"
-
-	"github.com/google/uuid"
-)
+import "github.com/google/uuid"
 
 // timeFunctions read the times of legacy systems.
 func timeFunctions() map[string]*function {
@@ -102,6 +98,3 @@ func uuid5(_ *scope, a []any) (any, *trouble) {
 	}
 	return uuid.NewSHA1(space, []byte(str(a, 1))).String(), nil
 }
-
-// stated is the time at which a record states its master data.
-func stated(in *Input) time.Time { return in.ReceivedAt.UTC() }

@@ -228,49 +228,6 @@ func readExcel(v string, from1904 bool) (civil, *trouble) {
 	return c, nil
 }
 
-// write returns the time as EPCIS writes it: 2019-11-07T18:13:43+08:00, with a fraction only when there is one.
-func (c civil) write() string {
-	b := make([]byte, 0, 35)
-	b = appendDigits(b, c.year, 4)
-	b = appendDigits(append(b, '-'), c.month, 2)
-	b = appendDigits(append(b, '-'), c.day, 2)
-	b = appendDigits(append(b, 'T'), c.hour, 2)
-	b = appendDigits(append(b, ':'), c.minute, 2)
-	b = appendDigits(append(b, ':'), c.second, 2)
-	if c.nano > 0 {
-		b = appendDigits(append(b, '.'), c.nano, 9)
-		for b[len(b)-1] == '0' {
-			b = b[:len(b)-1]
-		}
-	}
-	if c.offset == 0 {
-		return string(append(b, 'Z'))
-	}
-	return string(appendOffset(b, c.offset))
-}
-
-func appendDigits(b []byte, n, width int) []byte {
-	start := len(b)
-	for range width {
-		b = append(b, '0')
-	}
-	for i := len(b) - 1; i >= start; i-- {
-		b[i] = byte('0' + n%10)
-		n /= 10
-	}
-	return b
-}
-
-// appendOffset writes +08:00.
-func appendOffset(b []byte, seconds int) []byte {
-	sign := byte('+')
-	if seconds < 0 {
-		sign, seconds = '-', -seconds
-	}
-	b = appendDigits(append(b, sign), seconds/3600, 2)
-	return appendDigits(append(b, ':'), seconds/60%60, 2)
-}
-
 // offsetOf returns the offset that an ISO time states at its end, as EPCIS writes it.
 func offsetOf(t string) (string, bool) {
 	if strings.HasSuffix(t, "Z") {
