@@ -41,6 +41,9 @@ type sighting struct {
 	version
 
 	polls int
+	// since is when it was first found like this, or its time of change if that lies before: a file from a machine whose
+	// clock is ahead gets old too.
+	since time.Time
 }
 
 // look lists the files that are ready, in order. It also forgets what has vanished.
@@ -90,11 +93,14 @@ func (s *source) examine(folder *folder, name string, seen map[string]sighting) 
 		return f, false // two patterns match it
 	}
 	now := version{Size: info.Size(), MTime: info.ModTime().UnixNano()}
-	polls := 1
+	sight := sighting{version: now, polls: 1, since: s.now()}
 	if before, ok := s.seen[p]; ok && before.version == now {
-		polls = before.polls + 1
+		sight.polls, sight.since = before.polls+1, before.since
 	}
-	seen[p] = sighting{now, polls}
+	if info.ModTime().Before(sight.since) {
+		sight.since = info.ModTime()
+	}
+	seen[p] = sight
 	if v, done := s.done[p]; s.out[p] || done && v.sameStat(info) {
 		return f, false
 	}
@@ -102,8 +108,7 @@ func (s *source) examine(folder *folder, name string, seen map[string]sighting) 
 		_, err := folder.root.Lstat(s.marker(name))
 		return f, err == nil
 	}
-	old := s.now().Sub(info.ModTime()) >= s.options.Ready.MinAge
-	return f, old && polls >= s.options.Ready.StablePolls
+	return f, s.now().Sub(sight.since) >= s.options.Ready.MinAge && sight.polls >= s.options.Ready.StablePolls
 }
 
 // aside reports whether a file lies in a folder that files are moved to.
@@ -138,8 +143,8 @@ func escapeMeta(s string) string {
 	return strings.NewReplacer(`\`, `\\`, `*`, `\*`, `?`, `\?`, `[`, `\[`).Replace(s)
 }
 
-// probe makes the folders that files are moved to and checks that files can be moved at all. Otherwise every file would
-// be read, published and read again.
+// probe checks that files can be moved at all and leaves nothing behind. Otherwise every file would be read, published
+// and read again.
 func (s *source) probe() error {
 	for _, a := range []action{s.success, s.failure} {
 		if a.keep {
@@ -147,13 +152,12 @@ func (s *source) probe() error {
 		}
 		dirs := []string{}
 		if a.dir != "" {
-			if err := os.MkdirAll(a.dir, 0o750); err != nil {
-				return unwritable(a.dir, err)
-			}
-			dirs = append(dirs, a.dir)
+			dirs = append(dirs, existing(a.dir))
 		}
 		for _, f := range s.folders {
-			dirs = append(dirs, filepath.FromSlash(f.dir))
+			if !strings.Contains(f.pattern, "/") { // otherwise the files lie deeper, in folders of any number
+				dirs = append(dirs, filepath.FromSlash(f.dir))
+			}
 		}
 		for _, dir := range dirs {
 			if err := tryWrite(dir); err != nil {
@@ -162,6 +166,16 @@ func (s *source) probe() error {
 		}
 	}
 	return nil
+}
+
+// existing returns dir, or the nearest folder above it that there is: dir is made when the first file is moved there.
+func existing(dir string) string {
+	for {
+		if info, err := os.Stat(dir); err == nil && info.IsDir() || filepath.Dir(dir) == dir {
+			return dir
+		}
+		dir = filepath.Dir(dir)
+	}
 }
 
 func tryWrite(dir string) error {

@@ -82,6 +82,9 @@ func (s *source) move(c claim, dir string) error {
 	from := filepath.Join(filepath.FromSlash(c.folder.dir), filepath.FromSlash(c.name))
 	base := path.Base(c.name)
 	to := filepath.Join(dir, base)
+	if err := os.MkdirAll(dir, 0o750); err != nil {
+		return err
+	}
 	if _, err := os.Lstat(to); err == nil {
 		same, err := s.sameFile(c, to)
 		if err != nil {

@@ -39,7 +39,8 @@ type auth struct {
 
 func (a *auth) Check(at strictyaml.Locator) hub.Faults {
 	if a.User == "root" {
-		return hub.Faults{hub.Faultf(hub.Invalid, "auth.root", "root must not log in").At(at("user"))}
+		f := &hub.Fault{Kind: hub.Invalid, Code: "auth.root", Message: "root must not log in", MessageZh: "root 不得登录"}
+		return hub.Faults{f.At(at("user"))}
 	}
 	return nil
 }
@@ -126,6 +127,7 @@ source: {a: 1, b: 2}
 		`hub.yaml:4:7: found "big" where a size such as "512KiB" or "1MiB" is expected`,
 		`hub.yaml:5:8: 12 is out of range, at most 9 is allowed`,
 		`hub.yaml:6:5: found "yes" where true or false is expected`,
+		`hub.yaml:8:9: root must not log in`,
 		`hub.yaml:9:3: unknown key "kee" (did you mean "key"?)`,
 		`hub.yaml:10:8: a secret must not stand in the file (write a reference: ${env:NAME} or ${file:PATH})`,
 		`hub.yaml:10:17: cannot resolve ${env:missing}: not set`,
