@@ -164,7 +164,58 @@ func (c *csvCutter) rowEnd(b []byte, last bool) (content, total int) {
 	if separator == 0 {
 		separator = c.headSeparator(b)
 	}
+	if !c.dialect.cs.wide && !c.dialect.cs.lead && c.dialect.quote != 0 {
+		return endOfNarrow(b, last, c.dialect.quote, separator)
+	}
 	return endOf(b, last, c.dialect.cs, c.dialect.quote, separator)
+}
+
+// endOfNarrow is endOf for charsets in which an ASCII byte is always that character: it jumps where endOf walks.
+func endOfNarrow(b []byte, last bool, quote, separator byte) (content, total int) {
+	begins := true
+	for i := 0; i < len(b); i++ {
+		switch char := b[i]; {
+		case char == quote && begins:
+			end := closingQuote(b, i+1, quote)
+			if end < 0 || end+1 == len(b) && !last {
+				if last {
+					return len(b), len(b)
+				}
+				return 0, 0
+			}
+			i, begins = end, false
+		case char == '\n':
+			return i, i + 1
+		case char == '\r':
+			switch {
+			case i+1 == len(b) && !last:
+				return 0, 0
+			case i+1 < len(b) && b[i+1] == '\n':
+				return i, i + 2
+			}
+			return i, i + 1
+		default:
+			begins = separator != 0 && char == separator
+		}
+	}
+	if last {
+		return len(b), len(b)
+	}
+	return 0, 0
+}
+
+// closingQuote finds the quote that is not doubled, or -1.
+func closingQuote(b []byte, from int, quote byte) int {
+	for {
+		n := bytes.IndexByte(b[from:], quote)
+		if n < 0 {
+			return -1
+		}
+		if from += n; from+1 == len(b) || b[from+1] != quote {
+			return from
+		}
+		from += 2
+	}
 }
 
 // headSeparator guesses the separator before the header row is known to end.

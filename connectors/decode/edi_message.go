@@ -2,6 +2,7 @@ package decode
 
 import (
 	"strings"
+	"unicode/utf8"
 
 	"github.com/suyuan-io/suyuan/hub"
 )
@@ -87,6 +88,10 @@ func (m *ediMessage) readHeaders(preamble []byte, raws []ediRaw) error {
 
 // readBody reads the segments of the message.
 func (m *ediMessage) readBody() error {
+	text := ""
+	if m.cs.enc == nil && utf8.Valid(m.body) {
+		text = string(m.body)
+	}
 	for at := 0; ; {
 		raw, state := m.syntax.next(m.body, at)
 		if state == ediNothingThere {
@@ -96,7 +101,7 @@ func (m *ediMessage) readBody() error {
 			return refuse("edi.truncated", m.where(raw.at, raw.tag), say("the message ends inside the segment that begins here",
 				"报文在此处开始的段内中断").hint("have it sent again", "请重新发送"))
 		}
-		g, err := m.syntax.parse(m.body, raw, m.cs)
+		g, err := m.syntax.parseText(m.body, text, raw, m.cs)
 		if err != nil {
 			return err
 		}

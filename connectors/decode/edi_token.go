@@ -132,6 +132,11 @@ func (g ediSegment) get(element, component int) string {
 
 // parse reads the elements of a segment. cs is the charset of the text.
 func (s ediSyntax) parse(b []byte, raw ediRaw, cs charset) (ediSegment, error) {
+	return s.parseText(b, "", raw, cs)
+}
+
+// parseText is parse where the whole of b is known as text too: values are cut from it. An empty text is not known.
+func (s ediSyntax) parseText(b []byte, text string, raw ediRaw, cs charset) (ediSegment, error) {
 	out := ediSegment{tag: raw.tag, at: raw.at}
 	if raw.tag == "ISA" { // its elements state the separators
 		s.component, s.repeat = 0, 0
@@ -153,7 +158,7 @@ func (s ediSyntax) parse(b []byte, raw ediRaw, cs charset) (ediSegment, error) {
 	if at >= raw.stop {
 		return out, nil
 	}
-	r := ediReader{ediSyntax: s, b: b, at: at + 1, stop: raw.stop, cs: cs, segment: &out}
+	r := ediReader{ediSyntax: s, b: b, text: text, at: at + 1, stop: raw.stop, cs: cs, segment: &out}
 	return out, r.run()
 }
 
@@ -161,6 +166,7 @@ func (s ediSyntax) parse(b []byte, raw ediRaw, cs charset) (ediSegment, error) {
 type ediReader struct {
 	ediSyntax
 	b        []byte
+	text     string
 	at, stop int
 	cs       charset
 	segment  *ediSegment
@@ -228,6 +234,9 @@ scan:
 		}
 	}
 	r.at = min(i, r.stop)
+	if plain && r.text != "" {
+		return r.text[start:r.at], nil
+	}
 	raw := r.b[start:r.at]
 	if !plain {
 		raw = r.unescape(raw)

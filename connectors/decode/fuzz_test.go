@@ -106,7 +106,9 @@ func FuzzCSV(f *testing.F) {
 	fuzz(f, "csv", `{header: false, separator: "|", encoding: gb18030}`, `{width: pad, lazyQuotes: true, skipRows: [{starts: 合计}]}`, `{header: false, encoding: latin1}`)
 }
 
-func FuzzJSON(f *testing.F) { fuzz(f, "json", `{split: /data/parcels}`, `{split: /*/*, encoding: gb18030}`) }
+func FuzzJSON(f *testing.F) {
+	fuzz(f, "json", `{split: /data/parcels}`, `{split: /*/*, encoding: gb18030}`)
+}
 
 func FuzzNDJSON(f *testing.F) { fuzz(f, "ndjson") }
 

@@ -51,7 +51,8 @@ func (p *xmlParser) reset(text string) { p.text, p.b, p.at = text, []byte(text),
 func (p *xmlParser) document(text string) (any, error) {
 	p.reset(text)
 	if i := strings.IndexFunc(text, isNoXMLChar); i >= 0 {
-		return nil, p.refuse("char", i, say("the character U+%04X is not allowed in XML", "XML 中不允许出现字符 U+%04X", rune(text[i])))
+		r, _ := utf8.DecodeRuneInString(text[i:])
+		return nil, p.refuse("char", i, say("the character U+%04X is not allowed in XML", "XML 中不允许出现字符 U+%04X", r))
 	}
 	var root any
 	for p.at < len(p.b) {
@@ -303,7 +304,10 @@ func (p *xmlParser) attributes(tok xmlToken) ([]xmlAttr, error) {
 		if err != nil {
 			return nil, err
 		}
-		attrs = append(attrs, xmlAttr{name: name, value: strings.NewReplacer("\n", " ", "\t", " ").Replace(value)})
+		if strings.ContainsAny(value, "\n\t") {
+			value = strings.ReplaceAll(strings.ReplaceAll(value, "\n", " "), "\t", " ")
+		}
+		attrs = append(attrs, xmlAttr{name: name, value: value})
 		if len(attrs) > maxAttributes {
 			return nil, bad(say("<%s> has more than %d attributes", "<%s> 的属性超过 %d 个", tok.name, maxAttributes))
 		}
@@ -344,7 +348,7 @@ func (p *xmlParser) unescape(s string, at int) (string, error) {
 		if !ok {
 			return b.String(), nil
 		}
-		name, after, ok := strings.Cut(rest[:min(len(rest), 16)], ";")
+		name, _, ok := strings.Cut(rest[:min(len(rest), 16)], ";")
 		if !ok {
 			return "", p.refuse("entity", at, say("an & begins no entity", "& 没有构成实体").
 				hint("write & as &amp;", "& 应写作 &amp;"))
@@ -355,7 +359,6 @@ func (p *xmlParser) unescape(s string, at int) (string, error) {
 		}
 		b.WriteRune(r)
 		s = rest[len(name)+1:]
-		_ = after
 	}
 }
 
