@@ -50,8 +50,8 @@ func jsonObject(raw []byte) []byte {
 // within moves places in it into the record.
 func within(it epcis.Item) func(error) error {
 	return func(err error) error {
-		var fs hub.Faults
-		if !errors.As(err, &fs) {
+		fs, ok := errors.AsType[hub.Faults](err)
+		if !ok {
 			return it.Locate(err)
 		}
 		moved := make(hub.Faults, len(fs))

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"hash/crc32"
 	"math"
+	"slices"
 	"time"
 
 	"github.com/klauspost/compress/s2"
@@ -62,6 +63,7 @@ func parseFrame(b []byte) (frameHead, error) {
 			h.crc, err = f.fixed32()
 		case frameFieldEnvelopes:
 			h.body, err = f.bytes()
+		default: // of a later release
 		}
 		return err
 	})
@@ -145,6 +147,7 @@ func (d *frameDecoder) envelope(b []byte) error {
 			err = setString(&env.TraceParent, f)
 		case envFieldRecord:
 			err = d.record(env, f)
+		default: // of a later release
 		}
 		return err
 	})
@@ -173,6 +176,7 @@ func (d *frameDecoder) record(env *hub.Envelope, in field) error {
 			rec.Attempt, err = f.count()
 		case recFieldRefused:
 			rec.Refused, err = decodeFault(f)
+		default: // of a later release
 		}
 		return err
 	})
@@ -210,6 +214,7 @@ func decodeFault(in field) (*hub.Fault, error) {
 			fault.Where.Column, err = f.count()
 		case faultFieldPointer:
 			err = setString(&fault.Where.Pointer, f)
+		default: // of a later release
 		}
 		return err
 	})
@@ -250,7 +255,7 @@ func (f field) bytes() ([]byte, error) {
 		return nil, errWireType
 	}
 	v, n := protowire.ConsumeBytes(f.raw)
-	return v[:len(v):len(v)], protowire.ParseError(n)
+	return slices.Clip(v), protowire.ParseError(n)
 }
 
 func (f field) varint() (uint64, error) {

@@ -213,9 +213,9 @@ func parseLog(dir string) (ids []string, good int64, err error) {
 	at := int64(0)
 	for line := range strings.Lines(string(b)) {
 		at += int64(len(line))
-		switch word := strings.TrimSuffix(line, "\n"); {
-		case word == line: // torn
-		case word == closing:
+		switch word := strings.TrimSuffix(line, "\n"); word {
+		case line: // torn
+		case closing:
 			ids, open, good = append(ids, open...), nil, at
 		default:
 			open = append(open, word)

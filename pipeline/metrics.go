@@ -92,8 +92,7 @@ func register[C prometheus.Collector](r *registration, c C) C {
 		return c
 	}
 	err := r.reg.Register(c)
-	var dup prometheus.AlreadyRegisteredError
-	if errors.As(err, &dup) {
+	if dup, ok := errors.AsType[prometheus.AlreadyRegisteredError](err); ok {
 		if old, ok := dup.ExistingCollector.(C); ok {
 			return old
 		}

@@ -42,8 +42,8 @@ func (n *normaliser) Normalise(env *hub.Envelope, rec *hub.Record) hub.Outcome {
 	from := origin{env, rec}
 	o := outcomeOf(from)
 	if err := n.fill(&o, from); err != nil {
-		var at *stageError
-		if !errors.As(err, &at) {
+		at, ok := errors.AsType[*stageError](err)
+		if !ok {
 			at = &stageError{stageHandle, err}
 		}
 		o.Events, o.Master = nil, nil
@@ -181,8 +181,7 @@ func (n *normaliser) check(e statedEvent, canonical []byte) error {
 		return err
 	}
 	err := n.validate(canonical)
-	var fs hub.Faults
-	if errors.As(err, &fs) {
+	if fs, ok := errors.AsType[hub.Faults](err); ok {
 		for _, f := range fs {
 			f.Where = hub.Where{Pointer: f.Where.Pointer}
 		}
@@ -193,9 +192,8 @@ func (n *normaliser) check(e statedEvent, canonical []byte) error {
 // inPayload is err as the fault of a dead letter: the first fault, with the others in brief, at its place in what the
 // sender sent. rec begins at its line and column there.
 func inPayload(err error, env *hub.Envelope, rec *hub.Record) *hub.Fault {
-	var all hub.Faults
 	fault := *hub.AsFault(err)
-	if errors.As(err, &all) && len(all) > 0 {
+	if all, ok := errors.AsType[hub.Faults](err); ok && len(all) > 0 {
 		fault = *all[0]
 		fault.Message += others(all[1:])
 	}

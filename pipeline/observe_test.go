@@ -1,6 +1,7 @@
 package pipeline_test
 
 import (
+	"slices"
 	"testing"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -47,18 +48,9 @@ func TestSpansContinueTheTraceThatBroughtTheRecords(t *testing.T) {
 	if links := records.Links(); len(links) != 1 || links[0].SpanContext.SpanID() != frame.SpanContext().SpanID() {
 		t.Errorf("links %v", links)
 	}
-	if want := attribute.Int("suyuan.records", 2); !contains(records.Attributes(), want) {
+	if want := attribute.Int("suyuan.records", 2); !slices.Contains(records.Attributes(), want) {
 		t.Errorf("attributes %v", records.Attributes())
 	}
-}
-
-func contains(all []attribute.KeyValue, want attribute.KeyValue) bool {
-	for _, kv := range all {
-		if kv == want {
-			return true
-		}
-	}
-	return false
 }
 
 func TestMetricsCountByVerdict(t *testing.T) {

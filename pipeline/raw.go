@@ -63,18 +63,11 @@ func (p *Pipeline) rawFrames(ctx context.Context, f RawFilter, yield func(uint64
 	}
 	defer it.Stop()
 	for {
-		m, err := it.Next(jetstream.NextContext(ctx))
-		if err != nil {
-			return hub.Faultf(hub.Unavailable, "pipeline.raw-failed", "the raw stream cannot be read on").Because(err)
+		frame, meta, err := nextRaw(ctx, it)
+		if err != nil || meta.Sequence.Stream > last {
+			return err
 		}
-		meta, err := m.Metadata()
-		if err != nil {
-			return fmt.Errorf("read the raw stream: %w", err)
-		}
-		if meta.Sequence.Stream > last {
-			return nil
-		}
-		if envelopes, err := DecodeFrame(m.Data(), frameCeiling); err == nil {
+		if envelopes, err := DecodeFrame(frame, frameCeiling); err == nil {
 			if err := yield(meta.Sequence.Stream, selectEnvelopes(envelopes, f.Connector)); err != nil {
 				return err
 			}
@@ -83,6 +76,18 @@ func (p *Pipeline) rawFrames(ctx context.Context, f RawFilter, yield func(uint64
 			return nil
 		}
 	}
+}
+
+func nextRaw(ctx context.Context, it jetstream.MessagesContext) ([]byte, *jetstream.MsgMetadata, error) {
+	m, err := it.Next(jetstream.NextContext(ctx))
+	if err != nil {
+		return nil, nil, hub.Faultf(hub.Unavailable, "pipeline.raw-failed", "the raw stream cannot be read on").Because(err)
+	}
+	meta, err := m.Metadata()
+	if err != nil {
+		return nil, nil, fmt.Errorf("read the raw stream: %w", err)
+	}
+	return m.Data(), meta, nil
 }
 
 // rawConsumer reads from the later of f.From and f.Since.

@@ -132,8 +132,8 @@ func consumerName(partition string) string { return "suyuan-" + partition }
 
 // streamFull reports whether err says that the stream is at its bound. The server has no code of its own for it.
 func streamFull(err error) bool {
-	var api *jetstream.APIError
-	return errors.As(err, &api) && strings.Contains(api.Description, "maximum bytes exceeded")
+	api, ok := errors.AsType[*jetstream.APIError](err)
+	return ok && strings.Contains(api.Description, "maximum bytes exceeded")
 }
 
 // publishFault says what a failed publish means to the one who called Publish: always that nothing is known.
