@@ -6,9 +6,10 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/url"
-	"regexp"
 	"time"
 
+	"go.opentelemetry.io/otel/propagation"
+	"go.opentelemetry.io/otel/trace"
 	"go.uber.org/zap"
 
 	"github.com/suyuan-io/suyuan/hub"
@@ -127,7 +128,7 @@ func (r *runner) open() error {
 func (r *runner) envelopes(req *http.Request, items []Item) ([]hub.Envelope, []hub.RecordID, error) {
 	var out []hub.Envelope
 	var ids []hub.RecordID
-	now, trace := r.host.cfg.Now().UTC(), traceParent(req)
+	now, parent := r.host.cfg.Now().UTC(), traceParent(req)
 	for i := range items {
 		item := &items[i]
 		c := cutter{splitter: r.inst.Splitter, limit: int(r.inst.Limits.Record)}
@@ -142,7 +143,7 @@ func (r *runner) envelopes(req *http.Request, items []Item) ([]hub.Envelope, []h
 			}
 			out = append(out, hub.Envelope{
 				Connector: r.inst.ID, Provider: r.inst.Provider, ReceivedAt: now, ContentType: item.ContentType,
-				Origin: item.Origin, Preamble: c.preamble, Records: []hub.Record{c.record}, TraceParent: trace,
+				Origin: item.Origin, Preamble: c.preamble, Records: []hub.Record{c.record}, TraceParent: parent,
 			})
 			return nil
 		})
@@ -228,12 +229,14 @@ func (r *runner) accepted(ids []hub.RecordID) (Answer, error) {
 	return Answer{Status: http.StatusAccepted, ContentType: "application/json", Body: append(body, '\n')}, nil
 }
 
-// traceParentRE is the header of W3C Trace Context, version 00.
-var traceParentRE = regexp.MustCompile(`^00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$`)
-
+// traceParent returns the W3C trace context that the request is part of: that of the span around it, or what its sender
+// stated.
 func traceParent(r *http.Request) string {
-	if v := r.Header.Get("Traceparent"); traceParentRE.MatchString(v) {
-		return v
+	w3c, carrier := propagation.TraceContext{}, propagation.MapCarrier{}
+	ctx := r.Context()
+	if !trace.SpanContextFromContext(ctx).IsValid() {
+		ctx = w3c.Extract(ctx, propagation.HeaderCarrier(r.Header))
 	}
-	return ""
+	w3c.Inject(ctx, carrier)
+	return carrier.Get("traceparent")
 }
