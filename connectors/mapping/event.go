@@ -24,6 +24,7 @@ type event struct {
 type need struct {
 	field string
 	site  *site
+	from  *expr
 }
 
 func (l *loader) events(n *node) {
@@ -70,13 +71,23 @@ func (l *loader) event(n *node, target string) *event {
 	e := &event{object: &objectBuilder{members: members}, target: target, derive: n.get("eventTimeZoneOffset") == nil}
 	for _, field := range []string{"type", "eventTime", "action"} {
 		if f := n.get(field); f != nil {
-			e.needs = append(e.needs, need{field, l.site(f, join(target, field))})
+			e.needs = append(e.needs, need{field, l.site(f, join(target, field)), from(members, field)})
 		}
 	}
 	if used := l.used(n); len(used) > 0 {
 		e.context = []any{used}
 	}
 	return e
+}
+
+// from returns the expression of a field, or nil for a constant.
+func from(members []member, field string) *expr {
+	for _, m := range members {
+		if m.key == field {
+			return m.from
+		}
+	}
+	return nil
 }
 
 // used returns the declared prefixes that occur in an event, in its keys or in its values.
@@ -132,7 +143,7 @@ func (e *event) make(s *scope) (map[string]any, error) {
 	}
 	for i := range e.needs {
 		if n := &e.needs[i]; out[n.field] == nil {
-			return nil, s.raise(n.site, nil, problem("map.missing", "the event would have no %s: its value is empty", "事件将缺少 %s：其值为空", n.field).
+			return nil, s.raise(n.site, n.from, problem("map.missing", "the event would have no %s: its value is empty", "事件将缺少 %s：其值为空", n.field).
 				hint("leave such records out with when: or skip:", "请用 when: 或 skip: 排除此类记录"))
 		}
 	}
@@ -253,12 +264,12 @@ func (m *master) make(s *scope) (hub.Statement, error) {
 	}
 	id, _ := v.(string)
 	if id = strings.TrimSpace(id); id == "" {
-		return hub.Statement{}, s.raise(m.identSite, nil, problem("map.missing", "the id of the master data is empty", "主数据的标识为空").
+		return hub.Statement{}, s.raise(m.identSite, m.ident.from, problem("map.missing", "the id of the master data is empty", "主数据的标识为空").
 			hint("leave such records out with when:", "请用 when: 排除此类记录"))
 	}
 	if m.kind != hub.AboutAlias {
 		if id, err = masterID(m.kind, id); err != nil {
-			return hub.Statement{}, s.raise(m.identSite, nil, gs1Trouble(err, -1))
+			return hub.Statement{}, s.raise(m.identSite, m.ident.from, gs1Trouble(err, -1))
 		}
 	}
 	fields, err := m.attributes.fill(s, 0)

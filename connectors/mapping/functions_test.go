@@ -198,6 +198,35 @@ func TestRefusals(t *testing.T) {
 	}
 }
 
+func TestWhatAnEventNeedsMayNotBeEmpty(t *testing.T) {
+	m, err := load(t, `version: 1
+events:
+  - each: "= row.moves"
+    event: { type: ObjectEvent, eventTime: "=? ts(item.at, 'unix')", action: OBSERVE }
+master:
+  - { product: "= trim(row.gtin)", attributes: { name: x } }
+`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for row, want := range map[string]string{
+		`{"moves":[{"at":1},{}]}`:       "map.missing /moves/1/at",
+		`{"moves":[],"gtin":" "}`:       "map.missing /gtin",
+		`{"moves":[],"gtin":"1234567"}`: "",
+		`{"moves":[],"gtin":"12345"}`:   "gs1.key-length /gtin",
+	} {
+		_, err := m.Map(input(t, row), nil)
+		got := ""
+		if err != nil {
+			f := hub.AsFault(err)
+			got = f.Code + " " + f.Where.Pointer
+		}
+		if got != want {
+			t.Errorf("%s: got %q, want %q (%v)", row, got, want, err)
+		}
+	}
+}
+
 func TestRunawayMappingsAreStopped(t *testing.T) {
 	for _, expr := range []string{
 		`map(1..90000, map(1..90000, #))`,

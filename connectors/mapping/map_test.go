@@ -137,6 +137,7 @@ func TestFaultNamesRecordAndMapping(t *testing.T) {
 		"bad time":         {`{"kind":"OUT","time":"20191307211856"}`, "map.time", "/time", "events[0].eventTime"},
 		"check digit":      {`{"kind":"OUT","time":"20191107211856","gtin":"7613035982948","serials":["A"]}`, "gs1.check-digit", "/gtin", "events[0].epcList[0]"},
 		"bad serial":       {`{"kind":"OUT","time":"20191107211856","gtin":"7613035982949","serials":["A","启"]}`, "gs1.serial", "/serials/1", "events[0].epcList[0]"},
+		"empty time":       {`{"kind":"OUT","time":""}`, "map.missing", "/time", "events[0].eventTime"},
 		"number with text": {`{"kind":1}`, "map.type", "/kind", "skip[0].when"},
 	} {
 		t.Run(name, func(t *testing.T) {

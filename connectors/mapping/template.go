@@ -11,6 +11,8 @@ type piece struct {
 	constant bool
 	value    any
 	build    func(*scope) (any, error)
+	// from is the expression of a leaf, which knows what part of the record it reads.
+	from *expr
 }
 
 func fixed(v any) *piece {
@@ -117,7 +119,7 @@ func (l *loader) leaf(n *node, sp *spec, target string) *piece {
 	}
 	id := l.branch(n, "leaf", target)
 	at := l.site(n, target)
-	return &piece{build: func(s *scope) (any, error) {
+	return &piece{from: e, build: func(s *scope) (any, error) {
 		v, err := e.run(s)
 		if err != nil || empty(v) {
 			return nil, err
