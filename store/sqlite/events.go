@@ -19,12 +19,18 @@ const eventColumns = `e.seq, e.event_id, e.declared_at, e.recorded_at, e.receive
 
 // scanEvent reads a row of eventColumns. The leaf record and the facets are put together again from what is stored.
 func (s *Store) scanEvent(row interface{ Scan(...any) error }) (hub.Event, error) {
-	e, _, err := s.scanParsed(row)
-	return e, err
+	e, parsed, err := s.scanStated(row)
+	if err != nil {
+		return e, err
+	}
+	if e.Facets, err = parsed.Facets(); err != nil {
+		return e, fmt.Errorf("read recorded event %d: %w", e.Seq, err)
+	}
+	return e, nil
 }
 
-// scanParsed is scanEvent that also returns the event in its parsed form.
-func (s *Store) scanParsed(row interface{ Scan(...any) error }) (hub.Event, *epcis.Event, error) {
+// scanStated is scanEvent without the facets, but with the event in its parsed form.
+func (s *Store) scanStated(row interface{ Scan(...any) error }) (hub.Event, *epcis.Event, error) {
 	var e hub.Event
 	var declared, recorded, received, provider, connector int64
 	var raw, salt, body []byte
@@ -47,9 +53,6 @@ func (s *Store) scanParsed(row interface{ Scan(...any) error }) (hub.Event, *epc
 	parsed, err := epcis.ParseEvent(e.Body, nil)
 	if err != nil {
 		return e, nil, fmt.Errorf("parse recorded event %d: %w", e.Seq, err)
-	}
-	if e.Facets, err = parsed.Facets(); err != nil {
-		return e, nil, fmt.Errorf("read recorded event %d: %w", e.Seq, err)
 	}
 	return e, parsed, nil
 }

@@ -1,0 +1,223 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/suyuan-io/suyuan/epcis"
+	"github.com/suyuan-io/suyuan/hub"
+)
+
+// Find returns the events of a window that match a query, in the window's order. Indexes find candidates; [epcis.Query.Matches]
+// decides. It may be called concurrently and does not block appends.
+func (s *Store) Find(ctx context.Context, q *epcis.Query, w hub.Window) (hub.Page, error) {
+	var page hub.Page
+	p, err := s.placesOf(ctx, q)
+	if err != nil {
+		return page, err
+	}
+	pl, err := s.plan(ctx, q, w, p)
+	if err != nil {
+		return page, err
+	}
+	wk, err := s.newWalk(ctx, pl, w.After)
+	if err != nil {
+		return page, err
+	}
+	f := finder{s: s, q: q, w: w, places: p}
+	if w.Budget > 0 {
+		f.deadline = time.Now().Add(w.Budget)
+	}
+	err = f.run(ctx, wk)
+	return f.page, err
+}
+
+// finder is one call of Find.
+type finder struct {
+	s        *Store
+	q        *epcis.Query
+	w        hub.Window
+	places   places
+	deadline time.Time
+	page     hub.Page
+	// at is the last candidate that was looked at.
+	at *hub.Mark
+}
+
+func (f *finder) run(ctx context.Context, wk *walk) error {
+	for batch := min(f.w.Limit+1, firstChunk); ; batch = firstChunk {
+		spots, err := wk.next(ctx, max(batch, 1))
+		if err != nil || len(spots) == 0 {
+			return err
+		}
+		full, err := f.look(ctx, spots)
+		if err != nil || full {
+			return err
+		}
+		if !f.deadline.IsZero() && time.Now().After(f.deadline) {
+			f.page.Next = f.at
+			return nil
+		}
+	}
+}
+
+// look reads the candidates and keeps those that match. It reports full when there is one more than the page may hold.
+func (f *finder) look(ctx context.Context, spots []spot) (full bool, err error) {
+	seqs := make([]any, len(spots))
+	for i, sp := range spots {
+		seqs[i] = sp.seq
+	}
+	rows, err := f.s.read.QueryContext(ctx, `SELECT `+eventColumns+` FROM events e WHERE e.seq IN (?`+ //nolint:gosec // placeholders only
+		strings.Repeat(`,?`, len(seqs)-1)+`)`, seqs...)
+	if err != nil {
+		return false, unavailable("read events", err)
+	}
+	defer rows.Close()
+	matching := map[hub.Seq]*hub.Event{}
+	for rows.Next() {
+		e, parsed, err := f.s.scanStated(rows)
+		if err != nil {
+			return false, unavailable("read events", err)
+		}
+		if !f.matches(&e, parsed) {
+			continue
+		}
+		if e.Facets, err = parsed.Facets(); err != nil {
+			return false, fmt.Errorf("read recorded event %d: %w", e.Seq, err)
+		}
+		matching[e.Seq] = &e
+	}
+	if err := rows.Err(); err != nil {
+		return false, unavailable("read events", err)
+	}
+	for _, sp := range spots {
+		e := matching[hub.Seq(sp.seq)] //nolint:gosec // never negative
+		if e != nil && len(f.page.Events) == f.w.Limit {
+			f.page.Next = f.at
+			return true, nil
+		}
+		f.at = &hub.Mark{EventTime: fromMicros(sp.time), Seq: hub.Seq(sp.seq)} //nolint:gosec // never negative
+		if e != nil {
+			f.page.Events = append(f.page.Events, *e)
+		}
+	}
+	return false, nil
+}
+
+func (f *finder) matches(e *hub.Event, parsed *epcis.Event) bool {
+	return (f.w.Provider == "" || e.Leaf.Provider == f.w.Provider) &&
+		f.q.Matches(parsed, epcis.Setting{RecordedAt: e.RecordedAt, Within: f.places.within})
+}
+
+// places is the hierarchy of places by master data: each with those that it lies in. Nil knows none.
+type places map[string][]string
+
+// placesOf reads the hierarchy if the query asks for it. Every provider's statements count: they say where places lie, not
+// who did what there.
+func (s *Store) placesOf(ctx context.Context, q *epcis.Query) (places, error) {
+	if len(q.ReadPoint.Within) == 0 && len(q.BizLocation.Within) == 0 {
+		return nil, nil
+	}
+	rows, err := s.read.QueryContext(ctx, `SELECT id, attributes FROM statements WHERE kind = ?`, hub.AboutPlace)
+	if err != nil {
+		return nil, unavailable("read places", err)
+	}
+	defer rows.Close()
+	p := places{}
+	for rows.Next() {
+		var id string
+		var text sql.RawBytes
+		if err := rows.Scan(&id, &text); err != nil {
+			return nil, unavailable("read places", err)
+		}
+		attrs := map[string]attribute{}
+		if err := json.Unmarshal(text, &attrs); err != nil {
+			return nil, fmt.Errorf("decode statement about %s: %w", id, err)
+		}
+		if parent := attrs["parent"].Value; parent != "" {
+			p[id] = append(p[id], parent)
+		}
+	}
+	if err := rows.Err(); err != nil {
+		return nil, unavailable("read places", err)
+	}
+	return p, nil
+}
+
+// within reports whether id is ancestor or lies in it.
+func (p places) within(id, ancestor string) bool {
+	seen := map[string]bool{id: true} // statements may make a circle
+	for level := []string{id}; len(level) > 0; {
+		if slices.Contains(level, ancestor) {
+			return true
+		}
+		var above []string
+		for _, place := range level {
+			for _, parent := range p[place] {
+				if !seen[parent] {
+					seen[parent] = true
+					above = append(above, parent)
+				}
+			}
+		}
+		level = above
+	}
+	return false
+}
+
+// below returns the ancestors and everything within any of them.
+func (p places) below(ancestors []string) []string {
+	if len(ancestors) == 0 {
+		return nil
+	}
+	out := slices.Clone(ancestors)
+	for id := range p {
+		if slices.ContainsFunc(ancestors, func(a string) bool { return p.within(id, a) }) && !slices.Contains(out, id) {
+			out = append(out, id)
+		}
+	}
+	return out
+}
+
+// Values lists the distinct values that a provider's events have, or everybody's if provider is empty, in the order of
+// their bytes, those behind after, at most limit.
+func (s *Store) Values(ctx context.Context, term hub.Term, provider hub.ProviderID, after string, limit int) ([]string, error) {
+	rows, err := s.read.QueryContext(ctx, `SELECT DISTINCT value FROM vocabulary WHERE kind = ? AND value > ? AND (? = '' OR provider = ?)
+		ORDER BY value LIMIT ?`, term, after, string(provider), string(provider), limit)
+	if err != nil {
+		return nil, unavailable("list values", err)
+	}
+	defer rows.Close()
+	var out []string
+	for rows.Next() {
+		var v string
+		if err := rows.Scan(&v); err != nil {
+			return nil, unavailable("list values", err)
+		}
+		out = append(out, v)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, unavailable("list values", err)
+	}
+	return out, nil
+}
+
+// First reports whether the event at seq is the first in which its provider, or anybody if provider is empty, speaks of id.
+func (s *Store) First(ctx context.Context, id string, provider hub.ProviderID, seq hub.Seq) (bool, error) {
+	text, args := `SELECT NOT EXISTS (SELECT 1 FROM things WHERE key = ? AND seq < ?)`, []any{hashKey(id), int64(seq)} //nolint:gosec // fits
+	if provider != "" {
+		text = `SELECT NOT EXISTS (SELECT 1 FROM things t JOIN events e USING (seq) JOIN terms p ON p.id = e.provider
+			WHERE t.key = ? AND t.seq < ? AND p.text = ?)`
+		args = append(args, string(provider))
+	}
+	var first bool
+	if err := s.read.QueryRowContext(ctx, text, args...).Scan(&first); err != nil {
+		return false, unavailable("list identifiers", err)
+	}
+	return first, nil
+}

@@ -1,0 +1,53 @@
+package sqlite
+
+import (
+	"context"
+	"strings"
+
+	"github.com/suyuan-io/suyuan/hub"
+)
+
+// Verdicts returns what became of records, in order; 0 for one that the pipeline has not reached. It is for many records
+// at once; [Store.Record] says more of one.
+func (s *Store) Verdicts(ctx context.Context, refs []hub.RecordRef) ([]hub.Verdict, error) {
+	out := make([]hub.Verdict, len(refs))
+	for from := 0; from < len(refs); from += lastChunk {
+		part := refs[from:min(from+lastChunk, len(refs))]
+		if err := s.verdicts(ctx, part, out[from:]); err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
+}
+
+func (s *Store) verdicts(ctx context.Context, refs []hub.RecordRef, out []hub.Verdict) error {
+	keys := make([]any, len(refs))
+	at := make(map[int64][]int, len(refs))
+	for i, r := range refs {
+		key := hashKey(string(r.Connector), string(r.ID))
+		keys[i], at[key] = key, append(at[key], i)
+	}
+	rows, err := s.read.QueryContext(ctx, `SELECT key, connector, id, verdict FROM records WHERE key IN (?`+ //nolint:gosec // placeholders only
+		strings.Repeat(`,?`, len(keys)-1)+`)`, keys...)
+	if err != nil {
+		return unavailable("read verdicts", err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var key, connector int64
+		var id string
+		var v hub.Verdict
+		if err := rows.Scan(&key, &connector, &id, &v); err != nil {
+			return unavailable("read verdicts", err)
+		}
+		for _, i := range at[key] { // a record whose key collided lies elsewhere: whoever waits for it asks for it alone
+			if id == string(refs[i].ID) && s.name(connector) == string(refs[i].Connector) {
+				out[i] = v
+			}
+		}
+	}
+	if err := rows.Err(); err != nil {
+		return unavailable("read verdicts", err)
+	}
+	return nil
+}
