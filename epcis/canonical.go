@@ -88,7 +88,7 @@ func appendNumber(b []byte, text string) ([]byte, error) {
 	}
 	f, err := strconv.ParseFloat(text, 64)
 	if err != nil || math.IsInf(f, 0) {
-		return nil, hub.Faultf(hub.Invalid, "epcis.json.range", "the number %s is beyond what a JSON number may be", text)
+		return nil, faultf(hub.Invalid, "epcis.json.range", "the number %s is beyond what a JSON number may be", "数字 %s 超出 JSON 数字的范围", text)
 	}
 	if f == 0 {
 		return append(b, '0'), nil

@@ -158,14 +158,16 @@ func (c *Context) Expand(name string) (namespace, local string) {
 		}
 		return "", name
 	}
-	if ns, ok := c.Namespace(prefix); ok {
-		return ns, rest
-	}
 	if strings.HasPrefix(rest, "//") {
 		if i := strings.LastIndexAny(name, "/#"); i < len(name)-1 {
 			return name[:i+1], name[i+1:]
 		}
-	} else if prefix == "urn" {
+		return "", name
+	}
+	if ns, ok := c.Namespace(prefix); ok {
+		return ns, rest
+	}
+	if prefix == "urn" {
 		if i := strings.LastIndexAny(name, ":/#"); i < len(name)-1 {
 			return name[:i+1], name[i+1:]
 		}

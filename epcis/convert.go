@@ -12,8 +12,8 @@ import (
 // event. Several events without a document around them become an EPCISDocument.
 func Convert(doc io.ReadSeeker, w io.Writer, to Format, l Limits) error {
 	if to != JSON && to != XML {
-		return faultf(hub.Invalid, "epcis.convert.format", "%q is no format of EPCIS documents", "%q 不是 EPCIS 文档格式",
-			string(to)).WithHint("use json or xml")
+		return hinted(faultf(hub.Invalid, "epcis.convert.format", "%q is no format of EPCIS documents", "%q 不是 EPCIS 文档格式",
+			string(to)), "use json or xml", "可用 json 或 xml")
 	}
 	count := 0
 	var latest time.Time
@@ -32,7 +32,7 @@ func Convert(doc io.ReadSeeker, w io.Writer, to Format, l Limits) error {
 		return err
 	}
 	if _, err := doc.Seek(0, io.SeekStart); err != nil {
-		return hub.Faultf(hub.Unavailable, "epcis.document.read", "cannot read the document again").Because(err)
+		return readFault(err)
 	}
 	if header.Type != typeDocument && header.Type != typeQueryDocument && count != 1 {
 		header.Type = typeDocument

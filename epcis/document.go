@@ -99,7 +99,7 @@ func ReadDocument(r io.Reader, l Limits, visit func(Item) error) (*Header, error
 	br := bufio.NewReaderSize(r, 64<<10)
 	head, err := br.Peek(4)
 	if err != nil && !errors.Is(err, io.EOF) {
-		return nil, hub.Faultf(hub.Unavailable, "epcis.document.read", "cannot read the document").Because(err)
+		return nil, readFault(err)
 	}
 	if isXML(head, br) {
 		return readXML(br, l, visit)

@@ -46,7 +46,7 @@ func FromTree(tree map[string]any, inherited *Context) (*Event, error) {
 
 func newEvent(root node, inherited *Context) (*Event, error) {
 	if root.kind != kindObject {
-		return nil, hub.Faultf(hub.Invalid, "epcis.event.object", "an event is a JSON object")
+		return nil, faultf(hub.Invalid, "epcis.event.object", "an event is a JSON object", "事件必须是 JSON 对象")
 	}
 	ctx := inherited
 	if own := root.member("@context"); own != nil {
@@ -57,8 +57,8 @@ func newEvent(root node, inherited *Context) (*Event, error) {
 		root.remove("@context")
 	}
 	if t := root.member("type"); t == nil || t.kind != kindString || t.text == "" {
-		return nil, hub.Faultf(hub.Invalid, "epcis.event.type", "the event has no type").
-			At(hub.Where{Pointer: "/type"}).WithHint(`state "type", such as "ObjectEvent"`)
+		f := faultf(hub.Invalid, "epcis.event.type", "the event has no type", "事件没有 type").At(hub.Where{Pointer: "/type"})
+		return nil, hinted(f, `state "type", such as "ObjectEvent"`, `请写明 "type"，例如 "ObjectEvent"`)
 	}
 	return &Event{root: root, ctx: ctx}, nil
 }
@@ -66,7 +66,7 @@ func newEvent(root node, inherited *Context) (*Event, error) {
 // fromGo turns plain Go data into a node.
 func fromGo(v any, depth int) (node, error) {
 	if depth > maxDepth {
-		return node{}, hub.Faultf(hub.Invalid, "epcis.json.depth", "arrays and objects nest deeper than %d levels", maxDepth)
+		return node{}, tooDeep(maxDepth)
 	}
 	switch v := v.(type) {
 	case nil:
@@ -130,10 +130,10 @@ func fromNumber(v any) (node, error) {
 	case float32:
 		text = strconv.FormatFloat(float64(v), 'g', -1, 32)
 	default:
-		return node{}, hub.Faultf(hub.Invalid, "epcis.tree.type", "an event cannot hold a value of type %T", v)
+		return node{}, faultf(hub.Invalid, "epcis.tree.type", "an event cannot hold a value of type %T", "事件中不能有类型为 %T 的值", v)
 	}
 	if numberLength(text) != len(text) || text == "" {
-		return node{}, hub.Faultf(hub.Invalid, "epcis.json.number", "%q is not a JSON number", text)
+		return node{}, faultf(hub.Invalid, "epcis.json.number", "%q is not a JSON number", "%q 不是 JSON 数字", text)
 	}
 	return node{kind: kindNumber, text: text}, nil
 }

@@ -85,7 +85,7 @@ func (e *Event) things() ([]hub.Thing, error) {
 				uri = ""
 			}
 			if uri == "" {
-				return nil, hub.Faultf(hub.Invalid, "epcis.thing", "an identifier is missing or no text").
+				return nil, faultf(hub.Invalid, "epcis.thing", "an identifier is missing or no text", "标识缺失或不是文本").
 					At(hub.Where{Pointer: fmt.Sprintf("/%s/%d", f.name, i)})
 			}
 			t := hub.Thing{Role: f.role, ID: canonicalID(uri), Class: f.class}

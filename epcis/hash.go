@@ -7,6 +7,7 @@ import (
 	"crypto/sha512"
 	"encoding/hex"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 
@@ -58,8 +59,9 @@ func (e *Event) HashWith(a Algorithm, d Dialect) (string, error) {
 		s := sha3.Sum256(h.out)
 		sum = s[:]
 	default:
-		return "", hub.Faultf(hub.Invalid, "epcis.hash.algorithm", "%q is no digest of an event hash", string(a)).
-			WithHint("use sha-256, sha-384, sha-512 or sha3-256")
+		f := faultf(hub.Invalid, "epcis.hash.algorithm", "%q is no digest of an event hash", "%q 不是事件哈希可用的摘要算法",
+			string(a))
+		return "", hinted(f, "use sha-256, sha-384, sha-512 or sha3-256", "可用 sha-256、sha-384、sha-512 或 sha3-256")
 	}
 	uri := make([]byte, 0, 160)
 	uri = append(append(append(uri, "ni:///"...), a...), ';')
@@ -79,8 +81,8 @@ func (e *Event) PreHash(d Dialect) (string, error) {
 
 func (e *Event) prehash(d Dialect) (*hasher, error) {
 	if d != CBV20 && d != CBV21 {
-		return nil, hub.Faultf(hub.Invalid, "epcis.hash.version", "%q is no version of the event hash", string(d)).
-			WithHint("use CBV2.0 or CBV2.1")
+		f := faultf(hub.Invalid, "epcis.hash.version", "%q is no version of the event hash", "%q 不是事件哈希的版本", string(d))
+		return nil, hinted(f, "use CBV2.0 or CBV2.1", "可用 CBV2.0 或 CBV2.1")
 	}
 	h, _ := hashers.Get().(*hasher)
 	h.ctx, h.inline = e.ctx, d == CBV21
@@ -311,7 +313,7 @@ func (h *hasher) sort(start, base int) {
 
 // leaf writes name=value; an empty value is not written, nor is anything that is no scalar.
 func (h *hasher) leaf(name string, n *node, words *vocabulary) {
-	if text := leafText(n); text != "" {
+	if text := hashText(n); text != "" {
 		h.write(name)
 		h.out = append(h.out, '=')
 		h.value(text, words)
@@ -350,6 +352,19 @@ func leafText(n *node) string {
 	case kindNull, kindArray, kindObject:
 	}
 	return ""
+}
+
+// hashText is leafText for the hash: a number has the value that its canonical bytes have, the nearest double, so that
+// an event and its canonical form have one hash.
+func hashText(n *node) string {
+	if n == nil || n.kind != kindNumber || len(n.text) <= 16 && !strings.ContainsAny(n.text, "eE") {
+		return leafText(n)
+	}
+	f, err := strconv.ParseFloat(n.text, 64)
+	if err != nil {
+		return n.text
+	}
+	return strconv.FormatFloat(f, 'f', -1, 64)
 }
 
 func (h *hasher) quantity(n *node) {
@@ -409,11 +424,15 @@ func (h *hasher) extensionsOf(n *node, f field, from origin) {
 	h.sort(start, base)
 }
 
-// elements writes extension elements: {namespace}name, the value if there is one, and their own children, sorted.
+// elements writes extension elements: {namespace}name, the value if there is one, and their own children, sorted. The
+// type of a JSON-LD value is the xsi:type of XML, which is not hashed.
 func (h *hasher) elements(members []node) {
 	base, start := len(h.cuts), len(h.out)
+	typed := slices.ContainsFunc(members, func(m node) bool { return m.name == "@value" })
 	for i := range members {
-		h.element(members[i].name, &members[i])
+		if name := members[i].name; !typed || name != "@type" {
+			h.element(name, &members[i])
+		}
 	}
 	h.sort(start, base)
 }
@@ -422,7 +441,7 @@ func (h *hasher) elements(members []node) {
 // declarations of namespaces are none of the event's data.
 func unhashedMember(name string) bool {
 	switch name {
-	case "#text", "comment", "rdfs:comment", "@context":
+	case "#text", "@value", "comment", "rdfs:comment", "@context":
 		return true
 	}
 	return strings.HasPrefix(name, xmlnsMember)
@@ -439,15 +458,17 @@ func (h *hasher) element(name string, n *node) {
 		}
 		return
 	}
-	if ns, local := h.ctx.Expand(name); ns != "" {
-		h.out = append(append(append(h.out, '{'), ns...), '}')
-		h.write(local)
-	} else {
-		h.write(name)
+	ns, local := h.ctx.Expand(name)
+	if name == "@language" {
+		ns, local = xmlXMLSpace, "lang" // what it is in the event's XML form
 	}
-	text := leafText(n)
+	if ns != "" {
+		h.out = append(append(append(h.out, '{'), ns...), '}')
+	}
+	h.write(local)
+	text := hashText(n)
 	if n.kind == kindObject {
-		text = leafText(n.member("#text"))
+		text = hashText(n.content())
 	}
 	if text != "" {
 		h.out = append(h.out, '=')

@@ -38,7 +38,7 @@ func (d *jsonDocument) read() error {
 			d.hasContext = true
 			err = d.elements(func(i int) error { return d.event("/" + strconv.Itoa(i)) })
 		default:
-			err = d.fault(hub.Invalid, "epcis.document.form", "an EPCIS document is a JSON object, or XML")
+			err = d.fault(hub.Invalid, "epcis.document.form", "an EPCIS document is a JSON object, or XML", "EPCIS 文档必须是 JSON 对象或 XML")
 		}
 		if err != nil {
 			return err
@@ -70,7 +70,7 @@ func (d *jsonDocument) object() error {
 	d.cutting = false
 	if d.isDocument {
 		if !d.hasBody {
-			return d.fault(hub.Invalid, "epcis.document.body", "the document has no epcisBody")
+			return d.fault(hub.Invalid, "epcis.document.body", "the document has no epcisBody", "文档没有 epcisBody")
 		}
 		return d.flush()
 	}
@@ -137,23 +137,34 @@ func (d *jsonDocument) member(name string) error {
 		d.header.master = n.member("epcisMasterData")
 		return nil
 	}
-	d.headerText(name, value)
-	return nil
+	return d.headerText(name, value)
 }
 
-// headerText keeps a string member.
-func (d *jsonDocument) headerText(name string, value []byte) {
+// ignored reads a member that says nothing to the hub, but must be JSON.
+func (d *jsonDocument) ignored() error {
+	value, err := d.cut(d.limits.Header)
+	if err != nil {
+		return err
+	}
+	return d.headerText("", value)
+}
+
+// headerText parses a member and keeps it if it is a text of the header.
+func (d *jsonDocument) headerText(name string, value []byte) error {
+	n, err := parseJSON(value)
+	if err != nil {
+		return hub.AsFault(err).At(d.where())
+	}
 	h := d.header
 	fields := map[string]*string{
 		"type": &h.Type, "schemaVersion": &h.SchemaVersion, "creationDate": &h.CreationDate, "id": &h.ID,
 		"sender": &h.Sender, "receiver": &h.Receiver, "instanceIdentifier": &h.InstanceIdentifier,
 		"queryName": &h.QueryName, "subscriptionID": &h.SubscriptionID,
 	}
-	if at := fields[name]; at != nil {
-		if n, err := parseJSON(value); err == nil && n.kind == kindString {
-			*at = n.text
-		}
+	if at := fields[name]; at != nil && n.kind == kindString {
+		*at = n.text
 	}
+	return nil
 }
 
 // context takes the document's @context.
@@ -182,10 +193,12 @@ func (d *jsonDocument) body(pointer string) error {
 			return d.body(at)
 		case "queryName", "subscriptionID":
 			value, err := d.cut(d.limits.Header)
-			d.headerText(name, value)
-			return err
+			if err != nil {
+				return err
+			}
+			return d.headerText(name, value)
 		}
-		return d.skip()
+		return d.ignored()
 	})
 }
 
@@ -217,8 +230,9 @@ func (d *jsonDocument) event(pointer string) error {
 		return d.visit(it)
 	}
 	if d.heldSize += len(raw); d.heldSize > d.limits.Header {
-		return hub.Faultf(hub.TooLarge, "epcis.document.context-late", "@context stands behind too many events").
-			WithHint("write @context before epcisBody").At(d.where())
+		f := d.fault(hub.TooLarge, "epcis.document.context-late", "@context stands behind too many events",
+			"@context 出现在过多事件之后")
+		return hinted(f, "write @context before epcisBody", "请把 @context 写在 epcisBody 之前")
 	}
 	it.Raw = bytes.Clone(raw)
 	d.held = append(d.held, it)

@@ -28,8 +28,8 @@ func newJSONStream(r *bufio.Reader, l Limits) *jsonStream {
 
 func (s *jsonStream) where() hub.Where { return hub.Where{Line: s.line, Column: s.column} }
 
-func (s *jsonStream) fault(kind hub.Kind, code, format string, args ...any) *hub.Fault {
-	return hub.Faultf(kind, code, format, args...).At(s.where())
+func (s *jsonStream) fault(kind hub.Kind, code, en, zh string, args ...any) *hub.Fault {
+	return faultf(kind, code, en, zh, args...).At(s.where())
 }
 
 // peek returns the next byte, 0 at the end.
@@ -41,7 +41,7 @@ func (s *jsonStream) peek() (byte, error) {
 	case errors.Is(err, io.EOF):
 		return 0, nil
 	}
-	return 0, hub.Faultf(hub.Unavailable, "epcis.document.read", "cannot read the document").Because(err).At(s.where())
+	return 0, readFault(err).At(s.where())
 }
 
 // next takes the next byte; the end of the text is a fault.
@@ -49,14 +49,14 @@ func (s *jsonStream) next() (byte, error) {
 	c, err := s.r.ReadByte()
 	if err != nil {
 		if errors.Is(err, io.EOF) {
-			return 0, s.fault(hub.Invalid, "epcis.json.end", "the JSON text ends too early")
+			return 0, s.fault(hub.Invalid, "epcis.json.end", "the JSON text ends too early", "JSON 文本提前结束")
 		}
-		return 0, hub.Faultf(hub.Unavailable, "epcis.document.read", "cannot read the document").Because(err).At(s.where())
+		return 0, readFault(err).At(s.where())
 	}
 	if s.cutting {
 		if len(s.raw) >= s.max {
-			return 0, s.fault(hub.TooLarge, "epcis.event.size", "one value is larger than %d bytes", s.max).
-				WithHint("split the event, or raise the limit")
+			f := s.fault(hub.TooLarge, "epcis.event.size", "one value is larger than %d bytes", "一个值超过 %d 字节", s.max)
+			return 0, hinted(f, splitHint, splitHintZh)
 		}
 		s.raw = append(s.raw, c)
 	}
@@ -90,7 +90,7 @@ func (s *jsonStream) expect(want byte) error {
 		return err
 	}
 	if c != want {
-		return s.fault(hub.Invalid, "epcis.json.syntax", "expected '%c'", want)
+		return s.fault(hub.Invalid, "epcis.json.syntax", "expected '%c'", "应为 '%c'", want)
 	}
 	_, err = s.next()
 	return err
@@ -129,7 +129,7 @@ func (s *jsonStream) skip() error {
 		}
 		if c == 0 || c <= ' ' || c == ',' || c == ']' || c == '}' || c == '{' || c == '[' || c == '"' || c == ':' {
 			if n == 0 {
-				return hub.Faultf(hub.Invalid, "epcis.json.syntax", "expected a JSON value").At(start)
+				return faultf(hub.Invalid, "epcis.json.syntax", "expected a JSON value", "应为 JSON 值").At(start)
 			}
 			return nil
 		}
@@ -182,7 +182,7 @@ func (s *jsonStream) container(opener, closer byte, visit func(i int) error) err
 		return err
 	}
 	if s.depth++; s.depth > 2*maxDepth {
-		return s.fault(hub.Invalid, "epcis.json.depth", "arrays and objects nest deeper than %d levels", 2*maxDepth)
+		return tooDeep(2 * maxDepth).At(s.where())
 	}
 	defer func() { s.depth-- }()
 	c, err := s.space()
@@ -192,7 +192,7 @@ func (s *jsonStream) container(opener, closer byte, visit func(i int) error) err
 	for i := 0; c != closer; i++ {
 		if i > 0 {
 			if c != ',' {
-				return s.fault(hub.Invalid, "epcis.json.syntax", "expected ',' or '%c'", closer)
+				return s.fault(hub.Invalid, "epcis.json.syntax", "expected ',' or '%c'", "应为 ',' 或 '%c'", closer)
 			}
 			if _, err := s.next(); err != nil {
 				return err
@@ -219,7 +219,7 @@ func (s *jsonStream) name() (string, error) {
 		return "", err
 	}
 	if c != '"' {
-		return "", s.fault(hub.Invalid, "epcis.json.syntax", "expected a member name in double quotes")
+		return "", s.fault(hub.Invalid, "epcis.json.syntax", "expected a member name in double quotes", "应为双引号中的成员名")
 	}
 	start := s.where()
 	quoted := make([]byte, 0, 32)
@@ -230,7 +230,7 @@ func (s *jsonStream) name() (string, error) {
 		}
 		quoted = append(quoted, c)
 		if len(quoted) > maxName {
-			return "", s.fault(hub.TooLarge, "epcis.json.name", "a member name is longer than %d bytes", maxName)
+			return "", s.fault(hub.TooLarge, "epcis.json.name", "a member name is longer than %d bytes", "成员名超过 %d 字节", maxName)
 		}
 		if c == '\\' {
 			if c, err = s.next(); err != nil {

@@ -53,10 +53,11 @@ func (v Value) member(name string) *node {
 }
 
 // Text returns a scalar as text, "" for an array, an object, null, or nothing. The text of an element with attributes,
-// which JSON states as "#text", is found as well.
+// which JSON states as "#text", and the "@value" of
+// JSON-LD are found as well.
 func (v Value) Text() string {
 	if v.n != nil && v.n.kind == kindObject {
-		return leafText(v.n.member("#text"))
+		return leafText(v.n.content())
 	}
 	return leafText(v.n)
 }

@@ -85,6 +85,15 @@ func (n *node) remove(name string) {
 	n.kids = slices.DeleteFunc(slices.Clone(n.kids), func(k node) bool { return k.name == name })
 }
 
+// content returns the value of an object that stands for an element with attributes ("#text") or for a text in a
+// language (JSON-LD's "@value"), nil for any other object.
+func (n *node) content() *node {
+	if m := n.member("#text"); m != nil {
+		return m
+	}
+	return n.member("@value")
+}
+
 // items returns the values of an array, or the value itself as a list of one: JSON-LD lets a set of one stand bare.
 func (n *node) items() []node {
 	switch {

@@ -147,7 +147,8 @@ func (p *parser) word(name, w string, k kind) error {
 // enter counts a container in.
 func (p *parser) enter() error {
 	if p.depth++; p.depth > maxDepth {
-		return p.fault("depth", "arrays and objects nest deeper than %d levels", "数组和对象的嵌套超过 %d 层", maxDepth)
+		line, column := lineColumn(p.src, p.pos)
+		return tooDeep(maxDepth).At(hub.Where{Line: line, Column: column})
 	}
 	p.pos++
 	p.space()

@@ -16,8 +16,8 @@ func (p *queryParser) parameter(name string, raw []string) error {
 	}
 	hint := Nearest(name, parameterNames())
 	if hint != "" {
-		return hub.AsFault(p.bad("unknown", "%s is no parameter of this query", "未知的查询参数 %s", name)).
-			WithHint("did you mean " + hint + "?")
+		f := hub.AsFault(p.bad("unknown", "%s is no parameter of this query", "未知的查询参数 %s", name))
+		return hinted(f, "did you mean "+hint+"?", "是否应为 "+hint+"？")
 	}
 	return p.bad("unknown", "%s is no parameter of this query", "未知的查询参数 %s", name)
 }

@@ -52,7 +52,7 @@ func readJSONRecord(preamble, body []byte, visit func(Item) error) error {
 	if len(bytes.TrimSpace(preamble)) > 0 {
 		around, err := parseJSON(preamble)
 		if err != nil {
-			return hub.Faultf(hub.Internal, "epcis.record.preamble", "the record's preamble is no JSON").Because(err)
+			return faultf(hub.Internal, "epcis.record.preamble", "the record's preamble is no JSON", "记录的前导内容不是 JSON").Because(err)
 		}
 		if ctx, err = ctx.extend(around.member("@context")); err != nil {
 			return err

@@ -13,8 +13,8 @@ import (
 func ParseTime(s string) (time.Time, error) {
 	c, ok := scanClock(s)
 	if !ok {
-		return time.Time{}, hub.Faultf(hub.Invalid, "epcis.time", "%q is no time with a zone", s).
-			WithHint("write it like 2013-06-08T14:58:56.591+02:00")
+		f := faultf(hub.Invalid, "epcis.time", "%q is no time with a zone", "%q 不是带时区的时间", s)
+		return time.Time{}, hinted(f, "write it like 2013-06-08T14:58:56.591+02:00", "请写成 2013-06-08T14:58:56.591+02:00 的形式")
 	}
 	return c.time(), nil
 }

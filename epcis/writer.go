@@ -115,7 +115,7 @@ func (w *Writer) put(s string) {
 		return
 	}
 	if _, err := io.WriteString(w.w, s); err != nil {
-		w.err = hub.Faultf(hub.Unavailable, "epcis.document.write", "cannot write the document").Because(err)
+		w.err = faultf(hub.Unavailable, "epcis.document.write", "cannot write the document", "无法写出文档").Because(err)
 	}
 }
 
@@ -290,10 +290,10 @@ func (w *xmlWriter) vocabularyElement(n *node) {
 	for _, a := range n.member("attributes").items() {
 		w.out.WriteString("<attribute")
 		w.attribute("id", a.str("id"))
-		w.out.WriteString(">")
 		if value := a.member("attribute"); value != nil && value.kind == kindObject {
-			w.extensions(value, nil)
+			w.object(value)
 		} else {
+			w.out.WriteString(">")
 			w.text(leafText(value), false)
 		}
 		w.out.WriteString("</attribute>")

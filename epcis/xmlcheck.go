@@ -92,7 +92,7 @@ func (c *xmlChecker) start(t xml.StartElement) error {
 	f := frame{name: e.name, where: hub.Where{Line: e.where.Line, Column: e.where.Column, Pointer: c.path()}}
 	if len(c.frames) == 0 {
 		if f.model = c.root(e.name); f.model == nil {
-			return hub.Faultf(hub.Invalid, "epcis.xml.root", "<%s> in namespace %q is no EPCIS document", e.name.local,
+			return faultf(hub.Invalid, "epcis.xml.root", "<%s> in namespace %q is no EPCIS document", "命名空间 %[2]q 中的 <%[1]s> 不是 EPCIS 文档", e.name.local,
 				e.name.space).At(f.where)
 		}
 	} else {
@@ -171,8 +171,8 @@ func (c *xmlChecker) child(parent *frame, n xmlName, at hub.Where) string {
 		}
 	}
 	parent.broken = true
-	c.report(at, "<%s> is not expected here in <%s>; %s", "<%s> 不应出现在 <%s> 的这个位置；%s", n.local, parent.name.local,
-		c.expected(parent))
+	c.report(at, "<%s> is not expected here in <%s>; allowed is %s", "<%s> 不应出现在 <%s> 的这个位置；允许的是 %s", n.local,
+		parent.name.local, c.expected(parent))
 	return ""
 }
 
@@ -222,7 +222,7 @@ func (c *xmlChecker) target(ns string) bool {
 	return strings.HasPrefix(ns, "urn:epcglobal:epcis:xsd:") && ns[len(ns)-1] == c.query[len(c.query)-1]
 }
 
-// expected says what may stand where a fault is.
+// expected names what may stand where a fault is, "-" for nothing.
 func (c *xmlChecker) expected(f *frame) string {
 	var names []string
 	if f.model.choice {
@@ -235,7 +235,7 @@ func (c *xmlChecker) expected(f *frame) string {
 			p := f.model.particles[i]
 			if count == 0 || p.many {
 				if p.wildcard == "other" {
-					names = append(names, "an extension")
+					names = append(names, "…:…")
 				} else {
 					names = append(names, p.name)
 				}
@@ -246,9 +246,9 @@ func (c *xmlChecker) expected(f *frame) string {
 		}
 	}
 	if len(names) == 0 {
-		return "nothing more may follow"
+		return "-"
 	}
-	return "expected " + strings.Join(names, ", ")
+	return strings.Join(names, ", ")
 }
 
 // attributes checks an element's attributes.
@@ -346,13 +346,13 @@ func (c *xmlChecker) end() {
 	case f.model.text != "":
 	case f.model.choice:
 		if f.count == 0 && !f.model.repeats {
-			c.report(f.where, "<%s> is empty; %s", "<%s> 为空；%s", f.name.local, c.expected(&f))
+			c.report(f.where, "<%s> is empty; expected %s", "<%s> 为空；应有 %s", f.name.local, c.expected(&f))
 		}
 	default:
 		count := f.count
 		for i := f.at; i < len(f.model.particles); i, count = i+1, 0 {
 			if count < f.model.particles[i].min {
-				c.report(f.where, "<%s> ends too early; %s", "<%s> 内容不完整；%s", f.name.local, c.expected(&f))
+				c.report(f.where, "<%s> ends too early; expected %s", "<%s> 内容不完整；应有 %s", f.name.local, c.expected(&f))
 				return
 			}
 		}

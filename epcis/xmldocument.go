@@ -58,7 +58,7 @@ func (d *xmlDocument) read() error {
 			err = d.document(e)
 		default:
 			if !plain(e) || !strings.HasSuffix(e.name.local, "Event") {
-				return d.fault("epcis.document.form", "<%s> is no EPCIS document", e.name.local)
+				return d.fault("epcis.document.form", "<%s> is no EPCIS document", "<%s> 不是 EPCIS 文档", e.name.local)
 			}
 			err = d.event(e, "/"+qualified(e.name))
 		}
@@ -98,7 +98,7 @@ func (d *xmlDocument) within(parent *element) error {
 		}
 		switch t := t.(type) {
 		case nil:
-			return d.fault("epcis.xml.end", "the document ends too early")
+			return d.fault("epcis.xml.end", "the document ends too early", "文档提前结束")
 		case xml.EndElement:
 			d.unmark()
 			return d.pop(t)
@@ -258,7 +258,8 @@ func (x *xmlEvent) vocabularyElement(e *element) node {
 		switch kid.name.local {
 		case "attribute":
 			id, _ := kid.attr("id")
-			value := x.extension(&element{text: kid.text, kids: kid.kids})
+			others := slices.DeleteFunc(slices.Clone(kid.attrs), func(a xmlAttr) bool { return a.name.local == "id" })
+			value := x.extension(&element{attrs: others, text: kid.text, kids: kid.kids})
 			value.name = "attribute"
 			attributes.kids = append(attributes.kids, node{
 				kind: kindObject, kids: sortMembers([]node{stringNode("id", id), value}),

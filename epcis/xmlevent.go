@@ -375,22 +375,28 @@ func (x *xmlEvent) attributes(name string, e *element) node {
 }
 
 // extension turns an element of the user's own into its JSON form: text alone is a string, children are members, and
-// repeated ones an array. Attributes are members as well, beside which the text is the member "#text".
+// repeated ones an array. Attributes are members as well, beside which the text is the member "#text"; a text with
+// nothing but a language is the language-tagged value of JSON-LD.
 func (x *xmlEvent) extension(e *element) node {
 	name := x.name(e.name)
 	n := node{name: name, kind: kindObject}
-	hasAttrs := false
+	content := "#text"
 	for _, a := range e.attrs {
-		if a.name.space == "" || !hidden(a.name.space) {
-			hasAttrs = true
+		switch {
+		case a.name.space == xmlXMLSpace && a.name.local == "lang":
+			n.kids = append(n.kids, stringNode("@language", a.value))
+		case a.name.space == "" || !hidden(a.name.space):
 			n.kids = append(n.kids, stringNode(x.name(a.name), a.value))
 		}
 	}
-	if !hasAttrs && len(e.kids) == 0 {
+	if len(n.kids) == 0 && len(e.kids) == 0 {
 		return stringNode(name, e.trimmed())
 	}
-	if text := e.trimmed(); text != "" || hasAttrs {
-		n.kids = append(n.kids, stringNode("#text", text))
+	if len(n.kids) == 1 && n.kids[0].name == "@language" && len(e.kids) == 0 {
+		content = "@value"
+	}
+	if text := e.trimmed(); text != "" || len(n.kids) > 0 {
+		n.kids = append(n.kids, stringNode(content, text))
 	}
 	for _, kid := range e.kids {
 		n.kids = append(n.kids, x.extension(kid))

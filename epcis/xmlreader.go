@@ -5,7 +5,6 @@ import (
 	"bytes"
 	"encoding/xml"
 	"errors"
-	"fmt"
 	"io"
 	"strings"
 
@@ -125,8 +124,8 @@ func toUTF8(r *bufio.Reader) (*bufio.Reader, error) {
 	}
 	enc, err := htmlindex.Get(label)
 	if err != nil {
-		return nil, hub.Faultf(hub.Invalid, "epcis.xml.encoding", "the encoding %q is not known", label).
-			At(hub.Where{Line: 1, Column: 1}).WithHint("use UTF-8")
+		f := faultf(hub.Invalid, "epcis.xml.encoding", "the encoding %q is not known", "未知的编码 %q", label)
+		return nil, hinted(f.At(hub.Where{Line: 1, Column: 1}), "use UTF-8", "请使用 UTF-8")
 	}
 	return bufio.NewReader(transform.NewReader(r, enc.NewDecoder())), nil
 }
@@ -202,8 +201,8 @@ var errTooLarge = errors.New("too large")
 // ahead is how many bytes the decoder has read beyond its position: none, or the '<' behind character data.
 func (s *xmlStream) ahead() int { return int(s.src.offset - s.dec.InputOffset()) }
 
-func (s *xmlStream) fault(code, format string, args ...any) *hub.Fault {
-	return hub.Faultf(hub.Invalid, code, format, args...).At(s.where)
+func (s *xmlStream) fault(code, en, zh string, args ...any) *hub.Fault {
+	return faultf(hub.Invalid, code, en, zh, args...).At(s.where)
 }
 
 // next returns the next token; the end of the document is nil. The token is only valid until the following call.
@@ -214,10 +213,10 @@ func (s *xmlStream) next() (xml.Token, error) {
 	case err == nil:
 	case errors.Is(err, io.EOF):
 		if len(s.open) > 0 {
-			return nil, s.fault("epcis.xml.end", "the document ends before </%s>", s.open[len(s.open)-1].local)
+			return nil, s.fault("epcis.xml.end", "the document ends before </%s>", "文档在 </%s> 之前结束", s.open[len(s.open)-1].local)
 		}
 		if !s.ended {
-			return nil, s.fault("epcis.xml.empty", "the document has no element")
+			return nil, s.fault("epcis.xml.empty", "the document has no element", "文档没有任何元素")
 		}
 		return nil, nil //nolint:nilnil // the documented end
 	default:
@@ -228,7 +227,7 @@ func (s *xmlStream) next() (xml.Token, error) {
 		return t, s.directive(t)
 	case xml.CharData:
 		if len(s.open) == 0 && len(bytes.Trim(t, xmlSpace)) > 0 {
-			return nil, s.fault("epcis.xml.text", "text stands outside the document's element")
+			return nil, s.fault("epcis.xml.text", "text stands outside the document's element", "文本出现在文档元素之外")
 		}
 	}
 	return t, nil
@@ -238,14 +237,14 @@ func (s *xmlStream) next() (xml.Token, error) {
 func (s *xmlStream) refused(err error) error {
 	at := hub.Where{Line: s.src.line, Column: s.src.column, Pointer: s.path()}
 	if s.src.full {
-		return hub.Faultf(hub.TooLarge, "epcis.event.size", "one element is larger than %d bytes", s.src.max).
-			At(at).WithHint("split the event, or raise the limit")
+		f := faultf(hub.TooLarge, "epcis.event.size", "one element is larger than %d bytes", "一个元素超过 %d 字节", s.src.max)
+		return hinted(f.At(at), splitHint, splitHintZh)
 	}
 	var syntax *xml.SyntaxError
 	if errors.As(err, &syntax) {
-		return hub.Faultf(hub.Invalid, "epcis.xml.syntax", "not well-formed XML: %s", syntax.Msg).At(at)
+		return faultf(hub.Invalid, "epcis.xml.syntax", "not well-formed XML: %s", "不是格式良好的 XML：%s", syntax.Msg).At(at)
 	}
-	return hub.Faultf(hub.Unavailable, "epcis.document.read", "cannot read the document").Because(err).At(at)
+	return readFault(err).At(at)
 }
 
 // directive lets a bare document type pass, which says nothing, and refuses every other.
@@ -254,8 +253,8 @@ func (s *xmlStream) directive(d xml.Directive) error {
 	if len(words) == 2 && words[0] == "DOCTYPE" && !strings.ContainsAny(words[1], `["'<`) && s.depth == 0 {
 		return nil
 	}
-	return s.fault("epcis.xml.dtd", "document type definitions and entities are not accepted").
-		WithHint("remove the <!DOCTYPE …> declaration")
+	f := s.fault("epcis.xml.dtd", "document type definitions and entities are not accepted", "不接受文档类型定义和实体")
+	return hinted(f, "remove the <!DOCTYPE …> declaration", "请删除 <!DOCTYPE …> 声明")
 }
 
 // path returns the XPath of the element that is open.
@@ -274,10 +273,10 @@ func (s *xmlStream) path() string {
 // push opens the element of a start tag.
 func (s *xmlStream) push(t xml.StartElement) (*element, error) {
 	if s.ended && s.depth == 0 {
-		return nil, s.fault("epcis.xml.root", "the document has more than one element")
+		return nil, s.fault("epcis.xml.root", "the document has more than one element", "文档有多个根元素")
 	}
 	if s.depth++; s.depth > 2*maxDepth {
-		return nil, s.fault("epcis.xml.depth", "elements nest deeper than %d levels", 2*maxDepth)
+		return nil, s.fault("epcis.xml.depth", "elements nest deeper than %d levels", "元素嵌套超过 %d 层", 2*maxDepth)
 	}
 	if err := s.declare(t.Attr); err != nil {
 		return nil, err
@@ -305,13 +304,13 @@ func (s *xmlStream) declare(attrs []xml.Attr) error {
 		case a.Name.Space != "xmlns":
 			continue
 		case a.Value == "" || prefix == "xmlns" || prefix == "xml" && a.Value != xmlXMLSpace:
-			return s.fault("epcis.xml.namespace", "the prefix %q cannot be declared like this", prefix)
+			return s.fault("epcis.xml.namespace", "the prefix %q cannot be declared like this", "前缀 %q 不能这样声明", prefix)
 		}
 		if s.scope.bindings == nil {
 			s.scope.bindings = map[string]string{}
 		}
 		if _, twice := s.scope.bindings[prefix]; twice {
-			return s.fault("epcis.xml.attribute", "the prefix %q is declared twice", prefix)
+			return s.fault("epcis.xml.attribute", "the prefix %q is declared twice", "前缀 %q 声明了两次", prefix)
 		}
 		s.scope.bindings[prefix] = a.Value
 	}
@@ -325,11 +324,12 @@ func (s *xmlStream) resolve(n xml.Name, isElement bool) (xmlName, error) {
 	}
 	var ok bool
 	if name.space, ok = s.scope.find(name.prefix); !ok {
-		return name, s.fault("epcis.xml.prefix", "the prefix %q is not declared", name.prefix).
-			WithHint(fmt.Sprintf("declare it: xmlns:%s=\"…\"", name.prefix))
+		declaration := "xmlns:" + name.prefix + `="…"`
+		f := s.fault("epcis.xml.prefix", "the prefix %q is not declared", "前缀 %q 没有声明", name.prefix)
+		return name, hinted(f, "declare it: "+declaration, "请声明："+declaration)
 	}
 	if name.local == "" || strings.Contains(name.local, ":") {
-		return name, s.fault("epcis.xml.name", "%q is no name", n.Space+":"+n.Local)
+		return name, s.fault("epcis.xml.name", "%q is no name", "%q 不是名称", n.Space+":"+n.Local)
 	}
 	return name, nil
 }
@@ -348,7 +348,7 @@ func (s *xmlStream) attributes(raw []xml.Attr) ([]xmlAttr, error) {
 		}
 		key := xmlName{space: name.space, local: name.local}
 		if seen[key] {
-			return nil, s.fault("epcis.xml.attribute", "the attribute %q stands twice", name.local)
+			return nil, s.fault("epcis.xml.attribute", "the attribute %q stands twice", "属性 %q 出现了两次", name.local)
 		}
 		seen[key] = true
 		attrs = append(attrs, xmlAttr{name, a.Value})
@@ -359,11 +359,11 @@ func (s *xmlStream) attributes(raw []xml.Attr) ([]xmlAttr, error) {
 // pop closes the element of an end tag.
 func (s *xmlStream) pop(t xml.EndElement) error {
 	if len(s.open) == 0 {
-		return s.fault("epcis.xml.syntax", "</%s> closes nothing", t.Name.Local)
+		return s.fault("epcis.xml.syntax", "</%s> closes nothing", "</%s> 没有对应的开始标签", t.Name.Local)
 	}
 	top := s.open[len(s.open)-1]
 	if top.prefix != t.Name.Space || top.local != t.Name.Local {
-		return s.fault("epcis.xml.syntax", "</%s> stands where </%s> is expected", t.Name.Local, top.local)
+		return s.fault("epcis.xml.syntax", "</%s> stands where </%s> is expected", "此处应为 </%[2]s>，却出现 </%[1]s>", t.Name.Local, top.local)
 	}
 	s.open = s.open[:len(s.open)-1]
 	s.scope = s.scope.outer

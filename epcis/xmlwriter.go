@@ -423,13 +423,24 @@ func (w *xmlWriter) extension(member string, n *node) {
 		w.leaf(name, n.scalarText())
 		return
 	}
-	text := n.member("#text")
+	w.out.WriteString("<" + name)
+	w.object(n)
+	w.out.WriteString("</" + name + ">")
+}
+
+// object writes what stands between "<name" and the end tag.
+func (w *xmlWriter) object(n *node) {
+	text := n.content()
+	typed := text != nil && text.name == "@value"
 	isAttribute := func(m *node) bool {
 		return text != nil && m.scalar() && !strings.Contains(m.name, ":") && m.kind != kindNull
 	}
-	w.out.WriteString("<" + name)
 	for i := range n.kids {
-		if m := &n.kids[i]; m != text && isAttribute(m) {
+		switch m := &n.kids[i]; {
+		case m == text || !isAttribute(m) || typed && m.name == "@type":
+		case m.name == "@language":
+			w.attribute("xml:lang", m.scalarText())
+		default:
 			w.attribute(w.name(m.name), m.scalarText())
 		}
 	}
@@ -442,5 +453,4 @@ func (w *xmlWriter) extension(member string, n *node) {
 			w.extension(m.name, m)
 		}
 	}
-	w.out.WriteString("</" + name + ">")
 }
