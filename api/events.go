@@ -86,6 +86,11 @@ func (s *Server) receipt(w http.ResponseWriter, r *http.Request) error {
 			return hub.Faultf(hub.NotFound, "event.unknown", "the event has no entry at sequence number %d", seq)
 		}
 	}
+	return s.writeReceipt(w, r, seq)
+}
+
+// writeReceipt answers with the exact bytes of a receipt.
+func (s *Server) writeReceipt(w http.ResponseWriter, r *http.Request, seq hub.Seq) error {
 	b, err := s.Anchors.Receipt(r.Context(), seq)
 	if err != nil {
 		return err
@@ -94,6 +99,41 @@ func (s *Server) receipt(w http.ResponseWriter, r *http.Request) error {
 	w.Header().Set("Content-Disposition", `attachment; filename="receipt-`+strconv.FormatUint(uint64(seq), 10)+`.json"`)
 	_, _ = w.Write(b) // the client may be gone
 	return nil
+}
+
+// entry finds the event at the place of the log in the path, if the key may read it.
+func (s *Server) entry(r *http.Request) (hub.Event, error) {
+	k, err := s.Authorize(r, hub.ScopeQuery, hub.ScopeAudit)
+	if err != nil {
+		return hub.Event{}, err
+	}
+	n, err := strconv.ParseUint(r.PathValue("seq"), 10, 63)
+	if err != nil {
+		return hub.Event{}, hub.Faultf(hub.Invalid, "path.seq", "%q is not a sequence number", r.PathValue("seq"))
+	}
+	e, err := s.Records.EventAt(r.Context(), hub.Seq(n))
+	if err == nil && !sees(k, e.Leaf.Provider) {
+		return e, hub.Faultf(hub.NotFound, "event.unknown", "there is no event at sequence number %d", n)
+	}
+	return e, err
+}
+
+// logEntry answers with the event at a place of the log, for whoever walks the log.
+func (s *Server) logEntry(w http.ResponseWriter, r *http.Request) error {
+	e, err := s.entry(r)
+	if err != nil {
+		return err
+	}
+	answer(w, http.StatusOK, eventOf(e))
+	return nil
+}
+
+func (s *Server) logReceipt(w http.ResponseWriter, r *http.Request) error {
+	e, err := s.entry(r)
+	if err != nil {
+		return err
+	}
+	return s.writeReceipt(w, r, e.Seq)
 }
 
 func hasSeq(events []hub.Event, seq hub.Seq) bool {

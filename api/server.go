@@ -49,6 +49,7 @@ type Connector struct {
 // Records finds what was recorded.
 type Records interface {
 	Event(ctx context.Context, id string) ([]hub.Event, error)
+	EventAt(ctx context.Context, seq hub.Seq) (hub.Event, error)
 	Record(ctx context.Context, ref hub.RecordRef) (hub.RecordStatus, error)
 	LogSize(ctx context.Context) (uint64, error)
 }
@@ -153,6 +154,8 @@ func (s *Server) routes() []route {
 		{"GET /v1/trace/{code...}", s.trace},
 		{"GET /v1/events/{id}", s.event},
 		{"GET /v1/events/{id}/receipt", s.receipt},
+		{"GET /v1/log/{seq}", s.logEntry},
+		{"GET /v1/log/{seq}/receipt", s.logReceipt},
 		{"GET /v1/records/{connector}/{id...}", s.record},
 		{"GET /v1/anchors", s.anchors},
 		{"GET /v1/anchors/{size}", s.anchor},

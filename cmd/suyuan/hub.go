@@ -7,6 +7,8 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -95,7 +97,7 @@ func (h *Hub) openPipeline(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	validate := registry.With(schemas.ValidateOptions{Rules: true}).ValidateEvent
+	validate := withoutAdvice(registry.With(schemas.ValidateOptions{Rules: true}).ValidateEvent)
 	h.pipeline, err = pipeline.Open(ctx, h.cfg.stream(), pipeline.Deps{
 		Normaliser: pipeline.NewNormaliser(h.catalog.Instance, validate, time.Now),
 		Appender:   recorder{h}, Morgue: h.store,
@@ -106,6 +108,18 @@ func (h *Hub) openPipeline(ctx context.Context) error {
 	}
 	h.onClose(h.pipeline.Close)
 	return nil
+}
+
+// withoutAdvice drops what GS1's own published samples do as well: sensor attributes that stand at two levels, sensor
+// times after the event's, a field that is stated twice alike. A connector takes what its owner has; the EPCIS capture
+// interface holds its clients to the whole standard.
+func withoutAdvice(validate func([]byte) error) func([]byte) error {
+	return func(event []byte) error {
+		faults := slices.DeleteFunc(appendFaults(nil, validate(event)), func(f *hub.Fault) bool {
+			return strings.HasPrefix(f.Code, "rule.sensor-") || f.Code == "rule.field-twice"
+		})
+		return faults.Err()
+	}
 }
 
 // recorder appends and tells the anchor that there may be leaves to seal.

@@ -13,6 +13,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -274,4 +275,24 @@ func hookSite(t *testing.T) *site {
 // hookBody is the body of the n-th push.
 func hookBody(n int) []byte {
 	return fmt.Appendf(nil, `{"at":"2026-11-11T10:%02d:%02d+08:00","step":"shipping","gtin":"07613035982949","serial":"S%d"}`, n/60%60, n%60, n)
+}
+
+// receiptAt returns the receipt of the event at a place of the log.
+func (p *process) receiptAt(seq uint64) []byte {
+	p.t.Helper()
+	status, b := p.do(http.MethodGet, "/v1/log/"+itoa(seq)+"/receipt", nil, nil)
+	if status != http.StatusOK {
+		p.t.Fatalf("receipt %d: %d %s", seq, status, b)
+	}
+	return b
+}
+
+func itoa(n uint64) string { return strconv.FormatUint(n, 10) }
+
+func atoi(s string) int {
+	f, err := strconv.ParseFloat(s, 64)
+	if err != nil {
+		return 0
+	}
+	return int(f)
 }

@@ -13,7 +13,9 @@ import (
 func TestWhatIsWrongWithARecordGetsItsDocumentedAnswer(t *testing.T) {
 	s := hookSite(t)
 	p := s.start()
-	post := func(id, body string) (int, []byte) { return p.do(http.MethodPost, "/in/hook", []byte(body), signed(t, id, []byte(body))) }
+	post := func(id, body string) (int, []byte) {
+		return p.do(http.MethodPost, "/in/hook", []byte(body), signed(t, id, []byte(body)))
+	}
 
 	good := string(hookBody(1))
 	status, first := post("msg_good", good)
