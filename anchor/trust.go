@@ -1,6 +1,9 @@
 package anchor
 
 import (
+	"bytes"
+	"errors"
+	"fmt"
 	"slices"
 
 	"github.com/goccy/go-yaml"
@@ -36,6 +39,41 @@ func (p *Pinned) UnmarshalYAML(b []byte) error {
 	return nil
 }
 
+// Decode reads what the trust file says of a ledger into v, a pointer to a struct with yaml tags. Unknown names are
+// refused.
+func (p Pinned) Decode(v any) error {
+	if err := decodeYAML(p, v); err != nil {
+		return fmt.Errorf("read trust: %w", err)
+	}
+	return nil
+}
+
+// decodeYAML reads strict YAML. The library panics on some malformed documents; that is a refusal, too. Deep nesting
+// would cost it much time and stack, so it never sees any.
+func decodeYAML(b []byte, v any) (err error) {
+	for line := range bytes.Lines(b) {
+		if bytes.Count(line, []byte("- ")) > maxNesting {
+			return errors.New("it is nested too deeply")
+		}
+	}
+	if bytes.Count(b, []byte("[")) > maxNesting || bytes.Count(b, []byte("{")) > maxNesting {
+		return errors.New("it has too many brackets")
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("it is not YAML: %v", r)
+		}
+	}()
+	return yaml.UnmarshalWithOptions(b, v, yaml.Strict())
+}
+
+const (
+	// maxTrust bounds the bytes of a trust file.
+	maxTrust = 64 << 10
+	// maxNesting bounds its brackets of a kind, and the dashes on a line, and with them the depth.
+	maxNesting = 64
+)
+
 // ParseTrust reads a trust file. Unknown names, malformed keys and impossible rules are refused with a fault of kind
 // Invalid.
 func ParseTrust(b []byte) (*Trust, error) {
@@ -43,7 +81,10 @@ func ParseTrust(b []byte) (*Trust, error) {
 	bad := func(format string, args ...any) (*Trust, error) {
 		return nil, hub.Faultf(hub.Invalid, "trust.invalid", "the trust file is refused: "+format, args...)
 	}
-	if err := yaml.UnmarshalWithOptions(b, &t, yaml.Strict()); err != nil {
+	if len(b) > maxTrust {
+		return bad("it has %d bytes, at most %d are read", len(b), maxTrust)
+	}
+	if err := decodeYAML(b, &t); err != nil {
 		return nil, hub.Faultf(hub.Invalid, "trust.invalid", "the trust file is refused").Because(err)
 	}
 	if err := CheckOrigin(t.Origin); err != nil {
@@ -75,7 +116,7 @@ func ParseTrust(b []byte) (*Trust, error) {
 }
 
 // pinned returns what the reader trusts of a ledger, nil for nothing.
-func (t *Trust) pinned(ledger string) []byte {
+func (t *Trust) pinned(ledger string) Pinned {
 	if t == nil {
 		return nil
 	}

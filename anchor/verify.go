@@ -29,9 +29,9 @@ const (
 )
 
 // EvidenceVerifier checks that entry, what one kind of ledger says, is genuine and witnesses exactly c. pinned is what
-// the trust file says of that ledger, as YAML; it is nil when the reader trusts nobody in particular, and then the keys
+// the trust file says of that ledger; it is nil when the reader trusts nobody in particular, and then the keys
 // within entry are believed. It returns in words who witnessed. It does no I/O.
-type EvidenceVerifier func(entry []byte, c hub.Checkpoint, pinned []byte) (by string, err error)
+type EvidenceVerifier func(entry []byte, c hub.Checkpoint, pinned Pinned) (by string, err error)
 
 // Verifier checks receipts offline. The zero value knows no ledger.
 type Verifier struct {

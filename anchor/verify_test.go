@@ -213,6 +213,12 @@ func TestBadTrustFilesAreRefused(t *testing.T) {
 		"member twice":          head + head,
 		"unknown hash":          head + "hash: md5",
 		"impossible rule":       head + "require: 1",
+		"too large":             head + strings.Repeat("#", 2<<20),
+		"too deep":              head + "ledgers: " + strings.Repeat("[", 60_000),
+		"too deep mapping":      head + "ledgers: " + strings.Repeat("{a: ", 15_000),
+		"too deep dashes":       head + "ledgers: " + strings.Repeat("- ", 30_000),
+		"laughing aliases":      head + "ledgers: {a: &a [x,x], b: &b [*a,*a], c: &c [*b,*b]}\nrequire: 9",
+		"a tag without a value": "origin: a\nkeys: !a #",
 	} {
 		if _, err := anchor.ParseTrust([]byte(text)); hub.KindOf(err) != hub.Invalid {
 			t.Errorf("%s: got %v, want Invalid", name, err)

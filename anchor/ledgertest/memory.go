@@ -94,7 +94,7 @@ func evidence(c hub.Checkpoint) hub.Evidence {
 }
 
 // VerifyMemory is the [anchor.EvidenceVerifier] of Memory.
-func VerifyMemory(entry []byte, c hub.Checkpoint, _ []byte) (string, error) {
+func VerifyMemory(entry []byte, c hub.Checkpoint, _ anchor.Pinned) (string, error) {
 	if !bytes.Equal(entry, evidence(c).Entry) {
 		return "", errors.New("the evidence is of another checkpoint")
 	}

@@ -7,7 +7,6 @@ import (
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
-	"github.com/goccy/go-yaml"
 
 	"github.com/suyuan-io/suyuan/anchor"
 	"github.com/suyuan-io/suyuan/hub"
@@ -111,7 +110,7 @@ func parseEntry(line []byte) (entry, error) {
 // Verify is the [anchor.EvidenceVerifier] of this ledger. pinned is YAML with one member, the notary's key:
 //
 //	{ key: notary.example.com+5e6f7081+AdE… }
-func Verify(line []byte, c hub.Checkpoint, pinned []byte) (string, error) {
+func Verify(line []byte, c hub.Checkpoint, pinned anchor.Pinned) (string, error) {
 	e, err := parseEntry(line)
 	if err != nil {
 		return "", err
@@ -123,8 +122,8 @@ func Verify(line []byte, c hub.Checkpoint, pinned []byte) (string, error) {
 		var trust struct {
 			Key string `yaml:"key"`
 		}
-		if err := yaml.UnmarshalWithOptions(pinned, &trust, yaml.Strict()); err != nil {
-			return "", fmt.Errorf("read trust: %w", err)
+		if err := pinned.Decode(&trust); err != nil {
+			return "", err
 		}
 		if trust.Key != e.Key {
 			return "", fmt.Errorf("the key %s is not the trusted %s", e.Key, trust.Key)

@@ -173,7 +173,7 @@ func TestPinnedKey(t *testing.T) {
 		"no key":        {"{}", false},
 		"unknown field": {"kei: x", false},
 	} {
-		if _, err := notary.Verify(e.Entry, c.Checkpoint, []byte(pinned.yaml)); (err == nil) != pinned.ok {
+		if _, err := notary.Verify(e.Entry, c.Checkpoint, anchor.Pinned(pinned.yaml)); (err == nil) != pinned.ok {
 			t.Errorf("%s: got %v", name, err)
 		}
 	}
