@@ -136,7 +136,7 @@ func TestPassingFaultBacksOffWithJitter(t *testing.T) {
 		s := &shop{openFault: hub.Faultf(hub.Unavailable, "test.down", "down")}
 		h := start(t, &connectortest.Stream{}, &connectortest.Shelf{}, s.instance())
 		defer h.Close()
-		time.Sleep(10 * time.Minute) //nolint:forbidigo // synctest's clock
+		time.Sleep(10 * time.Minute)
 		synctest.Wait()
 		_, at, _ := s.calls()
 		if len(at) < 10 || len(at) > 40 {
@@ -149,7 +149,7 @@ func TestPassingFaultBacksOffWithJitter(t *testing.T) {
 			t.Errorf("status %+v", st)
 		}
 		s.set(func() { s.openFault = nil })
-		time.Sleep(2 * time.Minute) //nolint:forbidigo // synctest's clock
+		time.Sleep(2 * time.Minute)
 		synctest.Wait()
 		if st := state(t, h); st.State != connectors.StateWaiting || st.Lag != 0 || st.LastError == nil {
 			t.Errorf("after the fault: %+v", st)
@@ -168,7 +168,7 @@ func TestFaultForAPersonIsTriedAgainSlowly(t *testing.T) {
 			t.Errorf("state %v", st.State)
 		}
 		s.set(func() { s.nextFault = nil })
-		time.Sleep(61 * time.Second) //nolint:forbidigo // synctest's clock
+		time.Sleep(61 * time.Second)
 		synctest.Wait()
 		if st := state(t, h); st.State != connectors.StateWaiting {
 			t.Errorf("state %v", st.State)
@@ -190,7 +190,7 @@ func TestBrokerThatWaitsForAcknowledgement(t *testing.T) {
 		stream := &connectortest.Stream{}
 		h := start(t, stream, &connectortest.Shelf{}, s.instance())
 		defer h.Close()
-		time.Sleep(time.Minute) //nolint:forbidigo // synctest's clock
+		time.Sleep(time.Minute)
 		synctest.Wait()
 		if got := bodies(stream); got != "0 1 2 3 4 5 6 7 8" {
 			t.Errorf("got %s", got)
@@ -228,7 +228,7 @@ func TestLostConnectionResumesWithinTheItem(t *testing.T) {
 		stream, shelf := &connectortest.Stream{}, &connectortest.Shelf{}
 		h := start(t, stream, shelf, s.instance())
 		defer h.Close()
-		time.Sleep(time.Minute) //nolint:forbidigo // synctest's clock
+		time.Sleep(time.Minute)
 		synctest.Wait()
 		if got := bodies(stream); got != "a b c d e f" {
 			t.Errorf("got %s", got)
@@ -348,7 +348,7 @@ func TestSilentSourceAndMetrics(t *testing.T) {
 		if state(t, h).Silent {
 			t.Error("silent at once")
 		}
-		time.Sleep(61 * time.Minute) //nolint:forbidigo // synctest's clock
+		time.Sleep(61 * time.Minute)
 		synctest.Wait()
 		if !state(t, h).Silent {
 			t.Error("not silent after an hour")
@@ -402,7 +402,7 @@ func TestRateHoldsASourceBack(t *testing.T) {
 		stream := &connectortest.Stream{}
 		h := start(t, stream, &connectortest.Shelf{}, inst)
 		defer h.Close()
-		time.Sleep(2 * time.Second) //nolint:forbidigo // synctest's clock
+		time.Sleep(2 * time.Second)
 		synctest.Wait()
 		if n := len(stream.Records()); n < 58 || n > 61 {
 			t.Errorf("%d records after 2 s", n)

@@ -165,8 +165,7 @@ func (s *seenSecrets) option() strictyaml.Lookup {
 
 // faultsOf returns the faults in err's chain.
 func faultsOf(err error) hub.Faults {
-	var several hub.Faults
-	if errors.As(err, &several) {
+	if several, ok := errors.AsType[hub.Faults](err); ok {
 		return several
 	}
 	return hub.Faults{hub.AsFault(err)}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"maps"
 	"net/http"
 	"net/url"
 	"time"
@@ -49,9 +50,7 @@ func (h *Host) ServeIn(w http.ResponseWriter, req *http.Request, id hub.Connecto
 func (r *runner) refuse(w http.ResponseWriter, err error) error {
 	var refusal *Refusal
 	if asRefusal(err, &refusal) {
-		for name, values := range refusal.Header {
-			w.Header()[name] = values
-		}
+		maps.Copy(w.Header(), refusal.Header)
 	}
 	limited := refusal != nil && refusal.Status == http.StatusTooManyRequests
 	r.board.change(func(s *Status) {

@@ -132,8 +132,7 @@ func (s *source) refused(f found, origin string, cause error) (connectors.Item, 
 
 // plain strips the machine's path from an error: Where names the file as its owner knows it.
 func plain(err error) error {
-	var p *fs.PathError
-	if errors.As(err, &p) {
+	if p, ok := errors.AsType[*fs.PathError](err); ok {
 		return p.Err
 	}
 	return err

@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"net/http"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -246,12 +247,9 @@ func (w *receiver) handshake(r *http.Request) (connectors.Reception, error) {
 	return connectors.Reception{Answer: connectors.Answer{Status: http.StatusNoContent, Header: h}}, nil
 }
 
+var originRE = regexp.MustCompile(`^[A-Za-z0-9.:_*-]{1,255}$`)
+
 // plainOrigin accepts a DNS name, perhaps with a port: what the specification has an origin be.
 func plainOrigin(s string) bool {
-	for _, r := range s {
-		if !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune(".-:_*", r)) {
-			return false
-		}
-	}
-	return len(s) <= 255
+	return originRE.MatchString(s)
 }

@@ -134,6 +134,6 @@ func (r *Request) pointer(pointer string) []string {
 	return nil
 }
 
-func unauthorized(code, en, zh string) *hub.Fault {
+func denied(code, en, zh string) *hub.Fault {
 	return &hub.Fault{Kind: hub.Unauthorized, Code: code, Message: en, MessageZh: zh}
 }

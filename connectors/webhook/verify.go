@@ -232,7 +232,7 @@ func (c *compiled) verify(r *Request, now time.Time) (Verdict, error) {
 	var verdict Verdict
 	signatures := c.signatures(r)
 	if len(signatures) == 0 || len(c.keys) == 0 {
-		return verdict, unauthorized(codeMissing, "there is no signature in "+c.Location, "在 "+c.Location+" 中没有签名")
+		return verdict, denied(codeMissing, "there is no signature in "+c.Location, "在 "+c.Location+" 中没有签名")
 	}
 	vars, err := c.variables(r, &verdict)
 	if err != nil {
@@ -249,13 +249,13 @@ func (c *compiled) verify(r *Request, now time.Time) (Verdict, error) {
 		}
 	}
 	if matched != 1 {
-		f := unauthorized("webhook.signature", "no signature in "+c.Location+" matches", c.Location+" 中没有匹配的签名")
+		f := denied("webhook.signature", "no signature in "+c.Location+" matches", c.Location+" 中没有匹配的签名")
 		f.Hint = "sign the raw body bytes as sent, with the secret that the hub was given"
 		f.HintZh = "请用约定的密钥对原始请求体签名"
 		return verdict, f
 	}
 	if age := now.Sub(verdict.SentAt); c.timestamp != nil && (age > c.Tolerance || age < -c.Tolerance) {
-		f := unauthorized("webhook.timestamp", fmt.Sprintf("the timestamp is %s from now, %s is tolerated",
+		f := denied("webhook.timestamp", fmt.Sprintf("the timestamp is %s from now, %s is tolerated",
 			age.Abs().Round(time.Second), c.Tolerance), "时间戳与当前时间相差过大")
 		f.Hint, f.HintZh = "set the sender's clock; sign each attempt anew", "请校准发送方时钟，并为每次发送重新签名"
 		return verdict, f
@@ -323,18 +323,18 @@ func (c *compiled) variables(r *Request, verdict *Verdict) (map[string]string, e
 	if c.id != nil {
 		id, ok := r.one(*c.id)
 		if !ok {
-			return nil, unauthorized("webhook.id-missing", "there is no message id in "+c.ID, "在 "+c.ID+" 中没有消息 id")
+			return nil, denied("webhook.id-missing", "there is no message id in "+c.ID, "在 "+c.ID+" 中没有消息 id")
 		}
 		vars["id"], verdict.ID = id, id
 	}
 	if c.timestamp != nil {
 		text, ok := r.one(*c.timestamp)
 		if !ok {
-			return nil, unauthorized("webhook.timestamp-missing", "there is no timestamp in "+c.Timestamp, "在 "+c.Timestamp+" 中没有时间戳")
+			return nil, denied("webhook.timestamp-missing", "there is no timestamp in "+c.Timestamp, "在 "+c.Timestamp+" 中没有时间戳")
 		}
 		t, err := parseTimestamp(c.TimestampFormat, text)
 		if err != nil {
-			return nil, unauthorized("webhook.timestamp", "the timestamp in "+c.Timestamp+" is not readable", c.Timestamp+" 中的时间戳无法识别")
+			return nil, denied("webhook.timestamp", "the timestamp in "+c.Timestamp+" is not readable", c.Timestamp+" 中的时间戳无法识别")
 		}
 		vars["timestamp"], verdict.SentAt = text, t
 	}
@@ -372,7 +372,7 @@ func (c *compiled) message(r *Request, vars map[string]string, k key) ([]byte, e
 		default:
 			value, ok := r.one(p.place)
 			if !ok {
-				return nil, unauthorized("webhook.signed-part-missing", "a signed part of the request is missing", "缺少被签名的内容")
+				return nil, denied("webhook.signed-part-missing", "a signed part of the request is missing", "缺少被签名的内容")
 			}
 			b = append(b, value...)
 		}

@@ -174,14 +174,26 @@ func syntaxFault(at hub.Where, message string) *hub.Fault {
 
 // References are masked before parsing, so that ${file:/run/key} may stand unquoted inside { } although YAML would end
 // the value at its brace. The masks are noncharacters of the same width, which keeps every column.
-var (
-	referenceRE = regexp.MustCompile(`\$\{[a-z]+:[^{}\r\n]*\}`)
-	masker      = strings.NewReplacer("{", "\ufdd0", "}", "\ufdd1", ",", "\ufdd2", "[", "\ufdd3", "]", "\ufdd4")
-	unmasker    = strings.NewReplacer("\ufdd0", "{", "\ufdd1", "}", "\ufdd2", ",", "\ufdd3", "[", "\ufdd4", "]")
+var referenceRE = regexp.MustCompile(`\$\{[a-z]+:[^{}\r\n]*\}`)
+
+const (
+	plainMarks  = "{},[]"
+	maskedMarks = "\ufdd0\ufdd1\ufdd2\ufdd3\ufdd4"
 )
 
 func maskReferences(text string) string {
-	return referenceRE.ReplaceAllStringFunc(text, masker.Replace)
+	return referenceRE.ReplaceAllStringFunc(text, func(ref string) string { return translate(ref, plainMarks, maskedMarks) })
 }
 
-func unmask(text string) string { return unmasker.Replace(text) }
+func unmask(text string) string { return translate(text, maskedMarks, plainMarks) }
+
+// translate replaces each character of text that stands in from by the one at the same place in to.
+func translate(text, from, to string) string {
+	source, target := []rune(from), []rune(to)
+	return strings.Map(func(r rune) rune {
+		if i := slices.Index(source, r); i >= 0 {
+			return target[i]
+		}
+		return r
+	}, text)
+}

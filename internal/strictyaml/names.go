@@ -2,6 +2,7 @@ package strictyaml
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/suyuan-io/suyuan/hub"
@@ -10,10 +11,8 @@ import (
 // Unknown returns a fault that says that got is no such thing and which of allowed is meant, or nil if it is one of
 // them. Thing is a word such as "kind", "format" or "key".
 func Unknown(thing, got string, allowed []string) *hub.Fault {
-	for _, a := range allowed {
-		if a == got {
-			return nil
-		}
+	if slices.Contains(allowed, got) {
+		return nil
 	}
 	code := "yaml.unknown-" + strings.ReplaceAll(thing, " ", "-")
 	f := bilingual(hub.Invalid, code, fmt.Sprintf("unknown %s %q", thing, got), fmt.Sprintf("未知的 %s %q", thing, got))

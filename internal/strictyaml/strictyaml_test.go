@@ -237,6 +237,10 @@ func FuzzDecode(f *testing.F) {
 		}
 		c.Source.Source()
 		var again config
-		c.Source.Decode(&again)
+		for _, x := range c.Source.Decode(&again) {
+			if x.Message == "" || x.Where.Line < 1 {
+				t.Errorf("a fault without text or place: %#v", x)
+			}
+		}
 	})
 }

@@ -64,7 +64,7 @@ func (d *decoder) structure(n ast.Node, v reflect.Value, parent hub.Where) {
 			d.report(missingKey(f.name).At(parent))
 		}
 	}
-	if c, ok := v.Addr().Interface().(Checker); ok {
+	if c, ok := reflect.TypeAssert[Checker](v.Addr()); ok {
 		d.check(c, d.locator(n, parent))
 	}
 }
@@ -88,7 +88,7 @@ func (d *decoder) value(e entry, v reflect.Value, tag reflect.StructTag) {
 	if isNull(e.value) {
 		switch v.Kind() {
 		case reflect.Struct:
-			if _, isChoice := v.Interface().(Choice); !isChoice && !isLeaf(v) {
+			if _, isChoice := reflect.TypeAssert[Choice](v); !isChoice && !isLeaf(v) {
 				d.structure(nil, v, d.where(e.key))
 				return
 			}
@@ -111,7 +111,7 @@ func isLeaf(v reflect.Value) bool {
 	case Secret, Text, Rate, *time.Location:
 		return true
 	}
-	_, text := v.Addr().Interface().(encoding.TextUnmarshaler)
+	_, text := reflect.TypeAssert[encoding.TextUnmarshaler](v.Addr())
 	return text
 }
 
@@ -123,7 +123,7 @@ func (d *decoder) node(n ast.Node, v reflect.Value, parent hub.Where, tag reflec
 			"不允许使用锚点、别名和标签").At(d.where(n)).WithHint("write the value out"))
 		return
 	}
-	if c, ok := v.Addr().Interface().(*Choice); ok {
+	if c, ok := reflect.TypeAssert[*Choice](v.Addr()); ok {
 		d.choice(n, c)
 		return
 	}
@@ -198,11 +198,11 @@ func (d *decoder) scalar(n ast.Node, v reflect.Value, tag reflect.StructTag) {
 		d.wrongType(n, en, zh)
 		return
 	}
-	if _, isSize := v.Interface().(Size); isSize {
+	if _, isSize := reflect.TypeAssert[Size](v); isSize {
 		d.set(n, v, text, parseSize)
 		return
 	}
-	if _, isDuration := v.Interface().(time.Duration); isDuration {
+	if _, isDuration := reflect.TypeAssert[time.Duration](v); isDuration {
 		d.set(n, v, text, parseDuration)
 		return
 	}
