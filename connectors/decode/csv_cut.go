@@ -28,11 +28,7 @@ func (c *csvCutter) run(yield func(connectors.Piece) error) error {
 		if err != nil || raw == nil {
 			return err
 		}
-		skip, err := c.passOver(raw)
-		if err != nil {
-			return err
-		}
-		if skip {
+		if c.passOver(raw) {
 			continue
 		}
 		piece := connectors.Piece{Preamble: c.preamble, Body: bytes.Clone(raw), Line: start.line, Column: start.col}
@@ -86,19 +82,19 @@ func (c *csvCutter) begin() error {
 }
 
 // passOver reports whether a rule names the row. A row that cannot be read is not passed over: Decode says why.
-func (c *csvCutter) passOver(raw []byte) (bool, error) {
+func (c *csvCutter) passOver(raw []byte) bool {
 	if len(c.d.rules) == 0 {
-		return false, nil
+		return false
 	}
 	fields, err := c.dialect.resolve(c.preamble, raw).fields(raw, c.d.maxRecord)
 	if err != nil {
-		return false, nil //nolint:nilerr // see above
+		return false
 	}
 	row := make([]string, len(fields))
 	for i, f := range fields {
 		row[i] = f.value
 	}
-	return skipped(c.d.rules, c.names, row), nil
+	return skipped(c.d.rules, c.names, row)
 }
 
 // next returns the next row that is not blank, and where it begins; nil at the end of the item.
@@ -177,31 +173,19 @@ func endOfNarrow(b []byte, last bool, quote, separator byte) (content, total int
 		switch char := b[i]; {
 		case char == quote && begins:
 			end := closingQuote(b, i+1, quote)
-			if end < 0 || end+1 == len(b) && !last {
-				if last {
-					return len(b), len(b)
-				}
-				return 0, 0
+			if end < 0 || end+1 == len(b) {
+				return restOf(b, last)
 			}
 			i, begins = end, false
 		case char == '\n':
 			return i, i + 1
 		case char == '\r':
-			switch {
-			case i+1 == len(b) && !last:
-				return 0, 0
-			case i+1 < len(b) && b[i+1] == '\n':
-				return i, i + 2
-			}
-			return i, i + 1
+			return carriageReturn(b, i, 1, last, charset{})
 		default:
 			begins = separator != 0 && char == separator
 		}
 	}
-	if last {
-		return len(b), len(b)
-	}
-	return 0, 0
+	return restOf(b, last)
 }
 
 // closingQuote finds the quote that is not doubled, or -1.
@@ -220,11 +204,9 @@ func closingQuote(b []byte, from int, quote byte) int {
 
 // headSeparator guesses the separator before the header row is known to end.
 func (c *csvCutter) headSeparator(b []byte) byte {
+	b = b[:min(len(b), chunk)]
 	if i := bytes.IndexByte(b, '\n'); i >= 0 {
 		b = b[:i]
-	}
-	if len(b) > chunk {
-		b = b[:chunk]
 	}
 	separator, _ := commonSeparator(b)
 	return separator
@@ -233,41 +215,64 @@ func (c *csvCutter) headSeparator(b []byte) byte {
 // endOf finds the first line end outside quotes. A quote opens only where a field begins. It returns the length of the
 // row and of the row with its line end; 0, 0 when there is no end yet and more may come.
 func endOf(b []byte, last bool, cs charset, quote, separator byte) (content, total int) {
-	quoted, begins := false, true
+	begins := true
 	for i := 0; i < len(b); {
 		char, n := cs.ascii(b[i:])
 		switch {
-		case quoted:
-			quoted = char != quote // a doubled quote closes and opens again
-			if !quoted {
-				begins = false
-				if next := i + n; next < len(b) {
-					if c, m := cs.ascii(b[next:]); c == quote {
-						quoted, n = true, n+m
-					}
-				} else if !last {
-					return 0, 0
-				}
-			}
 		case char == '\n':
 			return i, i + n
 		case char == '\r':
-			if i+n == len(b) && !last {
-				return 0, 0
-			}
-			if i+n < len(b) {
-				if c, m := cs.ascii(b[i+n:]); c == '\n' {
-					return i, i + n + m
-				}
-			}
-			return i, i + n
+			return carriageReturn(b, i, n, last, cs)
 		case quote != 0 && char == quote && begins:
-			quoted, begins = true, false
+			begins = false
+			if n = afterQuote(b[i:], n, cs, quote); i+n >= len(b) {
+				return restOf(b, last)
+			}
 		default:
 			begins = separator != 0 && char == separator
 		}
 		i += n
 	}
+	return restOf(b, last)
+}
+
+// afterQuote returns the length of a quoted text whose first character takes n bytes; one that is not closed reaches to
+// the end of b.
+func afterQuote(b []byte, n int, cs charset, quote byte) int {
+	for i := n; i < len(b); {
+		char, width := cs.ascii(b[i:])
+		i += width
+		if char != quote {
+			continue
+		}
+		if i >= len(b) {
+			return i
+		}
+		char, width = cs.ascii(b[i:])
+		if char != quote {
+			return i
+		}
+		i += width
+	}
+	return len(b)
+}
+
+// carriageReturn ends a row at a CR of n bytes, alone or before an LF.
+func carriageReturn(b []byte, i, n int, last bool, cs charset) (content, total int) {
+	if i+n >= len(b) {
+		if last {
+			return i, len(b)
+		}
+		return 0, 0
+	}
+	if char, width := cs.ascii(b[i+n:]); char == '\n' {
+		n += width
+	}
+	return i, i + n
+}
+
+// restOf is a row without a line end.
+func restOf(b []byte, last bool) (content, total int) {
 	if last {
 		return len(b), len(b)
 	}

@@ -1,7 +1,6 @@
 package decode
 
 import (
-	"bytes"
 	"strings"
 	"unicode/utf8"
 )
@@ -226,10 +225,4 @@ func (p *csvParser) badQuote(at int, said text) error {
 	return refuse("csv.quote", placeIn([]byte(p.row), at, countRunes).where(pointer),
 		said.hint("a quote inside a quoted field is written twice; lazyQuotes: true takes quotes as they stand",
 			"带引号字段中的引号须写两次；lazyQuotes: true 按原样接受引号"))
-}
-
-// trimLineEnd cuts one CR, LF or CR LF.
-func trimLineEnd(b []byte) []byte {
-	b = bytes.TrimSuffix(b, []byte{'\n'})
-	return bytes.TrimSuffix(b, []byte{'\r'})
 }

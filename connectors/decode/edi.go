@@ -101,8 +101,7 @@ func (d *ediDecoder) splitDoubting(r io.Reader, yield func(connectors.Piece) err
 	case err == nil:
 		return c.found
 	}
-	var f *hub.Fault
-	if errors.As(err, &f) && c.atEnd {
+	if f, ok := errors.AsType[*hub.Fault](err); ok && c.atEnd {
 		return append(c.found, f)
 	}
 	return err
@@ -123,11 +122,7 @@ func (d *ediDecoder) Decode(preamble, body []byte) (Tree, error) {
 	}
 	value := m.tree()
 	if g := d.guideFor(m); g != nil {
-		guided, err := g.build(m, nil)
-		if err != nil {
-			return Tree{}, err
-		}
-		value["body"] = guided
+		value["body"] = g.build(m, nil)
 	}
 	return Tree{Value: value, Locate: m.locate}, nil
 }

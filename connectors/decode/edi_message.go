@@ -51,7 +51,7 @@ func (m *ediMessage) readPreamble(preamble []byte) error {
 	}
 	header := ediSegment{}
 	if len(raws) > 0 {
-		header, _ = m.syntax.parse(preamble, raws[0], latin1Charset()) //nolint:errcheck // read again below
+		header, _ = m.syntax.parse(preamble, raws[0], latin1Charset())
 	}
 	if std.name == "edifact" && m.syntax.repeat == 0 && advice == 0 && header.get(0, 1) >= "4" {
 		m.syntax.repeat = '*'
@@ -261,7 +261,7 @@ func (m *ediMessage) placeOf(segment, element, component int) hub.Where {
 func (s ediSyntax) offset(b []byte, g ediSegment, element, component int) int {
 	stop := s.stop(b, g.at)
 	i := g.at + len(g.tag)
-	for ; i < stop && b[i] != s.tagEnd; i++ { //nolint:revive // the loop is the step
+	for ; i < stop && b[i] != s.tagEnd; i++ {
 	}
 	i++
 	for ; i < stop && (element > 0 || component > 0); i++ {

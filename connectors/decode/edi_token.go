@@ -87,7 +87,7 @@ func (s ediSyntax) stop(b []byte, from int) int {
 // released returns the offset of the character that the release character at i protects. Line wraps between the two do
 // not count.
 func (s ediSyntax) released(b []byte, i int) int {
-	for i++; i < len(b) && s.breaks(b[i]); i++ { //nolint:revive // the loop is the step
+	for i++; i < len(b) && s.breaks(b[i]); i++ {
 	}
 	return i
 }

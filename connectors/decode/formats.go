@@ -87,7 +87,7 @@ func peelHead(head []byte) []byte {
 // readUpTo reads a chunk, or as much of it as there is before the stream is cut.
 func readUpTo(r io.Reader) []byte {
 	b := make([]byte, chunk)
-	n, _ := io.ReadFull(r, b) //nolint:errcheck // a head is cut by nature
+	n, _ := io.ReadFull(r, b)
 	return b[:n]
 }
 

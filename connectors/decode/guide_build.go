@@ -1,6 +1,7 @@
 package decode
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/suyuan-io/suyuan/hub"
@@ -25,7 +26,7 @@ type guideBuilder struct {
 }
 
 // build returns the message as the guide names it, without its header and trailer.
-func (g *guide) build(m *ediMessage, note guideNote) (map[string]any, error) {
+func (g *guide) build(m *ediMessage, note guideNote) map[string]any {
 	b := guideBuilder{open: []guideGroup{{nodes: g.Body, value: map[string]any{}, pointer: "/body"}}, note: note}
 	if b.note == nil {
 		b.note = func(string, int, ediAddress) {}
@@ -37,14 +38,14 @@ func (g *guide) build(m *ediMessage, note guideNote) (map[string]any, error) {
 		}
 		b.segment(i, s)
 	}
-	return root, nil
+	return root
 }
 
 // segment puts a segment into the innermost open group that expects it.
 func (b *guideBuilder) segment(i int, s ediSegment) {
-	for depth := len(b.open) - 1; depth >= 0; depth-- {
-		for _, n := range b.open[depth].nodes {
-			if n.Segment == s.tag && n.free(b.open[depth].value) {
+	for depth, group := range slices.Backward(b.open) {
+		for _, n := range group.nodes {
+			if n.Segment == s.tag && n.free(group.value) {
 				b.open = b.open[:depth+1]
 				b.place(n, i, s)
 				return
@@ -112,12 +113,12 @@ func (g *guideGroup) key(n *guideNode, key string) string {
 // locateGuided finds where a pointer into a guided body came from.
 func (m *ediMessage) locateGuided(g *guide, pointer string) hub.Where {
 	best, segment, address := -1, 0, ediAddress{element: -1}
-	_, err := g.build(m, func(at string, i int, a ediAddress) {
+	g.build(m, func(at string, i int, a ediAddress) {
 		if (at == pointer || strings.HasPrefix(pointer, at+"/")) && len(at) > best {
 			best, segment, address = len(at), i, a
 		}
 	})
-	if err != nil || best < 0 {
+	if best < 0 {
 		return m.where(0, strings.TrimPrefix(pointer, "/"))
 	}
 	component := address.component

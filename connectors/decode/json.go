@@ -205,13 +205,12 @@ func (b *jsonBuilder) refuse(code string, said text) error {
 
 // fault places what the tokenizer found.
 func (b *jsonBuilder) fault(err error) error {
-	var f *hub.Fault
-	if errors.As(err, &f) {
+	if f, ok := errors.AsType[*hub.Fault](err); ok {
 		return f
 	}
 	offset, pointer := int(b.dec.InputOffset()), string(b.dec.StackPointer())
-	var syntactic *jsontext.SyntacticError
-	if errors.As(err, &syntactic) {
+	syntactic, placed := errors.AsType[*jsontext.SyntacticError](err)
+	if placed {
 		offset, pointer = int(syntactic.ByteOffset), string(syntactic.JSONPointer)
 	}
 	at := placeIn(b.body, offset, countRunes).where(pointer)

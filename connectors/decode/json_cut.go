@@ -283,38 +283,57 @@ type jsonScan struct {
 // scan returns how far the value reaches into b, and whether it ends there.
 func (s *jsonScan) scan(b []byte, cs charset) (int, bool) {
 	for i := 0; i < len(b); i++ {
-		char := b[i]
-		switch {
-		case s.inString:
+		if s.inString {
 			i += s.str(b[i:], cs)
 			if !s.inString && s.depth == 0 {
 				return min(i+1, len(b)), true
 			}
-		case char == '"':
-			if s.scalar {
-				return i, true
-			}
-			s.inString = true
-		case char == '{' || char == '[':
-			if s.scalar {
-				return i, true
-			}
-			s.depth++
-		case char == '}' || char == ']':
-			if s.depth == 0 {
-				return i, true
-			}
-			if s.depth--; s.depth == 0 {
-				return i + 1, true
-			}
-		case s.depth > 0:
-		case char == ',' || char == ':' || char == ' ' || char == '\n' || char == '\r' || char == '\t':
+			continue
+		}
+		switch s.char(b[i]) {
+		case jsonEndsBefore:
 			return i, true
-		default:
-			s.scalar = true
+		case jsonEndsAfter:
+			return i + 1, true
+		case jsonGoesOn:
 		}
 	}
 	return len(b), false
+}
+
+// jsonStep says what a character outside strings means for the value.
+type jsonStep uint8
+
+const (
+	jsonGoesOn jsonStep = iota
+	jsonEndsBefore
+	jsonEndsAfter
+)
+
+func (s *jsonScan) char(char byte) jsonStep {
+	if s.scalar && strings.IndexByte("\"{[", char) >= 0 {
+		return jsonEndsBefore
+	}
+	switch char {
+	case '"':
+		s.inString = true
+	case '{', '[':
+		s.depth++
+	case '}', ']':
+		if s.depth == 0 {
+			return jsonEndsBefore
+		}
+		if s.depth--; s.depth == 0 {
+			return jsonEndsAfter
+		}
+	case ',', ':', ' ', '\n', '\r', '\t':
+		if s.depth == 0 {
+			return jsonEndsBefore
+		}
+	default:
+		s.scalar = s.depth == 0
+	}
+	return jsonGoesOn
 }
 
 // str follows a string and returns how many bytes beyond the first it took.

@@ -239,8 +239,7 @@ func faultLine(err error) string {
 	if err == nil {
 		return ""
 	}
-	var many hub.Faults
-	if errors.As(err, &many) {
+	if many, ok := errors.AsType[hub.Faults](err); ok {
 		all := make([]string, len(many))
 		for i, f := range many {
 			all[i] = faultLine(f)

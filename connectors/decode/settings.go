@@ -61,15 +61,13 @@ func readSettings(format string, b []byte, into any) error {
 	}
 	at := hub.Where{}
 	said := say("%s", "%s", err.Error())
-	var placed yaml.Error
-	if errors.As(err, &placed) {
+	if placed, ok := errors.AsType[yaml.Error](err); ok {
 		if tok := placed.GetToken(); tok != nil && tok.Position != nil {
 			at = hub.Where{Line: tok.Position.Line, Column: tok.Position.Column}
 		}
 		said = say("settings of %s: %s", "%s 的设置有误：%s", format, placed.GetMessage())
 	}
-	var unknown *yaml.UnknownFieldError
-	if errors.As(err, &unknown) {
+	if unknown, ok := errors.AsType[*yaml.UnknownFieldError](err); ok {
 		said = unknownKey(format, unknown, into)
 	}
 	return refuse("decode.settings", at, said)
@@ -96,8 +94,7 @@ func settingKeys(t reflect.Type, keys []string) []string {
 	if t.Kind() != reflect.Struct || len(keys) > 200 {
 		return keys
 	}
-	for i := range t.NumField() {
-		f := t.Field(i)
+	for f := range t.Fields() {
 		name, options, _ := strings.Cut(f.Tag.Get("yaml"), ",")
 		if name != "" && name != "-" {
 			keys = append(keys, name)

@@ -227,7 +227,7 @@ func TestBuiltInGuidesRead(t *testing.T) {
 
 func TestSettingsAreRefusedWithTheirPlace(t *testing.T) {
 	for _, c := range []struct{ format, settings, want, says string }{
-		{"csv", "encoding: utf-8\nseperator: ;\n", "decode.settings 2:1", "did you mean separator?"},
+		{"csv", "encoding: utf-8\nseparater: ;\n", "decode.settings 2:1", "did you mean separator?"},
 		{"csv", "encoding: gb1803", "decode.settings 0:0 /encoding", "gb1803"},
 		{"csv", "header: 7", "decode.settings 1:9", "list of column names"},
 		{"csv", "header: [a, b, a]", "csv.header 0:0 /header/2", `both named "a"`},

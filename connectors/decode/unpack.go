@@ -128,11 +128,10 @@ func (u unpacking) entry(f *zip.File, yield func(connectors.Piece) error) (err e
 		return torn("zip", f.Name, err)
 	}
 	defer func() { err = errors.Join(err, rc.Close()) }()
-	size := int64(f.CompressedSize64) //nolint:gosec // the spooled archive's own size bounds it
+	size := int64(f.CompressedSize64)
 	plain := &guarded{r: rc, name: "zip", file: f.Name, packed: func() int64 { return size }}
 	err = u.Decoder.Split(plain, yield)
-	var fault *hub.Fault
-	if errors.As(err, &fault) && fault.Where.File == "" {
+	if fault, ok := errors.AsType[*hub.Fault](err); ok && fault.Where.File == "" {
 		placed := *fault
 		placed.Where.File = f.Name
 		return &placed

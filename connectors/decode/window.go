@@ -80,8 +80,7 @@ func (w *window) failed(at place) error {
 	if w.err == nil || w.ended() {
 		return nil
 	}
-	var f *hub.Fault
-	if errors.As(w.err, &f) {
+	if f, ok := errors.AsType[*hub.Fault](w.err); ok {
 		placed := *f
 		placed.Where.Line, placed.Where.Column = at.line, at.col
 		return &placed

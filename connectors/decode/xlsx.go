@@ -243,33 +243,35 @@ func (d *xlsxDecoder) Decode(preamble, body []byte) (Tree, error) {
 		table.Columns = numbered(len(row.Cells))
 	}
 	value := make(map[string]any, len(table.Columns))
-	for i, name := range table.Columns {
-		cell := ""
-		if i < len(row.Cells) {
-			cell = row.Cells[i]
-		}
+	for _, name := range table.Columns {
 		if name != "" {
-			value[name] = cell
+			value[name] = ""
 		}
 	}
 	for i, cell := range row.Cells {
-		if cell != "" && (i >= len(table.Columns) || table.Columns[i] == "") {
-			at := cellWhere(table.Sheet, row.Row, i)
-			at.Line = 1
-			return Tree{}, refuse("xlsx.width", at, say("%s stands in a column without a header", "%s 所在的列没有列名",
+		switch {
+		case i < len(table.Columns) && table.Columns[i] != "":
+			value[table.Columns[i]] = cell
+		case cell != "":
+			return Tree{}, refuse("xlsx.width", table.where(row, i), say("%s stands in a column without a header", "%s 所在的列没有列名",
 				cellName(row.Row, i)).hint("name the column, or give the names: header: [a, b, …]", "请命名该列，或用 header: [a, b, …] 给出列名"))
 		}
 	}
 	return Tree{Value: value, Locate: func(pointer string) hub.Where {
-		at := hub.Where{Line: 1, Column: 1}
 		if t := pointerTokens(pointer); len(t) > 0 {
 			if i := columnIndex(table.Columns, t[0]); i >= 0 {
-				at = cellWhere(table.Sheet, row.Row, i)
-				at.Line = 1
+				return table.where(row, i)
 			}
 		}
-		return at
+		return hub.Where{Line: 1, Column: 1}
 	}}, nil
+}
+
+// where is the place of a cell in a record, which is one line.
+func (t xlsxTable) where(row xlsxRow, column int) hub.Where {
+	at := cellWhere(t.Sheet, row.Row, column)
+	at.Line = 1
+	return at
 }
 
 func emptyCells(cells []string) bool {

@@ -16,9 +16,10 @@ import (
 // a number, and a totals row.
 func workbook(t testing.TB, date1904 bool) []byte {
 	t.Helper()
+	var must func(error)
 	f := excelize.NewFile()
-	defer f.Close()
-	must := func(err error) {
+	defer func() { must(f.Close()) }()
+	must = func(err error) {
 		t.Helper()
 		if err != nil {
 			t.Fatal(err)

@@ -3,6 +3,7 @@ package decode
 import (
 	"bytes"
 	"io"
+	"slices"
 	"strings"
 
 	"golang.org/x/text/transform"
@@ -261,12 +262,7 @@ func parseXMLPath(s string) (xmlPath, bool) {
 		p.anywhere = true
 	}
 	p.names = strings.Split(rest, "/")
-	for _, n := range p.names {
-		if n == "" {
-			return xmlPath{}, false
-		}
-	}
-	return p, true
+	return p, !slices.Contains(p.names, "")
 }
 
 // matches reports whether the innermost of the open elements stands at the path.
@@ -274,9 +270,8 @@ func (p xmlPath) matches(open []string) bool {
 	if len(p.names) == 0 || len(open) < len(p.names) || !p.anywhere && len(open) != len(p.names) {
 		return false
 	}
-	open = open[len(open)-len(p.names):]
-	for i, want := range p.names {
-		if want != "*" && want != open[i] && want != localName(open[i]) {
+	for i, name := range open[len(open)-len(p.names):] {
+		if want := p.names[i]; want != "*" && want != name && want != localName(name) {
 			return false
 		}
 	}

@@ -46,32 +46,45 @@ func (d *xmlDecoder) locate(ancestors []string, text, pointer string) hub.Where 
 
 // find returns the offset of the element that the steps lead to.
 func (d *xmlDecoder) find(b []byte, steps []xmlStep) int {
-	best, depth, matched, seen := 0, 0, 0, 0
-	for at := 0; at < len(b) && matched < len(steps); {
+	w := xmlWalk{steps: steps}
+	for at := 0; at < len(b) && w.matched < len(steps) && !w.left; {
 		tok, err := nextXML(b, at)
 		if err != nil {
-			return best
+			break
 		}
 		at = tok.end
 		switch tok.kind {
 		case xmlStart:
-			name := string(tok.name)
-			if depth == matched && (steps[matched].name == name || localName(steps[matched].name) == localName(name)) {
-				if seen == steps[matched].index {
-					best, matched, seen = tok.at, matched+1, 0
-				} else {
-					seen++
-				}
-			}
-			if !tok.closed {
-				depth++
-			}
+			w.start(tok)
 		case xmlEnd:
-			if depth--; depth < matched {
-				return best
-			}
+			w.depth--
+			w.left = w.depth < w.matched
 		case xmlText, xmlCDATA, xmlSkip:
 		}
 	}
-	return best
+	return w.best
+}
+
+// xmlWalk follows steps through a document.
+type xmlWalk struct {
+	steps []xmlStep
+	// depth counts the open elements, matched those that are on the way, seen those passed that are named like the next.
+	depth, matched, seen int
+	// best is the offset of the innermost element on the way; left is true once that has ended.
+	best int
+	left bool
+}
+
+func (w *xmlWalk) start(tok xmlToken) {
+	next := w.steps[w.matched]
+	if w.depth == w.matched && localName(next.name) == localName(string(tok.name)) {
+		if w.seen == next.index {
+			w.best, w.matched, w.seen = tok.at, w.matched+1, 0
+		} else {
+			w.seen++
+		}
+	}
+	if !tok.closed {
+		w.depth++
+	}
 }

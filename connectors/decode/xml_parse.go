@@ -2,6 +2,7 @@ package decode
 
 import (
 	"errors"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -260,9 +261,9 @@ func (p *xmlParser) nameOf(written string, element bool) string {
 	if len(p.d.prefixes) == 0 || !ok && !element {
 		return local
 	}
-	for i := len(p.scopes) - 1; i >= 0; i-- {
-		if p.scopes[i].prefix == prefix {
-			if own := p.d.prefixes[p.scopes[i].uri]; own != "" {
+	for _, scope := range slices.Backward(p.scopes) {
+		if scope.prefix == prefix {
+			if own := p.d.prefixes[scope.uri]; own != "" {
 				return own + ":" + local
 			}
 			break
@@ -273,48 +274,53 @@ func (p *xmlParser) nameOf(written string, element bool) string {
 
 // attributes reads what a start tag holds.
 func (p *xmlParser) attributes(tok xmlToken) ([]xmlAttr, error) {
-	rest := strings.TrimSpace(string(tok.rest))
-	if rest == "" {
-		return nil, nil
-	}
-	bad := func(said text) error { return p.refuse("syntax", tok.at, said) }
 	var attrs []xmlAttr
-	for rest != "" {
-		n := 0
-		for n < len(rest) && isNameByte(rest[n]) {
-			n++
-		}
-		name := rest[:n]
-		rest = strings.TrimLeft(rest[n:], " \t\r\n")
-		if name == "" || !isNameStart(name[0]) || rest == "" || rest[0] != '=' {
-			return nil, bad(say("<%s> has an attribute that is not name=\"value\"", "<%s> 的属性不是 name=\"value\" 形式", tok.name))
-		}
-		rest = strings.TrimLeft(rest[1:], " \t\r\n")
-		if rest == "" || rest[0] != '"' && rest[0] != '\'' {
-			return nil, bad(say("the value of %s is not quoted", "属性 %s 的值没有加引号", name))
-		}
-		value, after, ok := strings.Cut(rest[1:], rest[:1])
-		if !ok || strings.Contains(value, "<") {
-			return nil, bad(say("the value of %s is not closed, or holds '<'", "属性 %s 的值没有闭合，或含有 '<'", name))
-		}
-		if after != "" && !strings.ContainsRune(" \t\r\n", rune(after[0])) {
-			return nil, bad(say("there is no space after the value of %s", "属性 %s 的值之后缺少空格", name))
-		}
-		value, err := p.unescape(value, tok.at)
+	for rest := strings.TrimSpace(string(tok.rest)); rest != ""; {
+		attr, after, err := p.attribute(tok, rest)
 		if err != nil {
 			return nil, err
 		}
-		if strings.ContainsAny(value, "\n\t") {
-			value = strings.ReplaceAll(strings.ReplaceAll(value, "\n", " "), "\t", " ")
-		}
-		attrs = append(attrs, xmlAttr{name: name, value: value})
+		attrs, rest = append(attrs, attr), after
 		if len(attrs) > maxAttributes {
-			return nil, bad(say("<%s> has more than %d attributes", "<%s> 的属性超过 %d 个", tok.name, maxAttributes))
+			return nil, p.refuse("syntax", tok.at, say("<%s> has more than %d attributes", "<%s> 的属性超过 %d 个", tok.name, maxAttributes))
 		}
-		rest = strings.TrimLeft(after, " \t\r\n")
 	}
 	return attrs, p.repeatedAttribute(tok, attrs)
 }
+
+// attribute reads the first attribute of rest and returns what follows it.
+func (p *xmlParser) attribute(tok xmlToken, rest string) (attr xmlAttr, after string, err error) {
+	bad := func(said text) (xmlAttr, string, error) { return xmlAttr{}, "", p.refuse("syntax", tok.at, said) }
+	n := 0
+	for n < len(rest) && isNameByte(rest[n]) {
+		n++
+	}
+	attr.name, rest = rest[:n], strings.TrimLeft(rest[n:], xmlSpace)
+	if attr.name == "" || !isNameStart(attr.name[0]) || rest == "" || rest[0] != '=' {
+		return bad(say("<%s> has an attribute that is not name=\"value\"", "<%s> 的属性不是 name=\"value\" 形式", tok.name))
+	}
+	rest = strings.TrimLeft(rest[1:], xmlSpace)
+	if rest == "" || rest[0] != '"' && rest[0] != '\'' {
+		return bad(say("the value of %s is not quoted", "属性 %s 的值没有加引号", attr.name))
+	}
+	value, after, ok := strings.Cut(rest[1:], rest[:1])
+	if !ok || strings.Contains(value, "<") {
+		return bad(say("the value of %s is not closed, or holds '<'", "属性 %s 的值没有闭合，或含有 '<'", attr.name))
+	}
+	if after != "" && strings.IndexByte(xmlSpace, after[0]) < 0 {
+		return bad(say("there is no space after the value of %s", "属性 %s 的值之后缺少空格", attr.name))
+	}
+	if attr.value, err = p.unescape(value, tok.at); err != nil {
+		return attr, "", err
+	}
+	if strings.ContainsAny(attr.value, "\n\t") {
+		attr.value = strings.ReplaceAll(strings.ReplaceAll(attr.value, "\n", " "), "\t", " ")
+	}
+	return attr, strings.TrimLeft(after, xmlSpace), nil
+}
+
+// xmlSpace is white space as XML knows it.
+const xmlSpace = " \t\r\n"
 
 // maxAttributes is the most attributes of one element.
 const maxAttributes = 1000
@@ -384,7 +390,7 @@ func xmlEntity(name string) (rune, bool) {
 		digits, base = hex, 16
 	}
 	n, err := strconv.ParseUint(digits, base, 32)
-	r := rune(n) //nolint:gosec // checked by the next line
+	r := rune(n)
 	if err != nil || n > utf8.MaxRune || !utf8.ValidRune(r) || isNoXMLChar(r) {
 		return 0, false
 	}
