@@ -96,7 +96,7 @@ func eventIDs(doc []byte) []string {
 		}
 	}
 	var v any
-	if json.Unmarshal(doc, &v) == nil {
+	if json.Unmarshal(bytes.TrimPrefix(doc, []byte("\xef\xbb\xbf")), &v) == nil {
 		walk(v)
 	}
 	return out
