@@ -91,11 +91,3 @@ func (v *vocabulary) cut(value string) (word string, ok bool) {
 	}
 	return value, false
 }
-
-// uri returns the web URI of a word, or the value itself when it is none.
-func (v *vocabulary) uri(value string) string {
-	if v.words[value] {
-		return v.web + value
-	}
-	return value
-}

@@ -28,6 +28,9 @@ func (c *Context) term(name string) *node {
 	return object.member(name)
 }
 
+// maxTerms bounds what a context may hold, because every event of a document takes account of all of it.
+const maxTerms = 4096
+
 // ParseContext reads the value of an @context member: an address, an object, or an array of both.
 func ParseContext(data []byte) (*Context, error) {
 	n, err := parseJSON(data)
@@ -82,6 +85,10 @@ func (c *Context) extend(own *node) (*Context, error) {
 			return nil, faultf(hub.Invalid, "epcis.context", "@context[%d] is neither an address nor an object",
 				"@context[%d] 既不是地址也不是对象", i).At(hub.Where{Pointer: "/@context"})
 		}
+	}
+	if len(next.remote)+len(next.terms) > maxTerms {
+		return nil, faultf(hub.TooLarge, "epcis.context", "@context has more than %d terms", "@context 的条目超过 %d 个", maxTerms).
+			At(hub.Where{Pointer: "/@context"})
 	}
 	if len(next.remote) == 0 && len(next.terms) == 0 {
 		return nil, nil //nolint:nilnil // nil is the standard context
@@ -180,7 +187,8 @@ func (c *Context) Expand(name string) (namespace, local string) {
 func (c *Context) declared(n *node) *Context {
 	for i := range n.kids {
 		kid := &n.kids[i]
-		if prefix, ok := strings.CutPrefix(kid.name, xmlnsMember); ok && kid.kind == kindString {
+		if prefix, ok := strings.CutPrefix(kid.name, xmlnsMember); ok && kid.kind == kindString &&
+			(c == nil || len(c.terms) < maxTerms) {
 			next := &Context{}
 			if c != nil {
 				*next = *c

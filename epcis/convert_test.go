@@ -3,12 +3,16 @@ package epcis_test
 import (
 	"bytes"
 	"encoding/json"
+	"io"
 	"os"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/suyuan-io/suyuan/epcis"
+	"github.com/suyuan-io/suyuan/hub"
 	"github.com/suyuan-io/suyuan/internal/vectors"
 )
 
@@ -88,5 +92,119 @@ func TestConversionKeepsTheHash(t *testing.T) {
 				t.Errorf("as JSON:\n%s\n%s", d, direct)
 			}
 		})
+	}
+}
+
+// Our own event with everything in it survives both ways, and the XML is what the schema wants.
+func TestConversionOfEverything(t *testing.T) {
+	asXML := convert(t, []byte(queried), epcis.XML)
+	if err := epcis.CheckXML(bytes.NewReader(asXML), epcis.Limits{}); err != nil {
+		t.Errorf("%v\n%s", err, asXML)
+	}
+	for _, want := range []string{
+		`<bizStep>urn:epcglobal:cbv:bizstep:commissioning</bizStep>`, `<set>urn:epcglobal:cbv:disp:completeness_verified</set>`,
+		`<bizTransaction type="urn:epcglobal:cbv:btt:po">`, `<reason>urn:epcglobal:cbv:er:incorrect_data</reason>`,
+		`type="gs1:Temperature"`, `xmlns:gs1="https://ref.gs1.org/voc/"`, `xmlns:ex="https://example.org/epcis/"`,
+		`<ex:w unit="KGM">4</ex:w>`, `<ex:tags>a</ex:tags><ex:tags>b</ex:tags>`,
+		`<correctiveEventID>urn:uuid:2</correctiveEventID>`, `ex:cv="5"`,
+	} {
+		if !bytes.Contains(asXML, []byte(want)) {
+			t.Errorf("lacks %s in\n%s", want, asXML)
+		}
+	}
+	back := convert(t, asXML, epcis.JSON)
+	for _, d := range []epcis.Dialect{epcis.CBV20, epcis.CBV21} {
+		want := must(t)(parse(t, queried).PreHash(d))
+		if got := must(t)(readEvents(t, back)[0].PreHash(d)); got != want {
+			t.Errorf("%s\ngot  %s\nwant %s", d, got, want)
+		}
+	}
+	got, err := parse(t, queried).Facets()
+	if err != nil {
+		t.Fatal(err)
+	}
+	want, err := readEvents(t, back)[0].Facets()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d := cmp.Diff(want, got); d != "" {
+		t.Error(d)
+	}
+}
+
+func TestConversionRefusesWhatXMLCannotHold(t *testing.T) {
+	for code, event := range map[string]string{
+		"epcis.xml.prefix":     `{"type":"ObjectEvent","unknown:a":1}`,
+		"epcis.xml.name":       `{"@context":{"a":"http://a/"},"type":"ObjectEvent","a:two words":1}`,
+		"epcis.xml.character":  `{"@context":{"a":"http://a/"},"type":"ObjectEvent","a:b":"\u0001"}`,
+		"epcis.convert.format": "",
+	} {
+		to := epcis.XML
+		if event == "" {
+			event, to = `{"type":"T"}`, "yaml"
+		}
+		err := epcis.Convert(strings.NewReader(event), io.Discard, to, epcis.Limits{})
+		if f := hub.AsFault(err); err == nil || f.Code != code || f.MessageZh == "" {
+			t.Errorf("%s: got %v", code, err)
+		}
+	}
+}
+
+// Names that have no prefix of their own in JSON get one in XML.
+func TestConversionNamesWholeURIs(t *testing.T) {
+	event := `{"@context":{"own":"https://own.example/t","ns1":"http://taken/"},"type":"ObjectEvent","https://a.example/x":1,` +
+		`"https://a.example/y":{"https://b.example/z":"2"},"own":"3","ns1:q":"4"}`
+	want := must(t)(parse(t, event).PreHash(epcis.CBV20))
+	asXML := convert(t, []byte(event), epcis.XML)
+	if got := preHashes(t, asXML)[0]; got != want {
+		t.Errorf("got %s, want %s\n%s", got, want, asXML)
+	}
+	if got := preHashes(t, convert(t, asXML, epcis.JSON))[0]; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+}
+
+func TestWriterWritesQueryDocuments(t *testing.T) {
+	at := time.Date(2024, 7, 1, 0, 0, 0, 0, time.UTC)
+	for _, f := range []epcis.Format{epcis.JSON, epcis.XML} {
+		var out bytes.Buffer
+		w := epcis.NewWriter(&out, f, &epcis.Header{
+			Type: "EPCISQueryDocument", QueryName: "all & <any>", SubscriptionID: "s1", CreationDate: "2024-07-01T00:00:00Z",
+		})
+		for range 2 {
+			if err := w.Write(parse(t, queried), at); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := w.Close(); err != nil {
+			t.Fatal(err)
+		}
+		h, err := epcis.ReadDocument(bytes.NewReader(out.Bytes()), epcis.Limits{}, func(it epcis.Item) error {
+			e, err := it.Event()
+			if err == nil && e.Get("recordTime") != "2024-07-01T00:00:00.000Z" {
+				t.Errorf("%s: recordTime %q", f, e.Get("recordTime"))
+			}
+			return err
+		})
+		if err != nil || h.QueryName != "all & <any>" || h.SubscriptionID != "s1" || h.Type != "EPCISQueryDocument" {
+			t.Errorf("%s: got %+v, %v\n%s", f, h, err, out.String())
+		}
+		if f == epcis.XML {
+			if err := epcis.CheckXML(bytes.NewReader(out.Bytes()), epcis.Limits{}); err != nil {
+				t.Error(err)
+			}
+		}
+	}
+}
+
+func TestWriterWritesAnEmptyDocument(t *testing.T) {
+	for _, f := range []epcis.Format{epcis.JSON, epcis.XML} {
+		var out bytes.Buffer
+		if err := epcis.NewWriter(&out, f, &epcis.Header{Type: "EPCISDocument", CreationDate: "2024-07-01T00:00:00Z"}).Close(); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := epcis.ReadDocument(&out, epcis.Limits{}, func(epcis.Item) error { return nil }); err != nil {
+			t.Errorf("%s: %v", f, err)
+		}
 	}
 }

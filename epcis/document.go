@@ -41,7 +41,7 @@ type Header struct {
 	QueryName, SubscriptionID string
 	// Context is the context that the document gives its events.
 	Context *Context
-	// Preamble is what [ParseRecord] needs beside one event's bytes to read it alone.
+	// Preamble is what [ParseRecord] needs beside one event's bytes to read it alone; it is set while events are visited.
 	Preamble []byte
 	// master is the epcisMasterData object in its JSON form.
 	master *node

@@ -103,18 +103,25 @@ func TestReadDocumentRefuses(t *testing.T) {
 		"nesting":                  {strings.Repeat(`{"a":`, 1000), "epcis.json.depth", ""},
 		"XML cut short":            {"<EPCISDocument><EPCISBody>", "epcis.xml.end", ""},
 		"another root":             {"<html/>", "epcis.document.form", "line 1:1"},
-		"two roots":                {"<EPCISDocument/><EPCISDocument/>", "epcis.xml.root", "line 1:17"},
-		"text behind the root":     {"<EPCISDocument/>x", "epcis.xml.text", "line 1:17"},
-		"a wrong end tag":          {"<EPCISDocument><a></b></EPCISDocument>", "epcis.xml.syntax", "line 1:19 /EPCISDocument/a"},
-		"an undeclared prefix":     {"<EPCISDocument><x:a/></EPCISDocument>", "epcis.xml.prefix", "line 1:16 /EPCISDocument"},
-		"an attribute twice":       {"<EPCISDocument a='1' a='2'/>", "epcis.xml.attribute", "line 1:1"},
-		"a prefix undeclared":      {"<EPCISDocument xmlns:a=''/>", "epcis.xml.namespace", "line 1:1"},
-		"a DTD with entities":      {`<!DOCTYPE a [<!ENTITY x "y">]><EPCISDocument/>`, "epcis.xml.dtd", "line 1:1"},
-		"an external DTD":          {`<!DOCTYPE a SYSTEM "http://e/"><EPCISDocument/>`, "epcis.xml.dtd", "line 1:1"},
-		"an unknown entity":        {"<EPCISDocument>&x;</EPCISDocument>", "epcis.xml.syntax", ""},
-		"an unknown encoding":      {"<?xml version='1.0' encoding='klingon'?><EPCISDocument/>", "epcis.xml.encoding", "line 1:1"},
-		"XML nesting":              {strings.Repeat("<EPCISDocument>", 1000), "epcis.xml.depth", ""},
-		"an XML event too big":     {"<EPCISDocument><EPCISBody><EventList><T>" + big + "</T></EventList></EPCISBody></EPCISDocument>", "epcis.event.size", "/EPCISDocument/EPCISBody/EventList/T[1]"},
+		"XML events nesting": {
+			"<EPCISDocument><EPCISBody><EventList><T>" + strings.Repeat("<a><b/><b>", 30) + strings.Repeat("</b></a>", 30) +
+				"</T></EventList></EPCISBody></EPCISDocument>", "epcis.json.depth", "",
+		},
+		"namespaces without end": {
+			"<EPCISDocument" + manyNamespaces(300) + "/>", "epcis.xml.namespace", "line 1:1",
+		},
+		"two roots":            {"<EPCISDocument/><EPCISDocument/>", "epcis.xml.root", "line 1:17"},
+		"text behind the root": {"<EPCISDocument/>x", "epcis.xml.text", "line 1:17"},
+		"a wrong end tag":      {"<EPCISDocument><a></b></EPCISDocument>", "epcis.xml.syntax", "line 1:19 /EPCISDocument/a"},
+		"an undeclared prefix": {"<EPCISDocument><x:a/></EPCISDocument>", "epcis.xml.prefix", "line 1:16 /EPCISDocument"},
+		"an attribute twice":   {"<EPCISDocument a='1' a='2'/>", "epcis.xml.attribute", "line 1:1"},
+		"a prefix undeclared":  {"<EPCISDocument xmlns:a=''/>", "epcis.xml.namespace", "line 1:1"},
+		"a DTD with entities":  {`<!DOCTYPE a [<!ENTITY x "y">]><EPCISDocument/>`, "epcis.xml.dtd", "line 1:1"},
+		"an external DTD":      {`<!DOCTYPE a SYSTEM "http://e/"><EPCISDocument/>`, "epcis.xml.dtd", "line 1:1"},
+		"an unknown entity":    {"<EPCISDocument>&x;</EPCISDocument>", "epcis.xml.syntax", ""},
+		"an unknown encoding":  {"<?xml version='1.0' encoding='klingon'?><EPCISDocument/>", "epcis.xml.encoding", "line 1:1"},
+		"XML nesting":          {strings.Repeat("<EPCISDocument>", 1000), "epcis.xml.depth", ""},
+		"an XML event too big": {"<EPCISDocument><EPCISBody><EventList><T>" + big + "</T></EventList></EPCISBody></EPCISDocument>", "epcis.event.size", "/EPCISDocument/EPCISBody/EventList/T[1]"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, _, err := read(t, c.doc)
@@ -127,6 +134,14 @@ func TestReadDocumentRefuses(t *testing.T) {
 			}
 		})
 	}
+}
+
+func manyNamespaces(n int) string {
+	var b strings.Builder
+	for i := range n {
+		fmt.Fprintf(&b, " xmlns:p%d='u:%d'", i, i)
+	}
+	return b.String()
 }
 
 func TestReadDocumentStopsWhenAsked(t *testing.T) {

@@ -65,9 +65,6 @@ func newEvent(root node, inherited *Context) (*Event, error) {
 
 // fromGo turns plain Go data into a node.
 func fromGo(v any, depth int) (node, error) {
-	if depth > maxDepth {
-		return node{}, tooDeep(maxDepth)
-	}
 	switch v := v.(type) {
 	case nil:
 		return node{}, nil
@@ -93,6 +90,9 @@ func fromGo(v any, depth int) (node, error) {
 }
 
 func fromMap(m map[string]any, depth int) (node, error) {
+	if depth >= maxDepth {
+		return node{}, tooDeep(maxDepth)
+	}
 	n := node{kind: kindObject, kids: make([]node, 0, len(m))}
 	for _, name := range slices.Sorted(maps.Keys(m)) {
 		kid, err := fromGo(m[name], depth+1)
@@ -107,6 +107,9 @@ func fromMap(m map[string]any, depth int) (node, error) {
 }
 
 func fromSlice[T any](s []T, depth int) (node, error) {
+	if depth >= maxDepth {
+		return node{}, tooDeep(maxDepth)
+	}
 	n := node{kind: kindArray, kids: make([]node, 0, len(s))}
 	for _, v := range s {
 		kid, err := fromGo(v, depth+1)

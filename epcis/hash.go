@@ -258,7 +258,7 @@ func (h *hasher) field(f field, n *node) {
 			return
 		}
 		h.named(f.String(), func() { h.sensors(n, (*hasher).sensor) })
-	case formNone:
+	case formNone, formNumber, formBool:
 	}
 }
 

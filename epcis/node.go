@@ -85,6 +85,18 @@ func (n *node) remove(name string) {
 	n.kids = slices.DeleteFunc(slices.Clone(n.kids), func(k node) bool { return k.name == name })
 }
 
+// depth returns how deep arrays and objects nest in n.
+func (n *node) depth() int {
+	if n.scalar() {
+		return 0
+	}
+	deepest := 0
+	for i := range n.kids {
+		deepest = max(deepest, n.kids[i].depth())
+	}
+	return 1 + deepest
+}
+
 // content returns the value of an object that stands for an element with attributes ("#text") or for a text in a
 // language (JSON-LD's "@value"), nil for any other object.
 func (n *node) content() *node {

@@ -262,24 +262,22 @@ func (s extensionScope) find(e *Event, yield func(*node) bool) bool {
 	return false
 }
 
+// within looks through an object at the given depth below the scope's own, or through the arrays of one.
 func (s extensionScope) within(ctx *Context, n *node, depth int, yield func(*node) bool) bool {
+	ofEvent := depth == 0 && len(s.paths[0]) == 0
 	for i := range n.kids {
 		kid := &n.kids[i]
+		below := depth
 		if n.kind == kindObject {
-			if depth == 0 && len(s.paths[0]) == 0 && eventFields[kid.name] != fieldExtension {
+			if ofEvent && eventFields[kid.name] != fieldExtension {
 				continue // an event's own fields are no extensions
 			}
-			if (depth > 0) == s.inner && s.names(ctx, kid.name) {
-				for _, item := range kid.items() {
-					if yield(&item) {
-						return true
-					}
-				}
+			if (depth > 0) == s.inner && s.names(ctx, kid.name) && slices.ContainsFunc(kid.items(), func(item node) bool {
+				return yield(&item)
+			}) {
+				return true
 			}
-		}
-		below := depth + 1
-		if n.kind == kindArray {
-			below = depth
+			below++
 		}
 		if s.inner && !kid.scalar() && s.within(ctx, kid, below, yield) {
 			return true
@@ -346,35 +344,27 @@ func (p *queryParser) existsExtension(rest string, raw []string) (bool, error) {
 	return true, p.bad("value", "%s is true or false", "参数 %s 只能为 true 或 false", p.name)
 }
 
-// attributes calls yield with every value of an attribute of a field, at any depth of the event, until it returns true.
-// In the JSON form attributes are members.
+// named returns a scope that only knows a name.
+func (p *queryParser) named(name string) extensionScope {
+	ns, local := p.expandParameter(name)
+	return extensionScope{raw: name, name: ns + local}
+}
+
+// attributes reports whether yield is true for a value of an attribute of a field, at any depth of the event. In the
+// JSON form attributes are members.
 func (p *queryParser) attributes(e *Event, fieldName, attribute string, yield func(string) bool) bool {
-	f := extensionScope{raw: fieldName}
-	ns, local := p.expandParameter(fieldName)
-	f.name = ns + local
-	a := extensionScope{raw: attribute}
-	ns, local = p.expandParameter(attribute)
-	a.name = ns + local
-	var walk func(n *node) bool
-	walk = func(n *node) bool {
-		for i := range n.kids {
-			kid := &n.kids[i]
-			if n.kind == kindObject && f.names(e.ctx, kid.name) {
-				for _, item := range kid.items() {
-					for j := range item.kids {
-						if a.names(e.ctx, item.kids[j].name) && yield(leafText(&item.kids[j])) {
-							return true
-						}
-					}
-				}
-			}
-			if walk(kid) {
-				return true
-			}
-		}
-		return false
+	f, a := p.named(fieldName), p.named(attribute)
+	ofItem := func(item node) bool {
+		return slices.ContainsFunc(item.kids, func(m node) bool { return a.names(e.ctx, m.name) && yield(leafText(&m)) })
 	}
-	return walk(&e.root)
+	var walk func(n node) bool
+	walk = func(n node) bool {
+		return slices.ContainsFunc(n.kids, func(kid node) bool {
+			isField := n.kind == kindObject && f.names(e.ctx, kid.name)
+			return isField && slices.ContainsFunc(kid.items(), ofItem) || walk(kid)
+		})
+	}
+	return walk(e.root)
 }
 
 func (p *queryParser) hasAttribute(fieldName string, raw []string) error {

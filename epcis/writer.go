@@ -258,7 +258,7 @@ func (w *Writer) xmlHeader() {
 
 // xmlMaster returns the VocabularyList of the header's master data.
 func (w *Writer) xmlMaster() string {
-	x := &xmlWriter{ctx: w.header.Context, prefixes: map[string]string{}}
+	x := newXMLWriter(w.header.Context, w.cbv)
 	for _, v := range w.header.master.member("vocabularyList").items() {
 		x.out.WriteString("<Vocabulary")
 		x.attribute("type", v.str("type"))

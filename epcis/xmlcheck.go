@@ -57,6 +57,7 @@ type frame struct {
 
 func (c *xmlChecker) run() error {
 	for {
+		c.mark(c.limits.Header)
 		t, err := c.next()
 		if err != nil || t == nil {
 			return err
@@ -160,7 +161,7 @@ func (c *xmlChecker) child(parent *frame, n xmlName, at hub.Where) string {
 		return ""
 	case m.choice:
 		for i := range m.particles {
-			if c.fits(&m.particles[i], n) && (m.repeats || parent.count == 0) {
+			if c.fits(m, &m.particles[i], n) && (m.repeats || parent.count == 0) {
 				parent.count++
 				return m.particles[i].typ
 			}
@@ -185,7 +186,7 @@ func (c *xmlChecker) sequence(parent *frame, n xmlName) (string, bool) {
 		if p.follows && (at == 0 || parent.at < at-1 || parent.at == at-1 && parent.count == 0) {
 			continue
 		}
-		if c.fits(p, n) && (count == 0 || p.many) {
+		if c.fits(parent.model, p, n) && (count == 0 || p.many) {
 			parent.at, parent.count = at, count+1
 			return p.typ, true
 		}
@@ -196,10 +197,14 @@ func (c *xmlChecker) sequence(parent *frame, n xmlName) (string, bool) {
 	return "", false
 }
 
-func (c *xmlChecker) fits(p *particle, n xmlName) bool {
+func (c *xmlChecker) fits(m *model, p *particle, n xmlName) bool {
 	switch p.wildcard {
 	case "other":
-		return n.space != "" && !c.target(n.space)
+		own := strings.Replace(c.query, "-query", "", 1)
+		if m.ofQuery {
+			own = c.query
+		}
+		return n.space != "" && n.space != own
 	case "local":
 		return n.space == ""
 	}
@@ -208,18 +213,6 @@ func (c *xmlChecker) fits(p *particle, n xmlName) bool {
 		space = c.query
 	}
 	return n.local == p.name && n.space == space
-}
-
-// target reports whether ns is the namespace that the schema of the enclosing type defines, which ##other excludes.
-func (c *xmlChecker) target(ns string) bool {
-	for i := len(c.frames) - 1; i >= 0; i-- {
-		if c.frames[i].name.local == "QueryResults" || c.frames[i].name.local == "EPCISQueryDocument" {
-			if i == len(c.frames)-1 {
-				return ns == c.query
-			}
-		}
-	}
-	return strings.HasPrefix(ns, "urn:epcglobal:epcis:xsd:") && ns[len(ns)-1] == c.query[len(c.query)-1]
 }
 
 // expected names what may stand where a fault is, "-" for nothing.
@@ -318,6 +311,8 @@ func (c *xmlChecker) chars(t xml.CharData) {
 	}
 	f := &c.frames[len(c.frames)-1]
 	switch {
+	case f.simple != "" && len(f.text)+len(t) > c.limits.Event:
+		f.broken = true
 	case f.simple != "":
 		f.text = append(f.text, t...)
 	case f.model != nil && f.model.text == "" && !f.broken && len(strings.Trim(string(t), xmlSpace)) > 0:

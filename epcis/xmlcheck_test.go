@@ -2,10 +2,13 @@ package epcis_test
 
 import (
 	"bytes"
+	"errors"
 	"os"
+	"strings"
 	"testing"
 
 	"github.com/suyuan-io/suyuan/epcis"
+	"github.com/suyuan-io/suyuan/hub"
 	"github.com/suyuan-io/suyuan/internal/vectors"
 )
 
@@ -25,5 +28,88 @@ func TestXMLSchemaVerdicts(t *testing.T) {
 			}
 			t.Log(err)
 		})
+	}
+}
+
+// schemaDoc is a valid document around the members of an ObjectEvent.
+func schemaDoc(version, members string) string {
+	return `<e:EPCISDocument xmlns:e="urn:epcglobal:epcis:xsd:` + version + `" xmlns:x="urn:x" xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance"
+		xmlns:xsd="http://www.w3.org/2001/XMLSchema" schemaVersion="2.0" creationDate="2024-01-01T00:00:00"><EPCISBody><EventList>
+<ObjectEvent>` + members + `</ObjectEvent></EventList></EPCISBody></e:EPCISDocument>`
+}
+
+func TestXMLSchemaRules(t *testing.T) {
+	head := `<eventTime>2024-01-01T00:00:00Z</eventTime><eventTimeZoneOffset>+00:00</eventTimeZoneOffset>`
+	action := `<action>ADD</action>`
+	for name, c := range map[string]struct{ version, members, fault string }{
+		"the least":                 {"2", head + action, ""},
+		"white space in a time":     {"2", strings.Replace(head, "2024-01-01T00:00:00Z", "\n2024-01-01T00:00:00Z ", 1) + action, ""},
+		"a time without zone":       {"2", strings.Replace(head, "00Z", "00", 1) + action, "eventTime"},
+		"a time without zone (1.2)": {"1", strings.Replace(head, "00Z", "00", 1) + "<epcList/>" + action, ""},
+		"the 30th of February":      {"2", strings.Replace(head, "01-01T", "02-30T", 1) + action, "eventTime"},
+		"a leap second":             {"2", strings.Replace(head, "00:00Z", "59:60Z", 1) + action, "eventTime"},
+		"no epcList in 1.2":         {"1", head + action, "action"},
+		"no action":                 {"2", head, "ObjectEvent"},
+		"an action in small":        {"2", head + "<action>add</action>", "action"},
+		"an action with space":      {"2", head + "<action> ADD</action>", "action"},
+		"nothing":                   {"2", "", "ObjectEvent"},
+		"an element twice":          {"2", head + action + "<bizStep>a:b</bizStep><bizStep>a:b</bizStep>", "bizStep"},
+		"text between elements":     {"2", head + "x" + action, "ObjectEvent"},
+		"a namespaced standard one": {"2", head + "<e:action>ADD</e:action>", "e:action"},
+		"an extension":              {"2", head + action + "<x:a><b c='d'/>e<x:a/></x:a><x:b/>", ""},
+		"an extension too early":    {"2", head + "<x:a/>" + action, "x:a"},
+		"an extension without name": {"2", head + action + "<a/>", "a"},
+		"a standard after one":      {"2", head + action + "<x:a/><bizStep>a:b</bizStep>", "bizStep"},
+		"an empty list of pairs":    {"2", head + action + "<bizTransactionList/>", "bizTransactionList"},
+		"a source without type":     {"2", head + action + "<sourceList><source>a:b</source></sourceList>", "source"},
+		"an unknown attribute":      {"2", head + action + "<bizTransactionList><bizTransaction kind='a'>b:c</bizTransaction></bizTransactionList>", "bizTransaction"},
+		"a quantity":                {"2", head + action + "<quantityList><quantityElement><epcClass>a:b</epcClass><quantity>1.50</quantity><uom>KGM</uom></quantityElement></quantityList>", ""},
+		"a nil quantity":            {"2", head + action + "<quantityList><quantityElement><epcClass>a:b</epcClass><quantity xsi:nil='true'/></quantityElement></quantityList>", ""},
+		"a quantity in words":       {"2", head + action + "<quantityList><quantityElement><epcClass>a:b</epcClass><quantity>many</quantity></quantityElement></quantityList>", "quantity"},
+		"a quantity with exponent":  {"2", head + action + "<quantityList><quantityElement><epcClass>a:b</epcClass><quantity>1e3</quantity></quantityElement></quantityList>", "quantity"},
+		"a unit without quantity":   {"2", head + action + "<quantityList><quantityElement><epcClass>a:b</epcClass><uom>KGM</uom></quantityElement></quantityList>", "uom"},
+		"a sensor":                  {"2", head + action + "<sensorElementList><sensorElement><sensorReport type='a:b' value='1e3' x:c='d'/></sensorElement></sensorElementList>", ""},
+		"a sensor without report":   {"2", head + action + "<sensorElementList><sensorElement/></sensorElementList>", "sensorElement"},
+		"a sensor's bad number":     {"2", head + action + "<sensorElementList><sensorElement><sensorReport value='hot'/></sensorElement></sensorElementList>", "sensorReport"},
+		"a sensor's child":          {"2", head + action + "<sensorElementList><sensorElement><sensorReport><x:a/></sensorReport></sensorElement></sensorElementList>", "x:a"},
+		"ILMD in 1.2":               {"1", head + "<epcList/>" + action + "<extension><ilmd><x:a/></ilmd></extension>", ""},
+		"ILMD of 1.2 in 2.0":        {"2", head + action + "<extension><ilmd/></extension>", "ilmd"},
+		"an eventID of 1.2 in 2.0":  {"2", head + "<baseExtension><eventID>a:b</eventID></baseExtension>" + action, "eventID"},
+		"an eventID of 2.0 in 1.2":  {"1", head + "<eventID>a:b</eventID><epcList/>" + action, "eventID"},
+		"a stated type":             {"2", head + action + "<x:a xsi:type='xsd:int'>1</x:a>", ""},
+		"a type that is not kept":   {"2", head + action + "<x:a><x:b xsi:type='xsd:int'>one</x:b></x:a>", "x:b"},
+		"an unknown type":           {"2", head + action + "<x:a xsi:type='xsd:whole'>1</x:a>", "x:a"},
+		"an undeclared type":        {"2", head + action + "<x:a xsi:type='y:int'>1</x:a>", "x:a"},
+		"children of a simple type": {"2", head + "<action>ADD<x:a/></action>", "x:a"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			err := epcis.CheckXML(strings.NewReader(schemaDoc(c.version, c.members)), epcis.Limits{})
+			var fs hub.Faults
+			switch {
+			case c.fault == "" && err != nil:
+				t.Errorf("refused: %v", err)
+			case c.fault != "" && !errors.As(err, &fs):
+				t.Errorf("want a fault at %s, got %v", c.fault, err)
+			case c.fault != "":
+				if at := fs[0].Where; !strings.HasSuffix(at.Pointer, "/"+c.fault) || at.Line < 3 || at.Column == 0 {
+					t.Errorf("want a fault at %s, got %v", c.fault, err)
+				}
+				if fs[0].MessageZh == "" {
+					t.Error("the message has no Chinese")
+				}
+			}
+		})
+	}
+}
+
+func TestXMLSchemaReportsEveryEvent(t *testing.T) {
+	doc := schemaDoc("2", "</ObjectEvent><ObjectEvent>")
+	var fs hub.Faults
+	if err := epcis.CheckXML(strings.NewReader(doc), epcis.Limits{}); !errors.As(err, &fs) || len(fs) != 2 {
+		t.Errorf("got %v, want two faults", err)
+	}
+	many := schemaDoc("2", strings.Repeat("</ObjectEvent><ObjectEvent>", 1000))
+	if err := epcis.CheckXML(strings.NewReader(many), epcis.Limits{}); !errors.As(err, &fs) || len(fs) != 20 {
+		t.Errorf("got %d faults, want 20", len(fs))
 	}
 }

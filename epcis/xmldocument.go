@@ -86,11 +86,15 @@ func (d *xmlDocument) document(root *element) error {
 // within reads the rest of an element that leads to events.
 func (d *xmlDocument) within(parent *element) error {
 	d.tags = append(d.tags, startTag(parent))
-	defer func() { d.tags = d.tags[:len(d.tags)-1] }()
+	outer := d.header.Preamble
+	d.header.Preamble = []byte(strings.Join(d.tags, ""))
+	defer func() { d.tags, d.header.Preamble = d.tags[:len(d.tags)-1], outer }()
 	inList := parent.name.local == "EventList" || parent.name.local == "extension"
 	for {
 		if inList {
 			d.mark(d.limits.Event)
+		} else {
+			d.mark(d.limits.Header)
 		}
 		t, err := d.next()
 		if err != nil {
@@ -119,13 +123,13 @@ func (d *xmlDocument) child(e *element, inList bool) error {
 	name := e.name.local
 	switch {
 	case inList && name == "extension" && plain(e):
-		d.unmark()
 		return d.within(e)
 	case inList:
 		d.events[name]++
 		return d.event(e, d.eventPath(e.name))
 	case !plain(e):
-		return d.tree(e)
+		_, err := d.bounded(e)
+		return err
 	}
 	switch name {
 	case "EPCISBody", "QueryResults", "resultsBody", "EventList":
@@ -172,7 +176,6 @@ func (d *xmlDocument) event(e *element, path string) error {
 	if err != nil {
 		return err
 	}
-	d.header.Preamble = []byte(strings.Join(d.tags, ""))
 	return d.visit(Item{
 		Raw: raw, Line: where.Line, Column: where.Column, Pointer: path, Header: d.header, parsed: event,
 	})

@@ -5,8 +5,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-
-	"github.com/suyuan-io/suyuan/hub"
 )
 
 // epcisSpace reports whether ns is one of the namespaces of EPCIS itself, whose own elements have no namespace but are
@@ -22,11 +20,15 @@ type namer struct {
 	prefixes, spaces map[string]string
 	// remote are the JSON-LD contexts that stand for a namespace.
 	remote map[string]bool
+	// numbered is the last number that was given to a prefix which had to be made up.
+	numbered map[string]int
 }
 
 // newNamer knows the prefixes in scope of an event, so that compact values keep their meaning.
 func newNamer(s *scope) *namer {
-	n := &namer{prefixes: map[string]string{}, spaces: map[string]string{}, remote: map[string]bool{}}
+	n := &namer{
+		prefixes: map[string]string{}, spaces: map[string]string{}, remote: map[string]bool{}, numbered: map[string]int{},
+	}
 	for ; s != nil; s = s.outer {
 		for prefix, ns := range s.bindings {
 			if _, taken := n.spaces[prefix]; prefix != "" && !taken && !hidden(ns) && !remoteContext(ns) && standardPrefix(prefix) == "" {
@@ -69,8 +71,9 @@ func (n *namer) name(x xmlName) string {
 	if base == "" {
 		base, prefix = "ns", "ns1"
 	}
-	for i := 1; n.spaces[prefix] != "" || standardPrefix(prefix) != ""; i++ {
-		prefix = base + strconv.Itoa(i)
+	for n.spaces[prefix] != "" || standardPrefix(prefix) != "" {
+		n.numbered[base]++
+		prefix = base + strconv.Itoa(n.numbered[base])
 	}
 	n.bind(prefix, x.space)
 	return prefix + ":" + x.local
@@ -86,11 +89,7 @@ func (n *namer) context() *Context {
 }
 
 // xmlEvent turns the element of an event into its JSON form.
-type xmlEvent struct {
-	*namer
-
-	faults hub.Faults
-}
+type xmlEvent struct{ *namer }
 
 // eventFromXML returns the event that an element states. Wrappers of old versions are dissolved, CBV URNs become the
 // words of JSON, a QuantityEvent, which EPCIS 1.1 replaced, becomes the ObjectEvent that the standard names instead.
@@ -108,7 +107,10 @@ func eventFromXML(e *element) (*Event, error) {
 		root.kids = append(root.kids, x.field(kid))
 	}
 	root.kids = sortMembers(join(root.kids))
-	return &Event{root: root, ctx: x.context()}, x.faults.Err()
+	if root.depth() > maxDepth {
+		return nil, tooDeep(maxDepth).At(e.where)
+	}
+	return &Event{root: root, ctx: x.context()}, nil
 }
 
 // members returns the child elements of a standard element without their wrappers, and puts the element's attributes,
@@ -200,7 +202,7 @@ func (x *xmlEvent) field(e *element) node {
 	f := eventFields[name]
 	s := shapes[f]
 	n := node{name: name, kind: kindArray}
-	switch s.form { //nolint:exhaustive // the others are forms of parts
+	switch s.form {
 	case formLeaf, formTime:
 		return wordNode(name, e.trimmed(), s.words)
 	case formEPCs:

@@ -57,6 +57,9 @@ const (
 	xsdSpace    = "http://www.w3.org/2001/XMLSchema"
 )
 
+// maxPrefixes bounds how many namespaces may be in scope, because every event takes account of all of them.
+const maxPrefixes = 256
+
 // scope is the namespaces that an element declares, and those around it.
 type scope struct {
 	outer    *scope
@@ -87,6 +90,8 @@ type xmlStream struct {
 	scope  *scope
 	depth  int
 	open   []xmlName
+	// declared is how many prefixes are in scope.
+	declared int
 	// where is the place of the last token.
 	where hub.Where
 	// ended is true once the root is closed.
@@ -240,8 +245,7 @@ func (s *xmlStream) refused(err error) error {
 		f := faultf(hub.TooLarge, "epcis.event.size", "one element is larger than %d bytes", "一个元素超过 %d 字节", s.src.max)
 		return hinted(f.At(at), splitHint, splitHintZh)
 	}
-	var syntax *xml.SyntaxError
-	if errors.As(err, &syntax) {
+	if syntax, ok := errors.AsType[*xml.SyntaxError](err); ok {
 		return faultf(hub.Invalid, "epcis.xml.syntax", "not well-formed XML: %s", "不是格式良好的 XML：%s", syntax.Msg).At(at)
 	}
 	return readFault(err).At(at)
@@ -313,6 +317,9 @@ func (s *xmlStream) declare(attrs []xml.Attr) error {
 			return s.fault("epcis.xml.attribute", "the prefix %q is declared twice", "前缀 %q 声明了两次", prefix)
 		}
 		s.scope.bindings[prefix] = a.Value
+		if s.declared++; s.declared > maxPrefixes {
+			return s.fault("epcis.xml.namespace", "more than %d namespaces are declared", "声明的命名空间超过 %d 个", maxPrefixes)
+		}
 	}
 	return nil
 }
@@ -366,6 +373,7 @@ func (s *xmlStream) pop(t xml.EndElement) error {
 		return s.fault("epcis.xml.syntax", "</%s> stands where </%s> is expected", "此处应为 </%[2]s>，却出现 </%[1]s>", t.Name.Local, top.local)
 	}
 	s.open = s.open[:len(s.open)-1]
+	s.declared -= len(s.scope.bindings)
 	s.scope = s.scope.outer
 	s.depth--
 	s.ended = s.depth == 0

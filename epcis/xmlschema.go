@@ -121,6 +121,8 @@ type model struct {
 	attributes map[string]attributeUse
 	// anyAttribute lets attributes of every name stand.
 	anyAttribute bool
+	// ofQuery is true for the types of the query schema, whose namespace their wildcards exclude.
+	ofQuery bool
 }
 
 const sbdhSpace = "http://www.unece.org/cefact/namespaces/StandardBusinessDocumentHeader"
@@ -145,6 +147,7 @@ func parseModels(text string) map[string]*model {
 	}
 	for name, body := range lines {
 		m := &model{attributes: map[string]attributeUse{}}
+		m.ofQuery = strings.HasPrefix(name, "Query") || name == "ResultsBody"
 		body = strings.Replace(body, "<Event>", lines["Event"], 1)
 		for token := range strings.FieldsSeq(body) {
 			m.token(token)

@@ -52,7 +52,7 @@ func fieldOrder(eventType string) []string {
 // recordedAt is not zero. It fails where XML cannot hold what JSON can: a prefix that only a remote context explains, a
 // name or a character that XML does not have.
 func (e *Event) XML(recordedAt time.Time, f CBVFormat) ([]byte, error) {
-	w := &xmlWriter{ctx: e.ctx, format: f, prefixes: map[string]string{}}
+	w := newXMLWriter(e.ctx, f)
 	w.event(&e.root, recordedAt)
 	if w.err != nil {
 		return nil, w.err
@@ -61,9 +61,7 @@ func (e *Event) XML(recordedAt time.Time, f CBVFormat) ([]byte, error) {
 	if w.err != nil {
 		return nil, w.err
 	}
-	for prefix, ns := range w.used(&e.root) {
-		w.prefixes[prefix] = ns
-	}
+	maps.Copy(w.prefixes, w.used(&e.root))
 	var b strings.Builder
 	b.WriteString("<" + name)
 	for _, prefix := range slices.Sorted(maps.Keys(w.prefixes)) {
@@ -78,9 +76,15 @@ type xmlWriter struct {
 	out    strings.Builder
 	ctx    *Context
 	format CBVFormat
-	// prefixes are those that the event's element has to declare.
-	prefixes map[string]string
-	err      error
+	// prefixes are those that the event's element has to declare, made the ones that had to be made up, by namespace.
+	prefixes, made map[string]string
+	// serial is the number of the last one.
+	serial int
+	err    error
+}
+
+func newXMLWriter(c *Context, f CBVFormat) *xmlWriter {
+	return &xmlWriter{ctx: c, format: f, prefixes: map[string]string{}, made: map[string]string{}}
 }
 
 func (w *xmlWriter) fail(code, en, zh string, args ...any) {
@@ -136,24 +140,15 @@ func (w *xmlWriter) name(member string) string {
 	if known, ok := w.ctx.Namespace(prefix); compact && ok && known == ns {
 		return w.declare(prefix, ns) + ":" + local
 	}
-	for _, p := range slices.Sorted(maps.Keys(w.prefixes)) {
-		if w.prefixes[p] == ns {
-			return p + ":" + local
-		}
+	free, known := w.made[ns]
+	for !known {
+		w.serial++
+		free = "ns" + strconv.Itoa(w.serial)
+		_, taken := w.ctx.Namespace(free)
+		known = !taken
 	}
-	free := "ns1"
-	for i := 1; w.taken(free, ns); i++ {
-		free = "ns" + strconv.Itoa(i)
-	}
+	w.made[ns] = free
 	return w.declare(free, ns) + ":" + local
-}
-
-func (w *xmlWriter) taken(prefix, ns string) bool {
-	if old, ok := w.prefixes[prefix]; ok && old != ns {
-		return true
-	}
-	old, ok := w.ctx.Namespace(prefix)
-	return ok && old != ns
 }
 
 func (w *xmlWriter) declare(prefix, ns string) string {
@@ -265,7 +260,7 @@ func (w *xmlWriter) field(name string, n *node) {
 		return
 	}
 	s := shapes[eventFields[name]]
-	switch s.form { //nolint:exhaustive // the others are forms of parts
+	switch s.form {
 	case formLeaf, formTime:
 		w.leaf(name, w.term(leafText(n), s.words))
 	case formPersistent:
@@ -296,7 +291,7 @@ func (w *xmlWriter) list(name string, n *node, s shape) {
 	w.wrap(name, func() {
 		for i := range items {
 			item := &items[i]
-			switch s.form { //nolint:exhaustive // see field
+			switch s.form {
 			case formEPCs:
 				w.leaf(s.item, leafText(item))
 			case formQuantities:
@@ -309,7 +304,7 @@ func (w *xmlWriter) list(name string, n *node, s shape) {
 				w.out.WriteString(">")
 				w.text(item.str(s.item), false)
 				w.out.WriteString("</" + s.item + ">")
-			case formSensors:
+			default: // formSensors
 				w.wrap(s.item, func() { w.sensor(item) })
 			}
 		}
