@@ -69,12 +69,22 @@ func (h Hash) Node(left, right hub.Digest) hub.Digest {
 	return h.Sum(b[:])
 }
 
-// perfect returns the root of a perfect tree over hashes, whose number is a power of two, and overwrites hashes.
+// perfect returns the root of a perfect tree over hashes, whose number is a power of two and at most tileWidth.
 func (h Hash) perfect(hashes []hub.Digest) hub.Digest {
-	for n := len(hashes); n > 1; n /= 2 {
-		for i := range n / 2 {
-			hashes[i] = h.Node(hashes[2*i], hashes[2*i+1])
-		}
+	if len(hashes) == 1 {
+		return hashes[0]
 	}
-	return hashes[0]
+	var level [tileWidth / 2]hub.Digest
+	var node [1 + 2*hub.DigestSize]byte
+	node[0] = 1
+	below := hashes
+	for n := len(hashes) / 2; n > 0; n /= 2 {
+		for i := range n {
+			copy(node[1:], below[2*i][:])
+			copy(node[1+hub.DigestSize:], below[2*i+1][:])
+			level[i] = h.Sum(node[:])
+		}
+		below = level[:]
+	}
+	return level[0]
 }

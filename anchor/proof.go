@@ -89,7 +89,5 @@ func (c *tileCache) node(ctx context.Context, id compact.NodeID) (hub.Digest, er
 		}
 		c.read[at] = hashes
 	}
-	var scratch [tileWidth]hub.Digest
-	n := copy(scratch[:], hashes[offset:offset+width])
-	return c.hash.perfect(scratch[:n]), nil
+	return c.hash.perfect(hashes[offset : offset+width]), nil
 }

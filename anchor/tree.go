@@ -85,7 +85,7 @@ func (t *Tree) grow(level int, hashes []hub.Digest) {
 	if level == len(t.edge) {
 		t.edge = append(t.edge, nil)
 	}
-	if t.edge[level] == nil {
+	if t.edge[level] == nil && len(hashes) < tileWidth {
 		t.edge[level] = make([]hub.Digest, 0, tileWidth)
 	}
 	t.edge[level] = append(t.edge[level], hashes...)
@@ -96,9 +96,7 @@ func (t *Tree) grow(level int, hashes []hub.Digest) {
 	t.edge[level] = nil
 	index := t.size >> (tileHeight * (level + 1))
 	t.full = append(t.full, Tile{Level: level, Index: index, Hashes: tile})
-	var scratch [tileWidth]hub.Digest
-	copy(scratch[:], tile)
-	t.grow(level+1, []hub.Digest{t.hash.perfect(scratch[:])})
+	t.grow(level+1, []hub.Digest{t.hash.perfect(tile)})
 }
 
 // TakeTiles returns every tile that the tree gained or changed since it was loaded or this was last called: those that
@@ -119,14 +117,12 @@ func (t *Tree) TakeTiles() []Tile {
 // Root returns the root of the tree (RFC 6962, section 2.1).
 func (t *Tree) Root() hub.Digest {
 	var root hub.Digest
-	var scratch [tileWidth]hub.Digest
 	started := false
 	for _, hashes := range t.edge {
 		// The perfect subtrees of a partial tile are, from the right, those of the bits of its width.
 		for end := len(hashes); end > 0; {
 			width := 1 << bits.TrailingZeros(uint(end))
-			n := copy(scratch[:], hashes[end-width:end])
-			sub := t.hash.perfect(scratch[:n])
+			sub := t.hash.perfect(hashes[end-width : end])
 			if started {
 				sub = t.hash.Node(sub, root)
 			}
