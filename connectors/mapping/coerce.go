@@ -70,7 +70,7 @@ func coerce(sp *spec, v any) (any, *trouble) {
 		}
 	case wantTime:
 		if s, ok := v.(string); ok {
-			return coerceTime(s)
+			return v, checkTime(s)
 		}
 	case wantNumber:
 		if s, ok := text(v); ok {
@@ -97,11 +97,11 @@ func coerce(sp *spec, v any) (any, *trouble) {
 	return nil, wrongShape("map.type", sp, describe(v))
 }
 
-func coerceTime(s string) (any, *trouble) {
+func checkTime(s string) *trouble {
 	if _, stated := offsetOf(s); stated {
-		return s, nil
+		return nil
 	}
-	return nil, problem("map.time", "%q is no time with an offset, as 2019-11-07T18:13:43+08:00 is", "%q 不是带时区偏移的时间（如 2019-11-07T18:13:43+08:00）", clip(s)).
+	return problem("map.time", "%q is no time with an offset, as 2019-11-07T18:13:43+08:00 is", "%q 不是带时区偏移的时间（如 2019-11-07T18:13:43+08:00）", clip(s)).
 		hint("write \"= ts(…)\"", "请写 \"= ts(…)\"")
 }
 
