@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -128,9 +129,25 @@ func (d *demo) open(ctx context.Context, log *zap.Logger) error {
 		return err
 	}
 	greet(d.std.out, d.hub)
+	return d.plantKey(ctx)
+}
+
+// plantKey makes the API key of the plant's line system, or takes the one of an earlier run.
+func (d *demo) plantKey(ctx context.Context) error {
+	name := filepath.Join(d.dir, "plant.key")
+	if b, err := os.ReadFile(name); err == nil {
+		d.key = strings.TrimSpace(string(b))
+		return nil
+	}
 	k, secret := api.NewKey("wyeth-illuma", []hub.Scope{hub.ScopeCapture, hub.ScopeQuery}, "the plant's line system", time.Now())
 	d.key = secret
-	return d.hub.store.PutKey(ctx, k)
+	if err := d.hub.store.PutKey(ctx, k); err != nil {
+		return err
+	}
+	if err := os.WriteFile(name, []byte(secret+"\n"), 0o600); err != nil {
+		return hub.Faultf(hub.Unavailable, "demo.folder", "cannot keep the plant's key").Because(err)
+	}
+	return nil
 }
 
 // tell lets the parties speak, waits until everything is recorded and anchored, and verifies every receipt.
@@ -292,8 +309,8 @@ func (d *demo) post(ctx context.Context, path string, body []byte, sign func(*ht
 func (d *demo) invite() {
 	d.say(`
 What a shopper sees:   %[1]s/t/%[2]s
-Its journey as JSON:   curl -s -H 'Authorization: Bearer %[3]s' %[1]s/v1/trace/%[2]s
+Its journey as JSON:   curl -s -H "Authorization: Bearer $(cat %[3]s/plant.key)" %[1]s/v1/trace/%[2]s
 The console:           %[1]s/console/
-Everything is kept in  %[4]s
-Stop with Ctrl-C.`, d.hub.URL(), sample.Code, d.key, d.dir)
+Everything is kept in  %[3]s
+Stop with Ctrl-C.`, d.hub.URL(), sample.Code, d.dir)
 }
