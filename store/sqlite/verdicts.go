@@ -51,3 +51,43 @@ func (s *Store) verdicts(ctx context.Context, refs []hub.RecordRef, out []hub.Ve
 	}
 	return nil
 }
+
+// Bodies returns the digests of the canonical bodies of the recorded events with any of the ids.
+func (s *Store) Bodies(ctx context.Context, ids []string) (map[hub.EventKey]hub.Digest, error) {
+	if len(ids) == 0 {
+		return nil, nil
+	}
+	keys := make([]any, len(ids))
+	wanted := make(map[string]bool, len(ids))
+	for i, id := range ids {
+		keys[i], wanted[id] = eventIDKey(id), true
+	}
+	rows, err := s.read.QueryContext(ctx, `SELECT e.event_id, e.declared_at, e.body FROM things t CROSS JOIN events e ON e.seq = t.seq
+		WHERE t.key IN (?`+strings.Repeat(`,?`, len(keys)-1)+`)`, keys...) //nolint:gosec // placeholders only
+	if err != nil {
+		return nil, unavailable("read events", err)
+	}
+	defer rows.Close()
+	out := map[hub.EventKey]hub.Digest{}
+	for rows.Next() {
+		var k hub.EventKey
+		var declared int64
+		var body []byte
+		if err := rows.Scan(&k.ID, &declared, &body); err != nil {
+			return nil, unavailable("read events", err)
+		}
+		if !wanted[k.ID] {
+			continue
+		}
+		plain, err := unpack(body)
+		if err != nil {
+			return nil, err
+		}
+		k.DeclaredAt = fromMicros(declared)
+		out[k] = hub.Sum(plain)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, unavailable("read events", err)
+	}
+	return out, nil
+}
