@@ -280,8 +280,10 @@ func TestMemoryIsBounded(t *testing.T) {
 		r := httptest.NewRequest(http.MethodPost, "/in/inbox", slow)
 		first <- h.ServeIn(httptest.NewRecorder(), r, "inbox")
 	}()
-	if _, err := feed.Write(bytes.Repeat([]byte("x"), 900<<10)); err != nil {
-		t.Fatal(err)
+	for _, part := range [][]byte{bytes.Repeat([]byte("x"), 900<<10), []byte("x")} { // the second is taken after the first is charged
+		if _, err := feed.Write(part); err != nil {
+			t.Fatal(err)
+		}
 	}
 	w, err := post(h, "m", strings.Repeat("y", 200<<10))
 	if code, _ := status(t, w, err); code != http.StatusServiceUnavailable {
