@@ -104,11 +104,14 @@ type hasher struct {
 	parts [][]byte
 	spare []byte
 	cuts  []int
+	// extra are the extensions of the event itself.
+	extra []*node
 }
 
 func (h *hasher) release() {
 	h.ctx, h.out, h.cuts = nil, h.out[:0], h.cuts[:0]
 	clear(h.parts[:cap(h.parts)])
+	clear(h.extra[:cap(h.extra)])
 	hashers.Put(h)
 }
 
@@ -117,7 +120,7 @@ func (h *hasher) write(s string) { h.out = append(h.out, s...) }
 // event writes everything.
 func (h *hasher) event(root *node) {
 	var found [fieldCount]*node
-	var extensions []node
+	extensions := h.extra[:0]
 	h.write("eventType=")
 	h.write(h.eventType(root.str("type")))
 	for i := range root.kids {
@@ -125,7 +128,7 @@ func (h *hasher) event(root *node) {
 		switch f := eventFields[kid.name]; f {
 		case fieldUnhashed:
 		case fieldExtension:
-			extensions = append(extensions, *kid)
+			extensions = append(extensions, kid)
 		default:
 			found[f] = kid
 		}
@@ -135,11 +138,13 @@ func (h *hasher) event(root *node) {
 			h.field(f, found[f])
 		}
 	}
+	h.extra = extensions
 	if ilmd := found[fieldILMD]; ilmd != nil {
 		if h.inline {
-			extensions = append(extensions, *ilmd)
+			extensions = append(extensions, ilmd)
 		} else {
-			h.elements([]node{*ilmd})
+			h.element(ilmd.name, ilmd)
+			h.cuts = h.cuts[:0]
 		}
 	}
 	if !h.inline {
@@ -151,8 +156,8 @@ func (h *hasher) event(root *node) {
 		rest |= bare
 	}
 	h.trailing(&found, rest, func() { h.cuts = append(h.cuts, len(h.out)) })
-	for i := range extensions {
-		h.element(extensions[i].name, &extensions[i])
+	for _, n := range extensions {
+		h.element(n.name, n)
 	}
 	h.sort(start, base)
 }

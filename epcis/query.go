@@ -127,7 +127,7 @@ func ParseQueryJSON(data []byte) (Query, error) {
 			}
 			values.Add(kid.name, leafText(&item))
 		}
-		if len(kid.items()) == 0 && kid.kind == kindNull {
+		if len(kid.items()) == 0 {
 			values.Set(kid.name, "")
 		}
 	}
