@@ -35,6 +35,8 @@ type source struct {
 	// queue is what is ready; looked is set after a look, so that two looks are always an interval apart.
 	queue  []found
 	looked bool
+	// trouble is the last file that could not be read this round. It is reported when the others are through.
+	trouble error
 }
 
 // version tells two states of one file apart without reading it, and by its content.
@@ -63,6 +65,10 @@ func (s *source) Next(ctx context.Context) (connectors.Item, error) {
 		if len(s.queue) == 0 {
 			if s.looked {
 				s.looked = false
+				if err := s.trouble; err != nil {
+					s.trouble = nil
+					return connectors.Item{}, err
+				}
 				return connectors.Item{}, io.EOF
 			}
 			if err := s.look(); err != nil {
@@ -76,6 +82,10 @@ func (s *source) Next(ctx context.Context) (connectors.Item, error) {
 		item, err := s.item(ctx, f)
 		if errors.Is(err, errSkip) {
 			s.queue = s.queue[1:]
+			continue
+		}
+		if err != nil && ctx.Err() == nil && hub.KindOf(err) == hub.Unavailable {
+			s.trouble, s.queue = err, s.queue[1:]
 			continue
 		}
 		if err != nil {
