@@ -64,7 +64,7 @@ func (s *Server) deadFilter(r *http.Request) (hub.DeadFilter, error) {
 	}
 	for name, into := range map[string]func(uint64){
 		"after": func(n uint64) { f.After = hub.DeadLetterID(n) },
-		"limit": func(n uint64) { f.Limit = int(min(n, 1000)) }, //nolint:gosec // bounded
+		"limit": func(n uint64) { f.Limit = int(min(n, 1000)) },
 	} {
 		if v := q.Get(name); v != "" {
 			n, err := strconv.ParseUint(v, 10, 63)

@@ -152,8 +152,7 @@ func (f *Fault) Because(err error) *Fault { f.Err = err; return f }
 
 // KindOf returns the kind of the outermost fault in err's chain, or Internal.
 func KindOf(err error) Kind {
-	var f *Fault
-	if errors.As(err, &f) {
+	if f, ok := errors.AsType[*Fault](err); ok {
 		return f.Kind
 	}
 	return Internal
@@ -161,8 +160,7 @@ func KindOf(err error) Kind {
 
 // AsFault returns the outermost fault in err's chain, or wraps err as an Internal one.
 func AsFault(err error) *Fault {
-	var f *Fault
-	if errors.As(err, &f) {
+	if f, ok := errors.AsType[*Fault](err); ok {
 		return f
 	}
 	return &Fault{Kind: Internal, Code: "internal", Message: "internal error", Err: err}

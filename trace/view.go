@@ -52,7 +52,7 @@ func ViewOf(e hub.Event) View {
 		Master: locals(b.ILMD), Extensions: map[string]string{},
 	}
 	for _, t := range b.Transactions {
-		v.Transactions = append(v.Transactions, Typed{Type: t.Type, Value: t.Value})
+		v.Transactions = append(v.Transactions, Typed(t))
 	}
 	maps.DeleteFunc(all, func(name string, _ json.RawMessage) bool { return !strings.Contains(name, ":") })
 	maps.Copy(v.Extensions, locals(all))

@@ -173,7 +173,7 @@ func (b *builder) field(f *Field) (pageField, hub.ProviderID) {
 	}
 	if out.Seq >= 0 {
 		out.Path = "eventTime"
-		out.Alert = b.alert[hub.Seq(out.Seq)] //nolint:gosec // not negative here
+		out.Alert = b.alert[hub.Seq(out.Seq)]
 	}
 	return out, provider
 }

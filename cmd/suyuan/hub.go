@@ -150,7 +150,7 @@ func (h *Hub) openAnchor(context.Context) error {
 	h.onClose(h.ledger.Close)
 	h.anchor, err = anchor.New(anchor.Options{
 		Key: key, Leaves: h.store, Journal: h.store, Ledgers: []anchor.Ledger{h.ledger},
-		MaxLeaves: uint64(h.cfg.Anchor.MaxLeaves), MaxAge: h.cfg.Anchor.MaxAge, //nolint:gosec // at least 1
+		MaxLeaves: uint64(h.cfg.Anchor.MaxLeaves), MaxAge: h.cfg.Anchor.MaxAge,
 		Logger: h.log, Registerer: h.registry, Tracer: otel.Tracer("suyuan/anchor"),
 	})
 	return err
@@ -301,8 +301,8 @@ func (h *Hub) Close() error {
 	if h.listener != nil {
 		_ = h.listener.Close() // closed already where the server ran
 	}
-	for i := len(h.closers) - 1; i >= 0; i-- {
-		errs = append(errs, h.closers[i]())
+	for _, closer := range slices.Backward(h.closers) {
+		errs = append(errs, closer())
 	}
 	h.closers = nil
 	return errors.Join(errs...)

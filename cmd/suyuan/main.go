@@ -86,15 +86,13 @@ func exitCode(err error) int {
 
 // printFault prints every fault of err on a line of its own, its hint below it.
 func printFault(w io.Writer, err error) {
-	var many hub.Faults
-	if errors.As(err, &many) {
+	if many, ok := errors.AsType[hub.Faults](err); ok {
 		for _, f := range many {
 			printOne(w, f)
 		}
 		return
 	}
-	var f *hub.Fault
-	if errors.As(err, &f) {
+	if f, ok := errors.AsType[*hub.Fault](err); ok {
 		printOne(w, f)
 		return
 	}

@@ -112,7 +112,7 @@ func ITIP(gtin string, piece, total int, serial string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	two := func(n int) []byte { return []byte{byte('0' + n/10), byte('0' + n%10)} } //nolint:gosec // 1 to 99
+	two := func(n int) []byte { return []byte{byte('0' + n/10), byte('0' + n%10)} }
 	return join(schemeNamed("itip"), key+string(two(piece))+string(two(total)), serial)
 }
 

@@ -82,7 +82,7 @@ func escapeAt(s string, i int) (c byte, ok bool) {
 	if hi < 0 || lo < 0 {
 		return 0, false
 	}
-	return byte(hi<<4 | lo), true //nolint:gosec // two nibbles fit a byte
+	return byte(hi<<4 | lo), true
 }
 
 // textLen counts the characters of s, an escape as one. Bytes must belong to raw, decoded escapes to full; ok is false at

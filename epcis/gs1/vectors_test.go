@@ -42,7 +42,7 @@ func table(t testing.TB) *gs1.PrefixTable {
 
 // exceptions are the vectors that Suyuan does not follow, each with its reason.
 //
-//nolint:gochecknoglobals // read-only table
+
 var exceptions = map[string]string{
 	"https://hp.com/laptop/8018/302241753828392832":     "the published prefix table gives 30224 twelve digits, the upstream test an older six",
 	"https://id.gs1.org/8010/12345678901234A/8011/1111": "upstream refuses every link when it is told no prefix length; the link itself is right",

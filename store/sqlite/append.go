@@ -76,7 +76,7 @@ func (a *appender) prepare() error {
 		{&a.addThing, `INSERT OR IGNORE INTO things (key, seq) VALUES (?,?)`},
 		{&a.addFacet, `INSERT OR IGNORE INTO facets (key, event_time, seq) VALUES (?,?,?)`},
 	} {
-		stmt, err := a.tx.PrepareContext(a.ctx, p.text)
+		stmt, err := a.tx.PrepareContext(a.ctx, p.text) //nolint:sqlclosecheck // a.close closes them all
 		if err != nil {
 			a.close()
 			return err
@@ -255,16 +255,16 @@ func (a *appender) insert(e *hub.Event, o *hub.Outcome, sl slot) error {
 	}
 	leaf := e.Leaf.Bytes()
 	leafHash := sha256.Sum256(append([]byte{0}, leaf...))
-	if _, err := a.addEvent.ExecContext(a.ctx, int64(sl.seq), e.Key.ID, micros(e.Key.DeclaredAt), //nolint:gosec // seq fits
+	if _, err := a.addEvent.ExecContext(a.ctx, int64(sl.seq), e.Key.ID, micros(e.Key.DeclaredAt),
 		micros(e.Facets.EventTime), micros(a.at), micros(time.Time(e.Leaf.ReceivedAt)), terms[0], terms[1], terms[2], terms[3],
 		string(o.Record.ID), e.Hash, e.Leaf.Raw[:], e.Leaf.Salt[:], leafHash[:], pack(e.Body)); err != nil {
 		return fmt.Errorf("insert event: %w", err)
 	}
-	if _, err := a.addThing.ExecContext(a.ctx, eventIDKey(e.Key.ID), int64(sl.seq)); err != nil { //nolint:gosec // seq fits
+	if _, err := a.addThing.ExecContext(a.ctx, eventIDKey(e.Key.ID), int64(sl.seq)); err != nil {
 		return fmt.Errorf("index event: %w", err)
 	}
 	for _, t := range e.Facets.Things {
-		if _, err := a.addThing.ExecContext(a.ctx, hashKey(t.ID), int64(sl.seq)); err != nil { //nolint:gosec // seq fits
+		if _, err := a.addThing.ExecContext(a.ctx, hashKey(t.ID), int64(sl.seq)); err != nil {
 			return fmt.Errorf("index event: %w", err)
 		}
 	}

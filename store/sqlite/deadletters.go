@@ -81,7 +81,7 @@ func (a *appender) addLetter(d *hub.DeadLetter, o *hub.Outcome) (hub.DeadLetterI
 	if err != nil {
 		return 0, fmt.Errorf("insert dead letter: %w", err)
 	}
-	return hub.DeadLetterID(id), nil //nolint:gosec // row ids are positive
+	return hub.DeadLetterID(id), nil
 }
 
 // refresh notes a failed replay on the letter that is there.
@@ -168,7 +168,7 @@ func scanLetter(row interface{ Scan(...any) error }, more ...any) (hub.DeadLette
 func (s *Store) DeadLetter(ctx context.Context, id hub.DeadLetterID) (hub.DeadLetter, error) {
 	var preamble, body []byte
 	d, err := scanLetter(s.read.QueryRowContext(ctx, `SELECT `+letterColumns+`, preamble, body FROM dead_letters WHERE id = ?`,
-		int64(id)), &preamble, &body) //nolint:gosec // fits
+		int64(id)), &preamble, &body)
 	if errors.Is(err, sql.ErrNoRows) {
 		return d, hub.Faultf(hub.NotFound, "dead-letter.unknown", "there is no dead letter %d", id).
 			WithHint("list them with: suyuan dead list")
@@ -188,7 +188,7 @@ func (s *Store) DeadLetters(ctx context.Context, f hub.DeadFilter) ([]hub.DeadLe
 	if f.Limit <= 0 {
 		f.Limit = 100
 	}
-	where, args := []string{`state = ?`, `id > ?`}, []any{f.State, int64(f.After)} //nolint:gosec // fits
+	where, args := []string{`state = ?`, `id > ?`}, []any{f.State, int64(f.After)}
 	for _, c := range []struct{ column, value string }{
 		{"provider", string(f.Provider)}, {"connector", string(f.Connector)}, {"code", f.Code},
 	} {
@@ -220,7 +220,7 @@ func (s *Store) DeadLetters(ctx context.Context, f hub.DeadFilter) ([]hub.DeadLe
 func (s *Store) UpdateDeadLetter(ctx context.Context, d hub.DeadLetter, was hub.DeadState) error {
 	return s.inTx(ctx, "update dead letter", func(tx *sql.Tx) error {
 		res, err := tx.ExecContext(ctx, `UPDATE dead_letters SET state = ?, note = ?, preamble = ?, body = ? WHERE id = ? AND state = ?`,
-			d.State, d.Note, notNil(d.Preamble), notNil(d.Body), int64(d.ID), was) //nolint:gosec // fits
+			d.State, d.Note, notNil(d.Preamble), notNil(d.Body), int64(d.ID), was)
 		if err != nil {
 			return err
 		}

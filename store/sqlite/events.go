@@ -24,7 +24,7 @@ func (s *Store) scanEvent(row interface{ Scan(...any) error }) (hub.Event, error
 		return e, err
 	}
 	if e.Facets, err = parsed.Facets(); err != nil {
-		return e, fmt.Errorf("read recorded event %d: %w", e.Seq, err)
+		return e, corrupt(e.Seq, err)
 	}
 	return e, nil
 }
@@ -40,7 +40,7 @@ func (s *Store) scanStated(row interface{ Scan(...any) error }) (hub.Event, *epc
 	}
 	var err error
 	if e.Body, err = unpack(body); err != nil {
-		return e, nil, err
+		return e, nil, corrupt(e.Seq, err)
 	}
 	e.Key.DeclaredAt, e.RecordedAt = fromMicros(declared), fromMicros(recorded)
 	e.Record.Connector = hub.ConnectorID(s.name(connector))
@@ -52,7 +52,7 @@ func (s *Store) scanStated(row interface{ Scan(...any) error }) (hub.Event, *epc
 	copy(e.Leaf.Salt[:], salt)
 	parsed, err := epcis.ParseEvent(e.Body, nil)
 	if err != nil {
-		return e, nil, fmt.Errorf("parse recorded event %d: %w", e.Seq, err)
+		return e, nil, corrupt(e.Seq, err)
 	}
 	return e, parsed, nil
 }
@@ -164,7 +164,7 @@ func (s *Store) LogSize(ctx context.Context) (uint64, error) {
 	if !n.Valid {
 		return 0, nil
 	}
-	return uint64(n.Int64) + 1, nil //nolint:gosec // seq is never negative
+	return uint64(n.Int64) + 1, nil
 }
 
 // LeafHashes implements anchor.Leaves.
@@ -226,7 +226,7 @@ func (s *Store) refs(ctx context.Context, seqs string) ([]hub.EventRef, error) {
 		if err != nil {
 			return nil, fmt.Errorf("decode record: %w", err)
 		}
-		ref := hub.EventRef{Seq: hub.Seq(seq)} //nolint:gosec // seq is never negative
+		ref := hub.EventRef{Seq: hub.Seq(seq)}
 		var declared int64
 		if err := s.read.QueryRowContext(ctx, `SELECT event_id, declared_at FROM events WHERE seq = ?`, seq).
 			Scan(&ref.Key.ID, &declared); err != nil {

@@ -23,7 +23,7 @@ func (s *Store) Seal(ctx context.Context, c hub.Sealed, tiles []hub.Tile) error 
 		if err := tx.QueryRowContext(ctx, `SELECT max(size) FROM checkpoints`).Scan(&last); err != nil {
 			return err
 		}
-		if last.Valid && int64(c.Checkpoint.Size) <= last.Int64 { //nolint:gosec // sizes fit
+		if last.Valid && int64(c.Checkpoint.Size) <= last.Int64 {
 			return hub.Faultf(hub.Conflict, "anchor.sealed", "size %d is not larger than the last sealed size %d",
 				c.Checkpoint.Size, last.Int64)
 		}

@@ -21,7 +21,7 @@ func scanKey(row interface{ Scan(...any) error }) (hub.Key, error) {
 		return k, err
 	}
 	copy(k.Hash[:], hash)
-	for _, sc := range strings.Fields(scopes) {
+	for sc := range strings.FieldsSeq(scopes) {
 		k.Scopes = append(k.Scopes, hub.Scope(sc))
 	}
 	k.CreatedAt, k.RevokedAt, k.LastUsedAt = fromMicros(created), fromMicros(revoked), fromMicros(used)

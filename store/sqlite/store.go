@@ -109,7 +109,7 @@ func (s *Store) reload(ctx context.Context) error {
 	}
 	s.size = 0
 	if n.Valid {
-		s.size = uint64(n.Int64) + 1 //nolint:gosec // seq is never negative
+		s.size = uint64(n.Int64) + 1
 	}
 	var last sql.NullInt64
 	if err := s.write.QueryRowContext(ctx, `SELECT recorded_at FROM events ORDER BY seq DESC LIMIT 1`).Scan(&last); err != nil &&
@@ -170,8 +170,7 @@ func (s *Store) inTx(ctx context.Context, what string, fn func(tx *sql.Tx) error
 // classify keeps faults as they are and makes the rest Unavailable: a database that fails is a passing condition, and
 // the caller repeats the same call.
 func classify(what string, err error) error {
-	var f *hub.Fault
-	if errors.As(err, &f) {
+	if _, ok := errors.AsType[*hub.Fault](err); ok {
 		return fmt.Errorf("%s: %w", what, err)
 	}
 	return unavailable(what, err)

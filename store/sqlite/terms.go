@@ -15,7 +15,7 @@ func hashKey(parts ...string) int64 {
 		_, _ = h.Write([]byte(p))
 		_, _ = h.Write([]byte{0})
 	}
-	return int64(h.Sum64() >> 1) //nolint:gosec // 63 bits fit
+	return int64(h.Sum64() >> 1)
 }
 
 func (s *Store) loadTerms(ctx context.Context) error {
