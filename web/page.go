@@ -1,8 +1,11 @@
 package web
 
 import (
+	"bytes"
+	"net/url"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/suyuan-io/suyuan/hub"
@@ -74,11 +77,10 @@ type builder struct {
 	lang  string
 	cert  certificate
 	alert map[hub.Seq]bool
-	used  map[hub.Seq]bool
 }
 
 func newBuilder(tr *trace.Trace, tmpl *Template, lang string, cert certificate) *builder {
-	b := &builder{tr: tr, tmpl: tmpl, lang: lang, cert: cert, alert: map[hub.Seq]bool{}, used: map[hub.Seq]bool{}}
+	b := &builder{tr: tr, tmpl: tmpl, lang: lang, cert: cert, alert: map[hub.Seq]bool{}}
 	for _, c := range tr.Contradictions {
 		for _, seq := range c.Events {
 			b.alert[seq] = true
@@ -106,7 +108,7 @@ func (b *builder) build() page {
 			p.Blocks = append(p.Blocks, pb)
 		}
 	}
-	for _, s := range b.published() {
+	for _, s := range publishedSteps(b.tr, b.tmpl) {
 		p.Journey = append(p.Journey, b.journeyStep(s))
 	}
 	for _, c := range b.tr.Contradictions {
@@ -115,11 +117,24 @@ func (b *builder) build() page {
 	return p
 }
 
-// published lists the steps that the template shows in the journey.
-func (b *builder) published() []trace.Step {
-	return publishedSteps(b.tr, b.tmpl)
+// bound lists the events that the page shows something of, in the order of the log.
+func (p *page) bound() []hub.Seq {
+	var out []hub.Seq
+	for _, st := range p.Journey {
+		out = append(out, hub.Seq(st.Seq)) //nolint:gosec // not negative
+	}
+	for _, bl := range p.Blocks {
+		for _, f := range bl.Fields {
+			if f.Seq >= 0 && f.Path != "" {
+				out = append(out, hub.Seq(f.Seq)) //nolint:gosec // not negative
+			}
+		}
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
 }
 
+// publishedSteps lists the steps that a template shows in the journey.
 func publishedSteps(tr *trace.Trace, tmpl *Template) []trace.Step {
 	var out []trace.Step
 	for _, s := range tr.Steps {
@@ -155,6 +170,7 @@ func (b *builder) field(f *Field) (pageField, hub.ProviderID) {
 	switch {
 	case f.Code:
 		out.Value = b.tr.Code
+		return out, b.bindItem(&out, "/21/"+url.PathEscape(out.Value), "item/serial")
 	case f.Scan == "first":
 		out.Value, provider, out.Seq = b.firstScan()
 	case f.Scan == "count":
@@ -168,14 +184,28 @@ func (b *builder) field(f *Field) (pageField, hub.ProviderID) {
 	case f.Product != "":
 		st := b.product(f.Product)
 		out.Value, provider = b.format(f, st.Value), st.Provider
+		if f.Product == "gtin" {
+			b.bindItem(&out, out.Value+"/21/", "item/gtin")
+		}
+		return out, provider
 	case f.Event != nil:
 		return b.eventField(f, out)
 	}
 	if out.Seq >= 0 {
 		out.Path = "eventTime"
-		out.Alert = b.alert[hub.Seq(out.Seq)]
+		out.Alert = b.alert[hub.Seq(out.Seq)] //nolint:gosec // not negative here
 	}
 	return out, provider
+}
+
+// bindItem binds a field that is a part of the item's identity to the event that assigned it, and returns who did.
+func (b *builder) bindItem(f *pageField, part, path string) hub.ProviderID {
+	s, ok := b.step(&Selector{BizStep: "commissioning", Which: "first"})
+	if !ok || f.Value == "" || !strings.Contains(b.tr.ID, part) || !bytes.Contains(s.Event.Body, []byte(`"`+b.tr.ID+`"`)) {
+		return ""
+	}
+	f.Seq, f.Path = int64(s.Event.Seq), path //nolint:gosec // fits
+	return s.Event.Leaf.Provider
 }
 
 func (b *builder) eventField(f *Field, out pageField) (pageField, hub.ProviderID) {
@@ -201,8 +231,11 @@ func (b *builder) eventField(f *Field, out pageField) (pageField, hub.ProviderID
 		} else {
 			out.Value, out.Path = s.View.Extensions[f.Show], f.Show
 		}
-		if f.Format == "time" {
+		switch f.Format {
+		case "time":
 			out.Path += "|time"
+		case "country":
+			out.Path = "" // a name that the event does not state
 		}
 		out.Value = b.format(f, out.Value)
 	}

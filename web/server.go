@@ -133,7 +133,7 @@ func (s *Server) page(w http.ResponseWriter, r *http.Request) {
 	tmpl := templateFor(s.templates, tr.Product.First("category").Value)
 	p := newBuilder(tr, tmpl, lang, certificate{id: id, at: at}).build()
 	p.Key = s.prover.Key()
-	if err := s.prove(r.Context(), &p, publishedSteps(tr, tmpl)); err != nil {
+	if err := s.prove(r.Context(), &p); err != nil {
 		s.failed(w, r, lang, codeOf(r), err)
 		return
 	}
@@ -141,10 +141,10 @@ func (s *Server) page(w http.ResponseWriter, r *http.Request) {
 }
 
 // prove puts the receipts of what the page shows into it; what is not anchored yet is counted as pending.
-func (s *Server) prove(ctx context.Context, p *page, steps []trace.Step) error {
+func (s *Server) prove(ctx context.Context, p *page) error {
 	proved := map[int64]bool{}
-	for _, st := range steps {
-		b, err := s.prover.Receipt(ctx, st.Event.Seq)
+	for _, at := range p.bound() {
+		b, err := s.prover.Receipt(ctx, at)
 		if hub.KindOf(err) == hub.Unavailable {
 			p.Pending++
 			continue
@@ -152,7 +152,7 @@ func (s *Server) prove(ctx context.Context, p *page, steps []trace.Step) error {
 		if err != nil {
 			return err
 		}
-		seq := int64(st.Event.Seq) //nolint:gosec // fits
+		seq := int64(at) //nolint:gosec // fits
 		proved[seq] = true
 		p.Receipts = append(p.Receipts, pageReceipt{Seq: seq, Text: string(b)})
 	}

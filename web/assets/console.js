@@ -3,6 +3,7 @@ const zh = document.body.dataset.lang !== "en";
 const say = (z, e) => (zh ? z : e);
 const byId = (id) => document.getElementById(id);
 let key = "";
+let timer;
 
 async function get(path, options = {}) {
   const answer = await fetch(path, { ...options, headers: { Authorization: "Bearer " + key } });
@@ -60,7 +61,8 @@ byId("login").querySelector("form").addEventListener("submit", async (e) => {
     await refresh();
     byId("problem").textContent = "";
     byId("panels").hidden = false;
-    setInterval(() => refresh().catch((err) => { byId("problem").textContent = err.message; }), 5000);
+    clearInterval(timer);
+    timer = setInterval(() => refresh().catch((err) => { byId("problem").textContent = err.message; }), 5000);
   } catch (err) {
     byId("problem").textContent = err.message;
   }

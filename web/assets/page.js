@@ -16,76 +16,117 @@ function local(event) {
   return at.toISOString().slice(0, 19).replace("T", " ");
 }
 
-// scalar finds a value by the part of its name after the prefix.
+// scalar finds a text or number by the part of its name after the prefix.
 function scalar(object, name) {
-  for (const key of Object.keys(object || {})) {
-    if (key.slice(Math.max(key.lastIndexOf(":"), key.lastIndexOf("/"), key.lastIndexOf("#")) + 1) === name) return String(object[key]);
+  let found;
+  for (const [key, value] of Object.entries(object ?? {})) {
+    const local = key.slice(Math.max(key.lastIndexOf(":"), key.lastIndexOf("/"), key.lastIndexOf("#")) + 1);
+    if (local === name && (typeof value === "string" || typeof value === "number")) found = String(value);
   }
-  return undefined;
+  return found;
+}
+
+// extensions are the fields of an event that are not of EPCIS itself.
+const extensions = (event) => Object.fromEntries(Object.entries(event).filter(([name]) => name.includes(":")));
+
+// item reads GTIN and serial number of the page's item, if an event is about it.
+function item(event) {
+  const id = document.body.dataset.id;
+  const m = /\/01\/(\d{14})\/21\/([^/?#]+)$/.exec(event.epcList?.includes(id) ? id : "");
+  return m ? { gtin: m[1], serial: decodeURIComponent(m[2]) } : {};
 }
 
 // expected is what a field that is bound to an event must show.
-function expected(event, path) {
+function expected(event, path, shown) {
   const [name, format] = path.split("|");
-  if (name === "eventTime") return local(event);
-  if (name === "eventDate") return local(event).slice(0, 10);
-  const value = name.startsWith("ilmd/") ? scalar(event.ilmd, name.slice(5)) : scalar(event, name);
-  return format === "time" && value ? value.slice(0, 19).replace("T", " ") : value;
+  switch (name) {
+    case "eventTime": return local(event);
+    case "eventDate": return local(event).slice(0, 10);
+    case "item/serial": return item(event).serial;
+    case "item/gtin": return item(event).gtin?.slice(-Math.max(8, shown.length));
+  }
+  const value = name.startsWith("ilmd/") ? scalar(event.ilmd, name.slice(5)) : scalar(extensions(event), name);
+  return format === "time" && /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d/.test(value ?? "") ? value.slice(0, 19).replace("T", " ") : value;
+}
+
+// proveRecords verifies every receipt in the page: an item for the reader each, and the events that are proved.
+async function proveRecords() {
+  const items = [];
+  const events = new Map();
+  for (const script of document.querySelectorAll("script.receipt")) {
+    const seq = script.dataset.seq;
+    let outcome, receipt;
+    try {
+      receipt = JSON.parse(script.textContent); // a JSON text that holds the receipt's own bytes
+      outcome = await verify(receipt, document.body.dataset.key);
+    } catch (e) {
+      outcome = { ok: false, complete: true, checks: [{ name: "format", ok: false, detail: String(e) }] };
+    }
+    document.querySelector(`[data-step="${seq}"]`)?.classList.add(outcome.ok ? "proved" : outcome.complete ? "broken" : "open");
+    const which = say(`第 ${seq} 号记录`, `record ${seq}`);
+    if (outcome.ok) {
+      events.set(seq, JSON.parse(receipt).event);
+      items.push({ ok: true, text: which + say("：", ": ") + outcome.checks.map((c) => c.name).join(" · ") });
+      continue;
+    }
+    const stopped = outcome.checks.find((c) => c.ok === false) ?? outcome.checks.find((c) => !c.ok);
+    items.push({
+      ok: stopped.ok, text: `${which}${say("：", ": ")}${stopped.name} — ${stopped.detail}`,
+      brief: say(`${which}未通过 ${stopped.name} 检查`, `${which} does not pass the check "${stopped.name}"`),
+    });
+  }
+  return { items, events };
+}
+
+// compareFields holds every field that is bound to an event against that event.
+function compareFields(events) {
+  const items = [];
+  for (const field of document.querySelectorAll("[data-path]")) {
+    field.classList.remove("proved", "broken");
+    const event = events.get(field.dataset.seq);
+    if (!event) continue;
+    const shown = field.textContent;
+    const want = expected(event, field.dataset.path, shown);
+    field.classList.add(want === shown ? "proved" : "broken");
+    if (want !== shown) {
+      items.push({ ok: false, text: say(`页面显示“${shown}”，而登记的是“${want}”`, `the page shows "${shown}", recorded is "${want}"`) });
+    }
+  }
+  return items;
+}
+
+// verdict sums up: bad if anything is wrong, part if something could not be checked, ok only if everything holds.
+function verdict(items, good, steps) {
+  const wrong = items.find((i) => i.ok === false);
+  if (wrong) return ["bad", say("验证失败：", "Verification failed: ") + (wrong.brief ?? wrong.text)];
+  const open = items.find((i) => i.ok === null);
+  if (open) return ["part", say("无法在此浏览器中完成验证：", "This browser cannot verify: ") + open.text];
+  if (good < steps) {
+    return ["part", say(`${steps} 条记录中已验证 ${good} 条，其余尚未登记到账本`, `Verified ${good} of ${steps} records; the others are not on the ledger yet`)];
+  }
+  return ["ok", say(`验证通过：${good} 条记录均已登记在账本上，且未被改动`, `Verified: all ${good} records are on the ledger, unchanged`)];
 }
 
 function report(items) {
-  const list = checks.querySelector("ol");
-  list.replaceChildren(...items.map(({ ok, text }) => {
+  checks.querySelector("ol").replaceChildren(...items.map(({ ok, text }) => {
     const li = document.createElement("li");
-    li.textContent = (ok ? "✓ " : "✗ ") + text;
-    if (!ok) li.className = "bad";
+    li.textContent = (ok ? "✓ " : ok === null ? "? " : "✗ ") + text;
+    if (ok === false) li.className = "bad";
     return li;
   }));
   checks.hidden = false;
+  checks.open = items.some((i) => i.ok !== true);
 }
 
 async function run() {
   button.disabled = true;
   result.className = "";
   result.textContent = say("正在验证…", "Verifying…");
-  const items = [];
-  const events = new Map();
-  let good = 0;
-  for (const script of document.querySelectorAll("script.receipt")) {
-    const seq = script.dataset.seq;
-    let outcome;
-    try {
-      outcome = await verify(script.textContent, document.body.dataset.key);
-    } catch (e) {
-      outcome = { ok: false, checks: [{ name: "format", ok: false, detail: String(e) }] };
-    }
-    const step = document.querySelector(`[data-step="${seq}"]`);
-    step?.classList.add(outcome.ok ? "proved" : "broken");
-    if (outcome.ok) {
-      good++;
-      events.set(seq, JSON.parse(script.textContent).event);
-      items.push({ ok: true, text: say(`第 ${seq} 号记录：`, `record ${seq}: `) + outcome.checks.map((c) => c.name).join(" · ") });
-    } else {
-      const failed = outcome.checks.find((c) => !c.ok) || { name: "?", detail: "" };
-      items.push({ ok: false, text: say(`第 ${seq} 号记录：`, `record ${seq}: `) + `${failed.name} — ${failed.detail}` });
-    }
-  }
-  for (const field of document.querySelectorAll("[data-path]")) {
-    const event = events.get(field.dataset.seq);
-    if (!event) continue;
-    const want = expected(event, field.dataset.path);
-    if (want !== field.textContent) {
-      items.push({ ok: false, text: say(`页面显示“${field.textContent}”，而登记的是“${want}”`, `the page shows "${field.textContent}", recorded is "${want}"`) });
-    }
-  }
-  const bad = items.filter((i) => !i.ok);
-  if (bad.length === 0 && good > 0) {
-    result.className = "ok";
-    result.textContent = say(`验证通过：${good} 条记录均已登记在账本上，且未被改动`, `Verified: all ${good} records are on the ledger, unchanged`);
-  } else {
-    result.className = "bad";
-    result.textContent = say("验证失败：", "Verification failed: ") + (bad[0]?.text ?? say("没有可验证的记录", "there is nothing to verify"));
-  }
+  for (const step of document.querySelectorAll("[data-step]")) step.classList.remove("proved", "broken", "open");
+  const { items, events } = await proveRecords();
+  items.push(...compareFields(events));
+  const steps = new Set([...document.querySelectorAll("[data-path]")].map((e) => e.dataset.seq)).size;
+  [result.className, result.textContent] = verdict(items, events.size, steps);
   report(items);
   button.disabled = false;
 }
