@@ -21,7 +21,7 @@ func TestDocumentedKindBuilds(t *testing.T) {
 		t.Fatal(err)
 	}
 	source := regexp.MustCompile("(?s)```go\n// file: (\\S+)\n(.*?)```").FindStringSubmatch(string(page))
-	diff := regexp.MustCompile("(?s)```diff\n--- a/(\\S+)\n\\+\\+\\+ \\S+\n-(.*?)\n\\+(.*?)\n```").FindStringSubmatch(string(page))
+	diff := regexp.MustCompile("(?s)```diff\n--- a/(\\S+)\n\\+\\+\\+ \\S+\n(.*?)```").FindStringSubmatch(string(page))
 	if source == nil || diff == nil {
 		t.Fatal("the page shows no kind or no diff")
 	}
@@ -29,11 +29,10 @@ func TestDocumentedKindBuilds(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if strings.Count(string(catalog), diff[2]) != 1 {
-		t.Fatalf("%s does not hold the line %q", diff[1], diff[2])
+	changed := string(catalog)
+	for _, hunk := range strings.Split(diff[2], "@@\n")[1:] {
+		changed = apply(t, changed, hunk)
 	}
-	changed := strings.Replace(string(catalog), diff[2], diff[3], 1)
-	changed = strings.Replace(changed, "import (\n", "import (\n\t\"github.com/suyuan-io/suyuan/connectors/page\"\n", 1)
 
 	dir := t.TempDir()
 	overlay := map[string]string{}
@@ -60,4 +59,22 @@ func TestDocumentedKindBuilds(t *testing.T) {
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
+}
+
+// apply changes a text as a hunk of a diff says, wherever its old lines stand: other kinds may come before them.
+func apply(t *testing.T, text, hunk string) string {
+	t.Helper()
+	var before, after strings.Builder
+	for line := range strings.Lines(hunk) {
+		if line[0] != '+' {
+			before.WriteString(line[1:])
+		}
+		if line[0] != '-' {
+			after.WriteString(line[1:])
+		}
+	}
+	if strings.Count(text, before.String()) != 1 {
+		t.Fatalf("the diff of the page does not apply: no or several %q", before.String())
+	}
+	return strings.Replace(text, before.String(), after.String(), 1)
 }

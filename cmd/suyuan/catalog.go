@@ -23,7 +23,12 @@ import (
 
 // kinds is every kind of source, in the order of the help. A new kind is one folder and one line here.
 func kinds() []connectors.Kind {
-	return []connectors.Kind{webhook.Kind(), file.Kind(), connsql.Kind(sqlDrivers()), connepcis.Kind()}
+	return []connectors.Kind{
+		webhook.Kind(),
+		file.Kind(),
+		connsql.Kind(sqlDrivers()),
+		connepcis.Kind(),
+	}
 }
 
 // splitter builds the splitter of a format.
