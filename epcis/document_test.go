@@ -91,6 +91,7 @@ func TestReadDocumentRefuses(t *testing.T) {
 		doc, code, where string
 	}{
 		"nothing":                  {"", "epcis.document.form", "line 1:1"},
+		"a NUL behind":             {`{"type":"T"}` + "\x00", "epcis.document.form", "line 1:13"},
 		"text":                     {"hello", "epcis.document.form", "line 1:1"},
 		"no body":                  {`{"type":"EPCISDocument"}`, "epcis.document.body", "line 1:25"},
 		"a cut document":           {`{"type":"EPCISDocument","epcisBody":{"eventList":[{"type":"T"}`, "epcis.json.syntax", "line 1:63"},
@@ -99,7 +100,7 @@ func TestReadDocumentRefuses(t *testing.T) {
 		"a fault beside events":    {`{"type":"EPCISDocument","x":tru,"epcisBody":{}}`, "epcis.json.syntax", "line 1:32"},
 		"an event that is too big": {`{"@context":[],"epcisBody":{"eventList":[{"a":"` + big + `"}]}}`, "epcis.event.size", "/epcisBody/eventList/0"},
 		"a bare event too big":     {`{"a":"` + big + `"}`, "epcis.event.size", ""},
-		"a long name":              {`{"` + strings.Repeat("a", 5000) + `":1}`, "epcis.json.name", ""},
+		"a long name":              {`{"type":"EPCISDocument","` + strings.Repeat("a", 5000) + `":1}`, "epcis.event.size", ""},
 		"nesting":                  {strings.Repeat(`{"a":`, 1000), "epcis.json.depth", ""},
 		"XML cut short":            {"<EPCISDocument><EPCISBody>", "epcis.xml.end", ""},
 		"another root":             {"<html/>", "epcis.document.form", "line 1:1"},

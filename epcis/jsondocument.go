@@ -30,7 +30,7 @@ func (d *jsonDocument) read() error {
 		switch {
 		case err != nil:
 			return err
-		case c == 0 && n > 0:
+		case c == 0 && n > 0 && d.r.Buffered() == 0:
 			return nil
 		case c == '{':
 			err = d.object()

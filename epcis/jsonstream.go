@@ -2,6 +2,7 @@ package epcis
 
 import (
 	"bufio"
+	"bytes"
 	"errors"
 	"io"
 
@@ -53,21 +54,7 @@ func (s *jsonStream) next() (byte, error) {
 		}
 		return 0, readFault(err).At(s.where())
 	}
-	if s.cutting {
-		if len(s.raw) >= s.max {
-			f := s.fault(hub.TooLarge, "epcis.event.size", "one value is larger than %d bytes", "一个值超过 %d 字节", s.max)
-			return 0, hinted(f, splitHint, splitHintZh)
-		}
-		s.raw = append(s.raw, c)
-	}
-	switch {
-	case c == '\n':
-		s.line++
-		s.column = 1
-	case c&0xc0 != 0x80:
-		s.column++
-	}
-	return c, nil
+	return c, s.take([]byte{c})
 }
 
 // space skips white space and returns the byte behind it without taking it, 0 at the end.
@@ -107,19 +94,15 @@ func (s *jsonStream) cut(limit int) ([]byte, error) {
 	return s.raw, err
 }
 
-// skip reads over the next value.
+// skip reads over the next value. Within objects and arrays it only follows strings and brackets.
 func (s *jsonStream) skip() error {
 	c, err := s.space()
 	if err != nil {
 		return err
 	}
 	switch c {
-	case '{':
-		return s.members(func(string) error { return s.skip() })
-	case '[':
-		return s.elements(func(int) error { return s.skip() })
-	case '"':
-		return s.skipString()
+	case '{', '[', '"':
+		return s.skipLong()
 	}
 	start := s.where()
 	for n := 0; ; n++ {
@@ -127,7 +110,7 @@ func (s *jsonStream) skip() error {
 		if err != nil {
 			return err
 		}
-		if c == 0 || c <= ' ' || c == ',' || c == ']' || c == '}' || c == '{' || c == '[' || c == '"' || c == ':' {
+		if c <= ' ' || c == ',' || c == ']' || c == '}' || c == '{' || c == '[' || c == '"' || c == ':' {
 			if n == 0 {
 				return faultf(hub.Invalid, "epcis.json.syntax", "expected a JSON value", "应为 JSON 值").At(start)
 			}
@@ -139,25 +122,88 @@ func (s *jsonStream) skip() error {
 	}
 }
 
-// skipString reads over a string.
-func (s *jsonStream) skipString() error {
-	if _, err := s.next(); err != nil {
-		return err
+// nesting follows where a value ends.
+type nesting struct {
+	depth             int
+	inString, escaped bool
+}
+
+// scan returns how many bytes of b belong to the value, and whether it ends there.
+func (n *nesting) scan(b []byte) (used int, ended bool) {
+	for i, c := range b {
+		switch {
+		case n.escaped:
+			n.escaped = false
+		case n.inString:
+			if c == '\\' {
+				n.escaped = true
+			} else if c == '"' {
+				n.inString = false
+				ended = n.depth == 0
+			}
+		case c == '"':
+			n.inString = true
+		case c == '{' || c == '[':
+			if n.depth++; n.depth > 2*maxDepth {
+				return i, true
+			}
+		case c == '}' || c == ']':
+			n.depth--
+			ended = n.depth == 0
+		}
+		if ended {
+			return i + 1, true
+		}
 	}
+	return len(b), false
+}
+
+// skipLong reads over a string, an object, or an array, a buffer at a time.
+func (s *jsonStream) skipLong() error {
+	var n nesting
 	for {
-		c, err := s.next()
-		if err != nil {
+		if c, err := s.peek(); err != nil {
+			return err
+		} else if c == 0 && s.r.Buffered() == 0 {
+			return s.fault(hub.Invalid, "epcis.json.end", "the JSON text ends too early", "JSON 文本提前结束")
+		}
+		chunk, _ := s.r.Peek(s.r.Buffered())
+		used, ended := n.scan(chunk)
+		if err := s.take(chunk[:used]); err != nil {
 			return err
 		}
-		switch c {
-		case '"':
+		if _, err := s.r.Discard(used); err != nil {
+			return readFault(err).At(s.where())
+		}
+		switch {
+		case n.depth > 2*maxDepth:
+			return tooDeep(2 * maxDepth).At(s.where())
+		case ended:
 			return nil
-		case '\\':
-			if _, err := s.next(); err != nil {
-				return err
-			}
 		}
 	}
+}
+
+// take counts bytes that were read and keeps them if a value is being cut out.
+func (s *jsonStream) take(b []byte) error {
+	if s.cutting {
+		if len(s.raw)+len(b) > s.max {
+			f := s.fault(hub.TooLarge, "epcis.event.size", "one value is larger than %d bytes", "一个值超过 %d 字节", s.max)
+			return hinted(f, splitHint, splitHintZh)
+		}
+		s.raw = append(s.raw, b...)
+	}
+	if lines := bytes.Count(b, []byte{'\n'}); lines > 0 {
+		s.line += lines
+		s.column = 1
+		b = b[bytes.LastIndexByte(b, '\n')+1:]
+	}
+	for _, c := range b {
+		if c&0xc0 != 0x80 {
+			s.column++
+		}
+	}
+	return nil
 }
 
 // members reads an object: visit is called behind each name and must read the value.
@@ -222,24 +268,16 @@ func (s *jsonStream) name() (string, error) {
 		return "", s.fault(hub.Invalid, "epcis.json.syntax", "expected a member name in double quotes", "应为双引号中的成员名")
 	}
 	start := s.where()
-	quoted := make([]byte, 0, 32)
-	for {
-		c, err := s.next()
-		if err != nil {
-			return "", err
-		}
-		quoted = append(quoted, c)
-		if len(quoted) > maxName {
-			return "", s.fault(hub.TooLarge, "epcis.json.name", "a member name is longer than %d bytes", "成员名超过 %d 字节", maxName)
-		}
-		if c == '\\' {
-			if c, err = s.next(); err != nil {
-				return "", err
-			}
-			quoted = append(quoted, c)
-		} else if c == '"' && len(quoted) > 1 {
-			break
-		}
+	var quoted []byte
+	if s.cutting {
+		mark := len(s.raw)
+		err = s.skipLong()
+		quoted = s.raw[mark:]
+	} else {
+		quoted, err = s.cut(maxName)
+	}
+	if err != nil {
+		return "", err
 	}
 	n, err := parseJSON(quoted)
 	if err != nil {
