@@ -86,7 +86,7 @@ func defaults() instanceFile {
 
 // Bounds of what an instance file may ask for.
 const (
-	maxRecord   = 64 << 20
+	maxRecord   = 7 << 20 // with its envelope it fits a message of the raw stream
 	maxBody     = 256 << 20
 	minInterval = 10 * time.Millisecond
 )
@@ -109,7 +109,7 @@ func (f *instanceFile) Check(at strictyaml.Locator) hub.Faults {
 		refuse("retry", "instance.retry", "retry needs 0 < initial <= max", "retry 要求 0 < initial <= max")
 	}
 	if f.Limits.Record < 1 || f.Limits.Record > maxRecord {
-		refuse("limits.record", "instance.record-limit", "record must be from 1B to 64MiB", "record 必须在 1B 到 64MiB 之间")
+		refuse("limits.record", "instance.record-limit", "record must be from 1B to 7MiB", "record 必须在 1B 到 7MiB 之间")
 	}
 	if f.Limits.Record <= maxRecord && f.Limits.Body < f.Limits.Record || f.Limits.Body > maxBody {
 		refuse("limits.body", "instance.body-limit", "body must be from the record limit to 256MiB",

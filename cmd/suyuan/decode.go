@@ -28,7 +28,8 @@ func decodeCommand(std stdio) *cobra.Command {
 				return err
 			}
 			defer in.Close()
-			if err := decode.Run(std.out, args[0], in, format); err != nil {
+			o := decode.Options{Format: format, Note: func(f *hub.Fault) { printOne(std.err, f) }}
+			if err := decode.Inspect(std.out, args[0], in, o); err != nil {
 				printFault(std.err, err)
 				return errFailed
 			}

@@ -70,6 +70,10 @@ body file holds the bytes exactly as they were sent; - is standard input.`,
     --header 'webhook-id: msg_1' --header 'webhook-timestamp: 1614265330' --header 'webhook-signature: v1,…' body.json`,
 		RunE: func(_ *cobra.Command, args []string) error {
 			v, err := f.verifier()
+			if fault := hub.AsFault(err); err != nil && strings.HasPrefix(fault.Code, "webhook.") {
+				fmt.Fprintf(std.out, "invalid %s: %s: %s\n", args[0], fault.Code, err)
+				return errFailed
+			}
 			if err != nil {
 				return err
 			}

@@ -98,10 +98,17 @@ func (c receiver) Receive(r *http.Request) (connectors.Reception, error) {
 // Splitter cuts EPCIS documents into events. Limits are those of package epcis; zero are its defaults.
 type Splitter struct{ Limits epcis.Limits }
 
-// Split implements [connectors.Splitter].
+// Split implements [connectors.Splitter]. The master data in a document's header becomes one record more, after the events.
 func (s Splitter) Split(r io.Reader, yield func(connectors.Piece) error) error {
-	_, err := epcis.ReadDocument(r, s.Limits, func(it epcis.Item) error {
+	header, err := epcis.ReadDocument(r, s.Limits, func(it epcis.Item) error {
 		return yield(connectors.Piece{Preamble: it.Header.Preamble, Body: it.Raw, Line: it.Line, Column: it.Column})
 	})
-	return err
+	if err != nil {
+		return err
+	}
+	master, err := header.MasterDocument()
+	if err != nil || master == nil {
+		return err
+	}
+	return yield(connectors.Piece{Body: master})
 }
