@@ -62,3 +62,15 @@ const (
 	TermReadPoint
 	TermBizLocation
 )
+
+// Content is what an event states, in short: the digest of its canonical body, and its event hash.
+type Content struct {
+	Body Digest
+	Hash string
+}
+
+// Same reports whether two contents under one key are the same statement. The event hash decides, because it knows the
+// forms of one identifier to be one (CBV 2.0 section 8.9); of an error declaration, which it does not cover, the body does.
+func (c Content) Same(o Content, key EventKey) bool {
+	return c.Body == o.Body || key.DeclaredAt.IsZero() && c.Hash == o.Hash && c.Hash != ""
+}

@@ -91,11 +91,11 @@ func (s *Server) checkEvent(body []byte) (hub.EventKey, error) {
 
 // refuseKnown refuses an event whose key is recorded: unlike a document, one event is created once.
 func (s *Server) refuseKnown(ctx context.Context, key hub.EventKey) error {
-	recorded, err := s.Records.Bodies(ctx, []string{key.ID})
+	recorded, err := s.Records.Contents(ctx, []string{key.ID})
 	if err != nil {
 		return err
 	}
-	if _, ok := recorded[key]; ok {
+	if _, ok := recorded[stored(key)]; ok {
 		return conflict(key.ID, hub.Where{Pointer: "/eventID"})
 	}
 	return nil

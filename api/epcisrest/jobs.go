@@ -249,26 +249,14 @@ func (r *jobRun) checkConflicts(ctx context.Context) error {
 	if r.job.Proceed {
 		return nil // the store decides event by event
 	}
-	c := reading{s: r.s}
 	batch := conflictCheck{run: r}
 	_, err := r.each(func(it epcis.Item) error {
-		c.events++
 		e, err := it.Event()
 		if err != nil {
 			return err
 		}
-		key := e.Key()
-		if key.ID == "" {
-			return nil
-		}
-		body, err := e.Canonical()
-		if err != nil {
+		if err := batch.add(e, it); err != nil || len(batch.keys) < conflictBatch {
 			return err
-		}
-		c.stated = append(c.stated, statementOf(key, body, c.events))
-		batch.add(key, hub.Sum(body), hub.Where{Line: it.Line, Column: it.Column, Pointer: it.Pointer})
-		if len(batch.keys) < conflictBatch {
-			return nil
 		}
 		return batch.look(ctx)
 	})
@@ -278,22 +266,36 @@ func (r *jobRun) checkConflicts(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if nth := c.contradictions(); len(nth) > 0 {
+	if nth := contradictions(batch.stated); len(nth) > 0 {
 		return r.failContradictions(nth)
 	}
 	return nil
 }
 
-// conflictCheck compares a batch of events with what is recorded.
+// conflictCheck compares the events of a document with what is recorded, batch by batch, and with each other.
 type conflictCheck struct {
-	run     *jobRun
-	keys    []hub.EventKey
-	digests []hub.Digest
-	where   []hub.Where
+	run      *jobRun
+	keys     []hub.EventKey
+	contents []hub.Content
+	where    []hub.Where
+	stated   []statement
+	events   int
 }
 
-func (b *conflictCheck) add(k hub.EventKey, d hub.Digest, w hub.Where) {
-	b.keys, b.digests, b.where = append(b.keys, k), append(b.digests, d), append(b.where, w)
+func (b *conflictCheck) add(e *epcis.Event, it epcis.Item) error {
+	b.events++
+	key := stored(e.Key())
+	if key.ID == "" {
+		return nil
+	}
+	content, err := contentOf(e)
+	if err != nil {
+		return err
+	}
+	b.stated = append(b.stated, statementOf(key, content, b.events))
+	b.keys, b.contents = append(b.keys, key), append(b.contents, content)
+	b.where = append(b.where, hub.Where{Line: it.Line, Column: it.Column, Pointer: it.Pointer})
+	return nil
 }
 
 func (b *conflictCheck) look(ctx context.Context) error {
@@ -304,16 +306,16 @@ func (b *conflictCheck) look(ctx context.Context) error {
 	for i, k := range b.keys {
 		ids[i] = k.ID
 	}
-	recorded, err := b.run.s.Records.Bodies(ctx, ids)
+	recorded, err := b.run.s.Records.Contents(ctx, ids)
 	if err != nil {
 		return err
 	}
 	for i, k := range b.keys {
-		if d, ok := recorded[k]; ok && d != b.digests[i] {
+		if d, ok := recorded[k]; ok && !d.Same(b.contents[i], k) {
 			b.run.fail(k.ID, conflict(k.ID, b.where[i]))
 		}
 	}
-	b.keys, b.digests, b.where = b.keys[:0], b.digests[:0], b.where[:0]
+	b.keys, b.contents, b.where = b.keys[:0], b.contents[:0], b.where[:0]
 	return nil
 }
 

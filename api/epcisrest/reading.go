@@ -2,13 +2,12 @@ package epcisrest
 
 import (
 	"cmp"
-	"crypto/sha256"
 	"encoding/binary"
 	"errors"
-	"io"
 	"net/http"
 	"slices"
 	"strconv"
+	"time"
 
 	"github.com/suyuan-io/suyuan/epcis"
 	"github.com/suyuan-io/suyuan/hub"
@@ -34,15 +33,13 @@ type reading struct {
 
 	events, invalid int
 	faults          hub.Faults
-	// stated are the events with an eventID, by which those that contradict each other are found.
-	stated []statement
 }
 
 // statement is an event's key and content, in short.
 type statement struct {
-	key  [16]byte
-	body uint64
-	nth  int32
+	key     [16]byte
+	content uint64
+	nth     int32
 }
 
 // visit checks one event. An invalid one ends the reading unless the rest is to be captured without it.
@@ -93,9 +90,6 @@ func (c *reading) check(it epcis.Item) error {
 	if _, err := e.Facets(); err != nil {
 		return err
 	}
-	if id := e.Key(); id.ID != "" {
-		c.stated = append(c.stated, statementOf(id, body, c.events))
-	}
 	return nil
 }
 
@@ -112,31 +106,44 @@ func unlocated(it epcis.Item, err error) error {
 	return &f
 }
 
-func statementOf(key hub.EventKey, body []byte, nth int) statement {
-	h := sha256.New()
-	_, _ = io.WriteString(h, key.ID) // a hash never fails
-	if !key.DeclaredAt.IsZero() {
-		_, _ = io.WriteString(h, "\x00"+key.DeclaredAt.UTC().String())
+// stored is a key with its time as stores keep it.
+func stored(k hub.EventKey) hub.EventKey {
+	k.DeclaredAt = k.DeclaredAt.Truncate(time.Microsecond)
+	return k
+}
+
+// contentOf is what an event states, in short.
+func contentOf(e *epcis.Event) (hub.Content, error) {
+	body, err := e.Canonical()
+	if err != nil {
+		return hub.Content{}, err
 	}
-	sum := h.Sum(nil)
-	digest := hub.Sum(body)
-	st := statement{body: binary.BigEndian.Uint64(digest[:]), nth: int32(nth)} //nolint:gosec // MaxEvents fits
-	copy(st.key[:], sum)
+	hash, err := e.Hash(epcis.CBV20)
+	return hub.Content{Body: hub.Sum(body), Hash: hash}, err
+}
+
+func statementOf(key hub.EventKey, c hub.Content, nth int) statement {
+	id := hub.Sum([]byte(key.ID + "\x00" + key.DeclaredAt.UTC().String()))
+	content := c.Body
+	if key.DeclaredAt.IsZero() {
+		content = hub.Sum([]byte(c.Hash))
+	}
+	st := statement{content: binary.BigEndian.Uint64(content[:]), nth: int32(nth)} //nolint:gosec // MaxEvents fits
+	copy(st.key[:], id[:])
 	return st
 }
 
-// contradictions returns the numbers, from 1, of events whose eventID the document states before with other content.
-func (c *reading) contradictions() []int {
-	slices.SortFunc(c.stated, func(a, b statement) int {
+// contradictions returns the numbers, from 1, of events whose key the document states before with other content.
+func contradictions(stated []statement) []int {
+	slices.SortFunc(stated, func(a, b statement) int {
 		return cmp.Or(slices.Compare(a.key[:], b.key[:]), cmp.Compare(a.nth, b.nth))
 	})
 	var out []int
-	for i := 1; i < len(c.stated); i++ {
-		if a, b := c.stated[i-1], c.stated[i]; a.key == b.key && a.body != b.body {
+	for i := 1; i < len(stated); i++ {
+		if a, b := stated[i-1], stated[i]; a.key == b.key && a.content != b.content {
 			out = append(out, int(b.nth))
 		}
 	}
-	c.stated = nil
 	return out
 }
 

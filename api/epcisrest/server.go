@@ -45,8 +45,8 @@ type Records interface {
 	Record(ctx context.Context, ref hub.RecordRef) (hub.RecordStatus, error)
 	// Verdicts is for many records at once; 0 stands for one that is not known yet.
 	Verdicts(ctx context.Context, refs []hub.RecordRef) ([]hub.Verdict, error)
-	// Bodies returns the digests of the canonical bodies of the events with any of the ids.
-	Bodies(ctx context.Context, ids []string) (map[hub.EventKey]hub.Digest, error)
+	// Contents returns what the recorded events with any of the ids state.
+	Contents(ctx context.Context, ids []string) (map[hub.EventKey]hub.Content, error)
 	DeadLetter(ctx context.Context, id hub.DeadLetterID) (hub.DeadLetter, error)
 }
 

@@ -69,7 +69,7 @@ func (a *appender) prepare() error {
 		{&a.findRecord, `SELECT connector, id, raw, verdict, dead FROM records WHERE key = ?`},
 		{&a.addRecord, `INSERT OR REPLACE INTO records (key, connector, id, provider, raw, received_at, verdict, seqs, dead)
 			VALUES (?,?,?,?,?,?,?,?,?)`},
-		{&a.findEvent, `SELECT e.seq, e.body FROM things t JOIN events e USING (seq)
+		{&a.findEvent, `SELECT e.seq, e.hash, e.body FROM things t JOIN events e USING (seq)
 			WHERE t.key = ? AND e.event_id = ? AND e.declared_at = ?`},
 		{&a.addEvent, `INSERT INTO events (seq, event_id, declared_at, event_time, recorded_at, received_at, type, biz_step,
 			provider, connector, record_id, hash, raw, salt, leaf_hash, body) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)`},
@@ -173,13 +173,14 @@ type slot struct {
 // recorded with another body.
 func (a *appender) match(o *hub.Outcome) (slots []slot, repeated bool, clash *hub.Fault, err error) {
 	repeated = len(o.Events) > 0
-	inRecord := map[hub.EventKey]hub.Digest{}
+	inRecord := map[hub.EventKey]hub.Content{}
 	for i := range o.Events {
 		e := &o.Events[i]
-		if d, ok := inRecord[e.Key]; ok && d != e.Leaf.Event {
+		content := hub.Content{Body: e.Leaf.Event, Hash: e.Hash}
+		if before, ok := inRecord[e.Key]; ok && !before.Same(content, e.Key) {
 			return nil, false, eventConflict(e), nil
 		}
-		inRecord[e.Key] = e.Leaf.Event
+		inRecord[e.Key] = content
 		sl, same, err := a.find(e)
 		if err != nil {
 			return nil, false, nil, err
@@ -195,8 +196,9 @@ func (a *appender) match(o *hub.Outcome) (slots []slot, repeated bool, clash *hu
 
 // find looks for the event and reports whether what is recorded is the same.
 func (a *appender) find(e *hub.Event) (sl slot, same bool, err error) {
+	var hash string
 	var body []byte
-	err = a.findEvent.QueryRowContext(a.ctx, eventIDKey(e.Key.ID), e.Key.ID, micros(e.Key.DeclaredAt)).Scan(&sl.seq, &body)
+	err = a.findEvent.QueryRowContext(a.ctx, eventIDKey(e.Key.ID), e.Key.ID, micros(e.Key.DeclaredAt)).Scan(&sl.seq, &hash, &body)
 	if errors.Is(err, sql.ErrNoRows) {
 		return slot{}, false, nil
 	}
@@ -208,7 +210,8 @@ func (a *appender) find(e *hub.Event) (sl slot, same bool, err error) {
 		return slot{}, false, err
 	}
 	sl.old = true
-	return sl, hub.Sum(plain) == e.Leaf.Event, nil
+	recorded := hub.Content{Body: hub.Sum(plain), Hash: hash}
+	return sl, recorded.Same(hub.Content{Body: e.Leaf.Event, Hash: e.Hash}, e.Key), nil
 }
 
 // record appends what is new of a good outcome and notes the record. A dead letter of the same record is resolved.

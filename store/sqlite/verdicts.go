@@ -52,8 +52,8 @@ func (s *Store) verdicts(ctx context.Context, refs []hub.RecordRef, out []hub.Ve
 	return nil
 }
 
-// Bodies returns the digests of the canonical bodies of the recorded events with any of the ids.
-func (s *Store) Bodies(ctx context.Context, ids []string) (map[hub.EventKey]hub.Digest, error) {
+// Contents returns what the recorded events with any of the ids state.
+func (s *Store) Contents(ctx context.Context, ids []string) (map[hub.EventKey]hub.Content, error) {
 	if len(ids) == 0 {
 		return nil, nil
 	}
@@ -62,18 +62,19 @@ func (s *Store) Bodies(ctx context.Context, ids []string) (map[hub.EventKey]hub.
 	for i, id := range ids {
 		keys[i], wanted[id] = eventIDKey(id), true
 	}
-	rows, err := s.read.QueryContext(ctx, `SELECT e.event_id, e.declared_at, e.body FROM things t CROSS JOIN events e ON e.seq = t.seq
+	rows, err := s.read.QueryContext(ctx, `SELECT e.event_id, e.declared_at, e.hash, e.body FROM things t CROSS JOIN events e ON e.seq = t.seq
 		WHERE t.key IN (?`+strings.Repeat(`,?`, len(keys)-1)+`)`, keys...) //nolint:gosec // placeholders only
 	if err != nil {
 		return nil, unavailable("read events", err)
 	}
 	defer rows.Close()
-	out := map[hub.EventKey]hub.Digest{}
+	out := map[hub.EventKey]hub.Content{}
 	for rows.Next() {
 		var k hub.EventKey
 		var declared int64
+		var hash string
 		var body []byte
-		if err := rows.Scan(&k.ID, &declared, &body); err != nil {
+		if err := rows.Scan(&k.ID, &declared, &hash, &body); err != nil {
 			return nil, unavailable("read events", err)
 		}
 		if !wanted[k.ID] {
@@ -84,7 +85,7 @@ func (s *Store) Bodies(ctx context.Context, ids []string) (map[hub.EventKey]hub.
 			return nil, err
 		}
 		k.DeclaredAt = fromMicros(declared)
-		out[k] = hub.Sum(plain)
+		out[k] = hub.Content{Body: hub.Sum(plain), Hash: hash}
 	}
 	if err := rows.Err(); err != nil {
 		return nil, unavailable("read events", err)
