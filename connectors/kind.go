@@ -2,6 +2,7 @@ package connectors
 
 import (
 	"context"
+	"log/slog"
 	"time"
 
 	"github.com/suyuan-io/suyuan/hub"
@@ -50,6 +51,9 @@ type Env struct {
 	Dir string
 	// Now is the clock.
 	Now func() time.Time
+	// Note passes on what a program of the source's own says, such as a child process on its standard error; the host
+	// logs it. It may be nil, and called from any goroutine.
+	Note func(level slog.Level, text string)
 }
 
 // FormatEPCIS is the format whose records are EPCIS events already: an instance that decodes it needs no mapping.

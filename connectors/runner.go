@@ -2,6 +2,7 @@ package connectors
 
 import (
 	"context"
+	"log/slog"
 	"math"
 	"sync"
 	"time"
@@ -51,7 +52,19 @@ func (h *Host) newRunner(ctx context.Context, inst *Instance) (*runner, error) {
 }
 
 func (r *runner) env() Env {
-	return Env{Connector: r.inst.ID, Position: r.mark().At, Dir: r.inst.Dir, Now: r.host.cfg.Now}
+	return Env{Connector: r.inst.ID, Position: r.mark().At, Dir: r.inst.Dir, Now: r.host.cfg.Now, Note: r.note}
+}
+
+// note logs what a program of the source's own has to say.
+func (r *runner) note(level slog.Level, text string) {
+	at := zap.InfoLevel
+	switch {
+	case level >= slog.LevelError:
+		at = zap.ErrorLevel
+	case level >= slog.LevelWarn:
+		at = zap.WarnLevel
+	}
+	r.log.Log(at, "connector says", zap.String("text", text))
 }
 
 // newLimiter lets a second's worth of records through at once.
@@ -159,7 +172,7 @@ func (r *runner) run(ctx context.Context, done chan<- struct{}) {
 		}
 		state, delay := StateFailed, r.inst.Retry.Max
 		if hub.KindOf(err) == hub.Unavailable {
-			state, delay = StateRetrying, delays.NextBackOff()
+			state, delay = StateRetrying, max(delays.NextBackOff(), asked(err))
 		}
 		r.failed(err, state, delay)
 		if !pause(ctx, delay) {
