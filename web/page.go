@@ -121,12 +121,12 @@ func (b *builder) build() page {
 func (p *page) bound() []hub.Seq {
 	var out []hub.Seq
 	for _, st := range p.Journey {
-		out = append(out, hub.Seq(st.Seq)) //nolint:gosec // not negative
+		out = append(out, hub.Seq(st.Seq))
 	}
 	for _, bl := range p.Blocks {
 		for _, f := range bl.Fields {
 			if f.Seq >= 0 && f.Path != "" {
-				out = append(out, hub.Seq(f.Seq)) //nolint:gosec // not negative
+				out = append(out, hub.Seq(f.Seq))
 			}
 		}
 	}
@@ -193,7 +193,7 @@ func (b *builder) field(f *Field) (pageField, hub.ProviderID) {
 	}
 	if out.Seq >= 0 {
 		out.Path = "eventTime"
-		out.Alert = b.alert[hub.Seq(out.Seq)] //nolint:gosec // not negative here
+		out.Alert = b.alert[hub.Seq(out.Seq)]
 	}
 	return out, provider
 }
@@ -204,7 +204,7 @@ func (b *builder) bindItem(f *pageField, part, path string) hub.ProviderID {
 	if !ok || f.Value == "" || !strings.Contains(b.tr.ID, part) || !bytes.Contains(s.Event.Body, []byte(`"`+b.tr.ID+`"`)) {
 		return ""
 	}
-	f.Seq, f.Path = int64(s.Event.Seq), path //nolint:gosec // fits
+	f.Seq, f.Path = int64(s.Event.Seq), path
 	return s.Event.Leaf.Provider
 }
 
@@ -213,7 +213,7 @@ func (b *builder) eventField(f *Field, out pageField) (pageField, hub.ProviderID
 	if !ok {
 		return out, ""
 	}
-	out.Seq, out.Alert = int64(s.Event.Seq), b.alert[s.Event.Seq] //nolint:gosec // fits
+	out.Seq, out.Alert = int64(s.Event.Seq), b.alert[s.Event.Seq]
 	local := trace.LocalTime(s.Event.Facets.EventTime, s.View.EventTimeZoneOffset)
 	place := b.tr.Places[s.Event.Facets.ReadPoint]
 	switch f.Show {
@@ -293,7 +293,7 @@ func (b *builder) format(f *Field, v string) string {
 func (b *builder) firstScan() (string, hub.ProviderID, int64) {
 	if s, ok := b.step(&Selector{BizStep: trace.Scanning, Which: "first"}); ok &&
 		(b.tr.Scans.FirstAt.IsZero() || s.Event.Facets.EventTime.Before(b.tr.Scans.FirstAt)) {
-		return trace.LocalTime(s.Event.Facets.EventTime, s.View.EventTimeZoneOffset), s.Event.Leaf.Provider, int64(s.Event.Seq) //nolint:gosec // fits
+		return trace.LocalTime(s.Event.Facets.EventTime, s.View.EventTimeZoneOffset), s.Event.Leaf.Provider, int64(s.Event.Seq)
 	}
 	if b.tr.Scans.FirstAt.IsZero() {
 		return "", "", -1
@@ -328,7 +328,7 @@ func (b *builder) zone() string {
 func (b *builder) journeyStep(s trace.Step) pageStep {
 	name := trace.StepNames(s.Event.Facets.BizStep)
 	out := pageStep{
-		Seq: int64(s.Event.Seq), Name: Text{Zh: name.Zh, En: name.En}.In(b.lang), //nolint:gosec // fits
+		Seq: int64(s.Event.Seq), Name: Text{Zh: name.Zh, En: name.En}.In(b.lang),
 		Time:     trace.LocalTime(s.Event.Facets.EventTime, s.View.EventTimeZoneOffset),
 		Place:    b.attribute(b.tr.Places[s.Event.Facets.ReadPoint], "name").Value,
 		Provider: b.party(s.Event.Leaf.Provider), Alert: b.alert[s.Event.Seq],

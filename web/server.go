@@ -152,7 +152,7 @@ func (s *Server) prove(ctx context.Context, p *page) error {
 		if err != nil {
 			return err
 		}
-		seq := int64(at) //nolint:gosec // fits
+		seq := int64(at)
 		proved[seq] = true
 		p.Receipts = append(p.Receipts, pageReceipt{Seq: seq, Text: string(b)})
 	}

@@ -23,6 +23,7 @@ function table(id, heads, rows) {
     return tr;
   };
   const empty = rows.length === 0 ? [row([say("无", "none")], "td")] : [];
+  for (const tr of empty) tr.firstChild.colSpan = heads.length;
   byId(id).replaceChildren(row(heads, "th"), ...rows.map((r) => row(r, "td")), ...empty);
 }
 
@@ -36,7 +37,7 @@ function action(text, run) {
   return b;
 }
 
-const when = (t) => (t ? new Date(t).toLocaleString() : "");
+const when = (t) => (t ? new Date(t).toLocaleString(zh ? "zh-CN" : "en-GB") : "");
 
 async function refresh() {
   const [ready, connectors, dead, anchors] = await Promise.all(

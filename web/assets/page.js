@@ -49,6 +49,12 @@ function expected(event, path, shown) {
   return format === "time" && /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d/.test(value ?? "") ? value.slice(0, 19).replace("T", " ") : value;
 }
 
+// checkName is what a reader calls a check of verify.js.
+function checkName(name) {
+  const words = { format: "格式", event: "事件摘要", leaf: "叶子记录", checkpoint: "检查点签名", inclusion: "包含证明", ledger: "账本凭证", trust: "日志公钥" };
+  return zh ? words[name] ?? name : name;
+}
+
 // proveRecords verifies every receipt in the page: an item for the reader each, and the events that are proved.
 async function proveRecords() {
   const items = [];
@@ -66,13 +72,13 @@ async function proveRecords() {
     const which = say(`第 ${seq} 号记录`, `record ${seq}`);
     if (outcome.ok) {
       events.set(seq, JSON.parse(receipt).event);
-      items.push({ ok: true, text: which + say("：", ": ") + outcome.checks.map((c) => c.name).join(" · ") });
+      items.push({ ok: true, text: which + say("：", ": ") + outcome.checks.map((c) => checkName(c.name)).join(" · ") });
       continue;
     }
     const stopped = outcome.checks.find((c) => c.ok === false) ?? outcome.checks.find((c) => !c.ok);
     items.push({
-      ok: stopped.ok, text: `${which}${say("：", ": ")}${stopped.name} — ${stopped.detail}`,
-      brief: say(`${which}未通过 ${stopped.name} 检查`, `${which} does not pass the check "${stopped.name}"`),
+      ok: stopped.ok, text: `${which}${say("：", ": ")}${checkName(stopped.name)} — ${stopped.detail}`,
+      brief: say(`${which}未通过“${checkName(stopped.name)}”检查`, `${which} does not pass the check "${stopped.name}"`),
     });
   }
   return { items, events };
@@ -107,7 +113,9 @@ function verdict(items, good, steps) {
   return ["ok", say(`验证通过：${good} 条记录均已登记在账本上，且未被改动`, `Verified: all ${good} records are on the ledger, unchanged`)];
 }
 
+// report lists every check, what needs attention first.
 function report(items) {
+  items.sort((a, b) => [false, null, true].indexOf(a.ok) - [false, null, true].indexOf(b.ok));
   checks.querySelector("ol").replaceChildren(...items.map(({ ok, text }) => {
     const li = document.createElement("li");
     li.textContent = (ok ? "✓ " : ok === null ? "? " : "✗ ") + text;
