@@ -46,15 +46,15 @@ func (s *jsonStream) peek() (byte, error) {
 }
 
 // next takes the next byte; the end of the text is a fault.
-func (s *jsonStream) next() (byte, error) {
+func (s *jsonStream) next() error {
 	c, err := s.r.ReadByte()
 	if err != nil {
 		if errors.Is(err, io.EOF) {
-			return 0, s.fault(hub.Invalid, "epcis.json.end", "the JSON text ends too early", "JSON 文本提前结束")
+			return s.fault(hub.Invalid, "epcis.json.end", "the JSON text ends too early", "JSON 文本提前结束")
 		}
-		return 0, readFault(err).At(s.where())
+		return readFault(err).At(s.where())
 	}
-	return c, s.take([]byte{c})
+	return s.take([]byte{c})
 }
 
 // space skips white space and returns the byte behind it without taking it, 0 at the end.
@@ -64,7 +64,7 @@ func (s *jsonStream) space() (byte, error) {
 		if err != nil || c != ' ' && c != '\t' && c != '\n' && c != '\r' {
 			return c, err
 		}
-		if _, err := s.next(); err != nil {
+		if err := s.next(); err != nil {
 			return 0, err
 		}
 	}
@@ -79,8 +79,7 @@ func (s *jsonStream) expect(want byte) error {
 	if c != want {
 		return s.fault(hub.Invalid, "epcis.json.syntax", "expected '%c'", "应为 '%c'", want)
 	}
-	_, err = s.next()
-	return err
+	return s.next()
 }
 
 // cut cuts out the next value.
@@ -116,7 +115,7 @@ func (s *jsonStream) skip() error {
 			}
 			return nil
 		}
-		if _, err := s.next(); err != nil {
+		if err := s.next(); err != nil {
 			return err
 		}
 	}
@@ -135,12 +134,9 @@ func (n *nesting) scan(b []byte) (used int, ended bool) {
 		case n.escaped:
 			n.escaped = false
 		case n.inString:
-			if c == '\\' {
-				n.escaped = true
-			} else if c == '"' {
-				n.inString = false
-				ended = n.depth == 0
-			}
+			n.escaped = c == '\\'
+			n.inString = c != '"'
+			ended = !n.inString && n.depth == 0
 		case c == '"':
 			n.inString = true
 		case c == '{' || c == '[':
@@ -240,7 +236,7 @@ func (s *jsonStream) container(opener, closer byte, visit func(i int) error) err
 			if c != ',' {
 				return s.fault(hub.Invalid, "epcis.json.syntax", "expected ',' or '%c'", "应为 ',' 或 '%c'", closer)
 			}
-			if _, err := s.next(); err != nil {
+			if err := s.next(); err != nil {
 				return err
 			}
 		}
@@ -251,8 +247,7 @@ func (s *jsonStream) container(opener, closer byte, visit func(i int) error) err
 			return err
 		}
 	}
-	_, err = s.next()
-	return err
+	return s.next()
 }
 
 // maxName bounds the length of a member name.

@@ -5,7 +5,7 @@ import (
 	"sync"
 )
 
-// The content models of the XML Schemas of EPCIS 1.2 and 2.0, one line a type:
+// The content models of the XML Schemas of EPCIS 1.2 and 2.0, one line a type, which a tab continues:
 //
 //	Type = name:Type name?:Type name*:Type name+:Type other* local+ @attribute:type @required!:type @*
 //
@@ -39,58 +39,105 @@ SourceList = source+:Party
 DestinationList = destination+:Party
 ILMD = extension?:Local other* @*
 EventIDs = correctiveEventID*:anyURI
-QueryBody = | q:QueryResults:QueryResults q:GetQueryNames:Any q:GetQueryNamesResult:Any q:Subscribe:Any q:SubscribeResult:Any q:Unsubscribe:Any q:UnsubscribeResult:Any q:GetSubscriptionIDs:Any q:GetSubscriptionIDsResult:Any q:Poll:Any q:GetStandardVersion:Any q:GetStandardVersionResult:Any q:GetVendorVersion:Any q:GetVendorVersionResult:Any q:DuplicateNameException:Any q:InvalidURIException:Any q:NoSuchNameException:Any q:NoSuchSubscriptionException:Any q:DuplicateSubscriptionException:Any q:QueryParameterException:Any q:QueryTooLargeException:Any q:QueryTooComplexException:Any q:SubscriptionControlsException:Any q:SubscribeNotPermittedException:Any q:SecurityException:Any q:ValidationException:Any q:ImplementationException:Any
+QueryBody = | q:QueryResults:QueryResults q:GetQueryNames:Any q:GetQueryNamesResult:Any q:Subscribe:Any
+	q:SubscribeResult:Any q:Unsubscribe:Any q:UnsubscribeResult:Any q:GetSubscriptionIDs:Any
+	q:GetSubscriptionIDsResult:Any q:Poll:Any q:GetStandardVersion:Any q:GetStandardVersionResult:Any
+	q:GetVendorVersion:Any q:GetVendorVersionResult:Any q:DuplicateNameException:Any q:InvalidURIException:Any
+	q:NoSuchNameException:Any q:NoSuchSubscriptionException:Any q:DuplicateSubscriptionException:Any
+	q:QueryParameterException:Any q:QueryTooLargeException:Any q:QueryTooComplexException:Any
+	q:SubscriptionControlsException:Any q:SubscribeNotPermittedException:Any q:SecurityException:Any
+	q:ValidationException:Any q:ImplementationException:Any
 QueryResults = queryName:string subscriptionID?:string resultsBody:ResultsBody extension?:Local other*
 ResultsBody = | EventList:EventList VocabularyList:VocabularyList
-QueryDocument = EPCISHeader?:Header EPCISBody:QueryBody extension?:Local other* @schemaVersion!:decimal @creationDate!:dateTime @*
+QueryDocument = EPCISHeader?:Header EPCISBody:QueryBody extension?:Local other* @schemaVersion!:decimal
+	@creationDate!:dateTime @*
 Document = EPCISHeader?:Header EPCISBody:Body extension?:Local other* @schemaVersion!:decimal @creationDate!:dateTime @*
 Any = #any @*
-SBDH = s:HeaderVersion:string s:Sender+:Partner s:Receiver+:Partner s:DocumentIdentification:Identification s:Manifest?:Manifest s:BusinessScope?:BusinessScope
+SBDH = s:HeaderVersion:string s:Sender+:Partner s:Receiver+:Partner s:DocumentIdentification:Identification
+	s:Manifest?:Manifest s:BusinessScope?:BusinessScope
 Partner = s:Identifier:PartnerID s:ContactInformation*:Contact
 PartnerID = #string @Authority:string
-Contact = s:Contact:string s:EmailAddress?:string s:FaxNumber?:string s:TelephoneNumber?:string s:ContactTypeIdentifier?:string
-Identification = s:Standard:string s:TypeVersion:string s:InstanceIdentifier:string s:Type:string s:MultipleType?:boolean s:CreationDateAndTime:dateTime
+Contact = s:Contact:string s:EmailAddress?:string s:FaxNumber?:string s:TelephoneNumber?:string
+	s:ContactTypeIdentifier?:string
+Identification = s:Standard:string s:TypeVersion:string s:InstanceIdentifier:string s:Type:string
+	s:MultipleType?:boolean s:CreationDateAndTime:dateTime
 Manifest = s:NumberOfItems:integer s:ManifestItem+:ManifestItem
-ManifestItem = s:MimeTypeQualifierCode:string s:UniformResourceIdentifier:anyURI s:Description?:string s:LanguageCode?:string
+ManifestItem = s:MimeTypeQualifierCode:string s:UniformResourceIdentifier:anyURI s:Description?:string
+	s:LanguageCode?:string
 BusinessScope = s:Scope*:Scope
-Scope = s:Type:string s:InstanceIdentifier:string s:Identifier?:string s:CorrelationInformation*:Any s:BusinessService*:Any
+Scope = s:Type:string s:InstanceIdentifier:string s:Identifier?:string s:CorrelationInformation*:Any
+	s:BusinessService*:Any
 `
 
 const models20 = modelsCommon + `
 Header = s:StandardBusinessDocumentHeader?:SBDH extension?:HeaderExtension @*
-EventList = |* ObjectEvent:ObjectEvent AggregationEvent:AggregationEvent TransformationEvent:TransformationEvent TransactionEvent:TransactionEvent AssociationEvent:AssociationEvent extension:Other @*
-Event = eventTime:stamp recordTime?:stamp eventTimeZoneOffset:string eventID?:anyURI errorDeclaration?:Error certificationInfo?:anyURI baseExtension?:Other
+EventList = |* ObjectEvent:ObjectEvent AggregationEvent:AggregationEvent TransformationEvent:TransformationEvent
+	TransactionEvent:TransactionEvent AssociationEvent:AssociationEvent extension:Other @*
+Event = eventTime:stamp recordTime?:stamp eventTimeZoneOffset:string eventID?:anyURI errorDeclaration?:Error
+	certificationInfo?:anyURI baseExtension?:Other
 Error = |* declarationTime:stamp reason:anyURI correctiveEventIDs:EventIDs extension:Local other @*
 Persistent = unset*:anyURI set*:anyURI
 Sensors = sensorElement+:SensorElement extension?:Local
 SensorElement = sensorMetadata?:SensorMetadata sensorReport+:SensorReport extension?:Local other*
-SensorMetadata = #string @time:stamp @deviceID:anyURI @deviceMetadata:anyURI @rawData:anyURI @startTime:stamp @endTime:stamp @bizRules:anyURI @dataProcessingMethod:anyURI @*
-SensorReport = #string @type:anyURI @value:double @component:anyURI @stringValue:string @booleanValue:boolean @hexBinaryValue:hexBinary @uriValue:anyURI @uom:string @minValue:double @maxValue:double @sDev:double @chemicalSubstance:anyURI @microorganism:anyURI @deviceID:anyURI @deviceMetadata:anyURI @rawData:anyURI @time:stamp @meanValue:double @percRank:double @percValue:double @dataProcessingMethod:anyURI @coordinateReferenceSystem:anyURI @exception:anyURI @*
-ObjectEvent = <Event> epcList?:EPCList action:action bizStep?:anyURI disposition?:anyURI readPoint?:Place bizLocation?:Place bizTransactionList?:TransactionList quantityList?:QuantityList sourceList?:SourceList destinationList?:DestinationList sensorElementList?:Sensors persistentDisposition?:Persistent ilmd?:ILMD extension?:Other other* @*
-AggregationEvent = <Event> parentID?:anyURI childEPCs?:EPCList action:action bizStep?:anyURI disposition?:anyURI readPoint?:Place bizLocation?:Place bizTransactionList?:TransactionList childQuantityList?:QuantityList sourceList?:SourceList destinationList?:DestinationList sensorElementList?:Sensors persistentDisposition?:Persistent extension?:Other other* @*
-TransactionEvent = <Event> bizTransactionList:TransactionList parentID?:anyURI epcList?:EPCList action:action bizStep?:anyURI disposition?:anyURI readPoint?:Place bizLocation?:Place quantityList?:QuantityList sourceList?:SourceList destinationList?:DestinationList sensorElementList?:Sensors persistentDisposition?:Persistent extension?:Other other* @*
-TransformationEvent = <Event> inputEPCList?:EPCList inputQuantityList?:QuantityList outputEPCList?:EPCList outputQuantityList?:QuantityList transformationID?:anyURI bizStep?:anyURI disposition?:anyURI readPoint?:Place bizLocation?:Place bizTransactionList?:TransactionList sourceList?:SourceList destinationList?:DestinationList sensorElementList?:Sensors persistentDisposition?:Persistent ilmd?:ILMD extension?:Other other* @*
-AssociationEvent = <Event> parentID:anyURI childEPCs?:EPCList childQuantityList?:QuantityList action:action bizStep?:anyURI disposition?:anyURI readPoint?:Place bizLocation?:Place bizTransactionList?:TransactionList sourceList?:SourceList destinationList?:DestinationList sensorElementList?:Sensors persistentDisposition?:Persistent extension?:Other other* @*
-CaptureJob = captureErrorBehaviour:behaviour createdAt?:stamp finishedAt?:stamp errors?:Errors errorFile?:anyURI other* @running!:boolean @success!:boolean @captureID!:string @*
+SensorMetadata = #string @time:stamp @deviceID:anyURI @deviceMetadata:anyURI @rawData:anyURI @startTime:stamp
+	@endTime:stamp @bizRules:anyURI @dataProcessingMethod:anyURI @*
+SensorReport = #string @type:anyURI @value:double @component:anyURI @stringValue:string @booleanValue:boolean
+	@hexBinaryValue:hexBinary @uriValue:anyURI @uom:string @minValue:double @maxValue:double @sDev:double
+	@chemicalSubstance:anyURI @microorganism:anyURI @deviceID:anyURI @deviceMetadata:anyURI @rawData:anyURI
+	@time:stamp @meanValue:double @percRank:double @percValue:double @dataProcessingMethod:anyURI
+	@coordinateReferenceSystem:anyURI @exception:anyURI @*
+ObjectEvent = <Event> epcList?:EPCList action:action bizStep?:anyURI disposition?:anyURI readPoint?:Place
+	bizLocation?:Place bizTransactionList?:TransactionList quantityList?:QuantityList sourceList?:SourceList
+	destinationList?:DestinationList sensorElementList?:Sensors persistentDisposition?:Persistent ilmd?:ILMD
+	extension?:Other other* @*
+AggregationEvent = <Event> parentID?:anyURI childEPCs?:EPCList action:action bizStep?:anyURI disposition?:anyURI
+	readPoint?:Place bizLocation?:Place bizTransactionList?:TransactionList childQuantityList?:QuantityList
+	sourceList?:SourceList destinationList?:DestinationList sensorElementList?:Sensors
+	persistentDisposition?:Persistent extension?:Other other* @*
+TransactionEvent = <Event> bizTransactionList:TransactionList parentID?:anyURI epcList?:EPCList action:action
+	bizStep?:anyURI disposition?:anyURI readPoint?:Place bizLocation?:Place quantityList?:QuantityList
+	sourceList?:SourceList destinationList?:DestinationList sensorElementList?:Sensors
+	persistentDisposition?:Persistent extension?:Other other* @*
+TransformationEvent = <Event> inputEPCList?:EPCList inputQuantityList?:QuantityList outputEPCList?:EPCList
+	outputQuantityList?:QuantityList transformationID?:anyURI bizStep?:anyURI disposition?:anyURI readPoint?:Place
+	bizLocation?:Place bizTransactionList?:TransactionList sourceList?:SourceList destinationList?:DestinationList
+	sensorElementList?:Sensors persistentDisposition?:Persistent ilmd?:ILMD extension?:Other other* @*
+AssociationEvent = <Event> parentID:anyURI childEPCs?:EPCList childQuantityList?:QuantityList action:action
+	bizStep?:anyURI disposition?:anyURI readPoint?:Place bizLocation?:Place bizTransactionList?:TransactionList
+	sourceList?:SourceList destinationList?:DestinationList sensorElementList?:Sensors
+	persistentDisposition?:Persistent extension?:Other other* @*
+CaptureJob = captureErrorBehaviour:behaviour createdAt?:stamp finishedAt?:stamp errors?:Errors errorFile?:anyURI
+	other* @running!:boolean @success!:boolean @captureID!:string @*
 Errors = error+:Problem
 Problem = type:anyURI title:string status?:int detail?:string instance?:anyURI other*
 `
 
 const models12 = modelsCommon + `
 Header = s:StandardBusinessDocumentHeader:SBDH extension?:HeaderExtension other* @*
-EventList = |* ObjectEvent:ObjectEvent AggregationEvent:AggregationEvent QuantityEvent:QuantityEvent TransactionEvent:TransactionEvent extension:EventListExtension @*
+EventList = |* ObjectEvent:ObjectEvent AggregationEvent:AggregationEvent QuantityEvent:QuantityEvent
+	TransactionEvent:TransactionEvent extension:EventListExtension @*
 EventListExtension = | TransformationEvent:TransformationEvent extension:Local
 Event = eventTime:dateTime recordTime?:dateTime eventTimeZoneOffset:string baseExtension?:BaseExtension
 BaseExtension = eventID?:anyURI errorDeclaration?:Error extension?:Local @*
 Error = declarationTime:dateTime reason?:anyURI correctiveEventIDs?:EventIDs extension?:Local other* @*
-ObjectEvent = <Event> epcList:EPCList action:action bizStep?:anyURI disposition?:anyURI readPoint?:Place bizLocation?:Place bizTransactionList?:TransactionList extension?:ObjectExtension other* @*
-ObjectExtension = quantityList?:QuantityList sourceList?:SourceList destinationList?:DestinationList ilmd?:ILMD extension?:Local @*
-AggregationEvent = <Event> parentID?:anyURI childEPCs:EPCList action:action bizStep?:anyURI disposition?:anyURI readPoint?:Place bizLocation?:Place bizTransactionList?:TransactionList extension?:AggregationExtension other* @*
-AggregationExtension = childQuantityList?:QuantityList sourceList?:SourceList destinationList?:DestinationList extension?:Local @*
-QuantityEvent = <Event> epcClass:anyURI quantity:int bizStep?:anyURI disposition?:anyURI readPoint?:Place bizLocation?:Place bizTransactionList?:TransactionList extension?:Local other* @*
-TransactionEvent = <Event> bizTransactionList:TransactionList parentID?:anyURI epcList:EPCList action:action bizStep?:anyURI disposition?:anyURI readPoint?:Place bizLocation?:Place extension?:TransactionExtension other* @*
-TransactionExtension = quantityList?:QuantityList sourceList?:SourceList destinationList?:DestinationList extension?:Local @*
-TransformationEvent = <Event> inputEPCList?:EPCList inputQuantityList?:QuantityList outputEPCList?:EPCList outputQuantityList?:QuantityList transformationID?:anyURI bizStep?:anyURI disposition?:anyURI readPoint?:Place bizLocation?:Place bizTransactionList?:TransactionList sourceList?:SourceList destinationList?:DestinationList ilmd?:ILMD extension?:Local other* @*
+ObjectEvent = <Event> epcList:EPCList action:action bizStep?:anyURI disposition?:anyURI readPoint?:Place
+	bizLocation?:Place bizTransactionList?:TransactionList extension?:ObjectExtension other* @*
+ObjectExtension = quantityList?:QuantityList sourceList?:SourceList destinationList?:DestinationList ilmd?:ILMD
+	extension?:Local @*
+AggregationEvent = <Event> parentID?:anyURI childEPCs:EPCList action:action bizStep?:anyURI disposition?:anyURI
+	readPoint?:Place bizLocation?:Place bizTransactionList?:TransactionList extension?:AggregationExtension other* @*
+AggregationExtension = childQuantityList?:QuantityList sourceList?:SourceList destinationList?:DestinationList
+	extension?:Local @*
+QuantityEvent = <Event> epcClass:anyURI quantity:int bizStep?:anyURI disposition?:anyURI readPoint?:Place
+	bizLocation?:Place bizTransactionList?:TransactionList extension?:Local other* @*
+TransactionEvent = <Event> bizTransactionList:TransactionList parentID?:anyURI epcList:EPCList action:action
+	bizStep?:anyURI disposition?:anyURI readPoint?:Place bizLocation?:Place extension?:TransactionExtension other* @*
+TransactionExtension = quantityList?:QuantityList sourceList?:SourceList destinationList?:DestinationList
+	extension?:Local @*
+TransformationEvent = <Event> inputEPCList?:EPCList inputQuantityList?:QuantityList outputEPCList?:EPCList
+	outputQuantityList?:QuantityList transformationID?:anyURI bizStep?:anyURI disposition?:anyURI readPoint?:Place
+	bizLocation?:Place bizTransactionList?:TransactionList sourceList?:SourceList destinationList?:DestinationList
+	ilmd?:ILMD extension?:Local other* @*
 `
 
 // particle is one place in a content model.
@@ -141,9 +188,10 @@ var (
 func parseModels(text string) map[string]*model {
 	models := map[string]*model{}
 	lines := map[string]string{}
-	for line := range strings.Lines(strings.TrimSpace(text)) {
+	// A line that begins with a tab continues the one before it.
+	for line := range strings.SplitSeq(strings.TrimSpace(strings.ReplaceAll(text, "\n\t", " ")), "\n") {
 		name, body, _ := strings.Cut(line, " = ")
-		lines[name] = strings.TrimSpace(body)
+		lines[name] = body
 	}
 	for name, body := range lines {
 		m := &model{attributes: map[string]attributeUse{}}
