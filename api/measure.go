@@ -20,6 +20,8 @@ func (s *Server) measured(pattern string, h handler) http.Handler {
 		ctx, span := tracer.Start(ctx, pattern, oteltrace.WithSpanKind(oteltrace.SpanKindServer),
 			oteltrace.WithAttributes(attribute.String("http.route", pattern), attribute.String("http.request.method", r.Method)))
 		defer span.End()
+		// The connectors below continue the trace by its header, into the raw stream and on to the record.
+		otel.GetTextMapPropagator().Inject(ctx, propagation.HeaderCarrier(r.Header))
 		sw := &statusWriter{ResponseWriter: w, status: http.StatusOK}
 		if err := h(sw, r.WithContext(ctx)); err != nil {
 			s.fail(sw, r, err)
