@@ -36,7 +36,7 @@ func (s *Server) connectors(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	own := slices.DeleteFunc(s.Intake.Connectors(), func(c Connector) bool { return !sees(k, c.Provider) })
-	answer(w, http.StatusOK, map[string]any{"connectors": own})
+	answer(w, http.StatusOK, map[string]any{"connectors": own, "folder": folderOf(s.Setup.Folder())})
 	return nil
 }
 

@@ -102,6 +102,7 @@ type Deps struct {
 	Now     func() time.Time
 	Keys    Keyring
 	Intake  Intake
+	Setup   Setup
 	Records Records
 	Tracer  Tracer
 	Anchors Anchors
@@ -162,6 +163,8 @@ func (s *Server) routes() []route {
 		{"GET /v1/trust", s.trust},
 		{"GET /v1/connectors", s.connectors},
 		{"GET /v1/connectors/{id}", s.connector},
+		{"GET /v1/connectors/{id}/files", s.files},
+		{"GET /v1/connectors/{id}/raw", s.raw},
 		{"POST /v1/connectors/{id}/pause", s.pause},
 		{"POST /v1/connectors/{id}/resume", s.resume},
 		{"GET /v1/dead-letters", s.deadLetters},

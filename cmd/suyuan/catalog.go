@@ -59,6 +59,20 @@ func (c *catalog) Instance(id hub.ConnectorID) (pipeline.Instance, bool) {
 type loaded struct {
 	instances []*connectors.Instance
 	parts     map[hub.ConnectorID]pipeline.Instance
+	// files are what each instance was made from, by path below root: its own file, its mapping, and the mapping's tables.
+	files map[hub.ConnectorID]texts
+	root  string
+	// asked are all files that were read or looked for, below root.
+	asked []string
+}
+
+// own is the instance file of each instance.
+func (l *loaded) own() map[hub.ConnectorID]string {
+	out := map[hub.ConnectorID]string{}
+	for _, inst := range l.instances {
+		out[inst.ID] = inst.File
+	}
+	return out
 }
 
 // loadConnectors reads the folder of instance files and their mappings. Every fault in all of them is reported at once. A
@@ -70,20 +84,24 @@ func loadConnectors(dir string, lookup strictyaml.Lookup) (*loaded, error) {
 	}
 	// Mappings may lie beside the folder (../mappings), so the file system begins one level above it.
 	root, sub := filepath.Dir(filepath.Clean(dir)), filepath.Base(dir)
-	loader := connectors.Loader{FS: os.DirFS(root), Dir: root, Kinds: kinds(), Format: splitter, Lookup: lookup}
+	read := &reading{FS: os.DirFS(root), files: texts{}}
+	loader := connectors.Loader{FS: read, Dir: root, Kinds: kinds(), Format: splitter, Lookup: lookup}
 	instances, err := loader.LoadAll(sub)
 	var faults hub.Faults
 	faults = appendFaults(faults, err)
-	out := &loaded{parts: map[hub.ConnectorID]pipeline.Instance{}}
+	out := &loaded{root: root, parts: map[hub.ConnectorID]pipeline.Instance{}, files: map[hub.ConnectorID]texts{}}
 	for _, inst := range instances {
-		part, err := partOf(loader.FS, inst)
+		own := &reading{FS: read.FS, files: texts{inst.File: read.files[inst.File]}}
+		part, err := partOf(own, inst)
+		out.asked = append(out.asked, own.asked...)
 		if err != nil {
 			faults = appendFaults(faults, err)
 			continue
 		}
 		out.instances = append(out.instances, inst)
-		out.parts[inst.ID] = part
+		out.parts[inst.ID], out.files[inst.ID] = part, own.files
 	}
+	out.asked = append(out.asked, read.asked...)
 	faults = withRoot(faults, root)
 	return out, faults.Err()
 }

@@ -96,6 +96,31 @@ func (i intake) Resume(ctx context.Context, id hub.ConnectorID) error {
 	return i.h.host.Resume(ctx, id)
 }
 
+// setup shows the folder of instance files to the API.
+type setup struct{ h *Hub }
+
+// Folder implements api.Setup.
+func (s setup) Folder() api.Folder {
+	at, faults := s.h.folder.state()
+	return api.Folder{AppliedAt: at, Faults: faults}
+}
+
+// Files implements api.Setup.
+func (s setup) Files(id hub.ConnectorID) map[string]string { return s.h.folder.texts()[id] }
+
+// Latest implements api.Setup.
+func (s setup) Latest(ctx context.Context, id hub.ConnectorID, n int) ([]hub.Envelope, error) {
+	if _, err := s.h.host.Instance(id); err != nil {
+		return nil, err
+	}
+	items, err := s.h.pipeline.Latest(ctx, id, n)
+	out := make([]hub.Envelope, len(items))
+	for i, item := range items {
+		out[i] = item.Envelope
+	}
+	return out, err
+}
+
 // morgue shows dead letters to the API.
 type morgue struct{ h *Hub }
 

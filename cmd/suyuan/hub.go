@@ -37,6 +37,12 @@ type Hub struct {
 	log      *zap.Logger
 	registry *prometheus.Registry
 	catalog  *catalog
+	// folder is where the catalog comes from; loaded is what it said at the start, footprint how its files were then.
+	folder    *folder
+	loaded    *loaded
+	footprint footprint
+	// hup asks for the folder to be applied at once; nil never does.
+	hup <-chan os.Signal
 
 	store    *sqlite.Store
 	pipeline *pipeline.Pipeline
@@ -156,16 +162,16 @@ func (h *Hub) openAnchor(context.Context) error {
 	return err
 }
 
-func (h *Hub) openConnectors(ctx context.Context) error {
+func (h *Hub) openConnectors(context.Context) error {
 	h.host = connectors.New(connectors.Config{
 		Publisher: h.pipeline, Positions: h.store, Log: h.log, Metrics: h.registry, Drain: h.cfg.Drain,
 	})
-	l, err := loadConnectors(h.cfg.path(h.cfg.Connectors), secrets())
-	if err != nil {
+	h.folder = newFolder(h.cfg.path(h.cfg.Connectors), h.log, h.registry)
+	var err error
+	if h.loaded, h.footprint, err = h.folder.load(nil); err != nil {
 		return err
 	}
-	h.catalog.byID.Store(&l.parts)
-	_ = ctx // the instances are applied by Run: nothing flows before everything stands
+	h.catalog.byID.Store(&h.loaded.parts) // the instances are applied by Run: nothing flows before everything stands
 	return nil
 }
 
@@ -173,7 +179,7 @@ func (h *Hub) openFaces(context.Context) error {
 	h.tracer = trace.New(h.store, candidates)
 	prover := &prover{h: h}
 	h.api = api.New(api.Deps{
-		Log: h.log, Now: time.Now, Keys: h.store, Intake: intake{h}, Records: h.store, Tracer: h.tracer, Anchors: prover,
+		Log: h.log, Now: time.Now, Keys: h.store, Intake: intake{h}, Setup: setup{h}, Records: h.store, Tracer: h.tracer, Anchors: prover,
 		Morgue: morgue{h}, Checks: h.checks, Registerer: h.registry, Version: version(),
 		Metrics: promhttp.HandlerFor(h.registry, promhttp.HandlerOpts{}),
 	})
@@ -232,11 +238,13 @@ func (h *Hub) Run(ctx context.Context) error {
 	defer stopConsuming()
 	seal, stopSealing := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopSealing()
+	watching, stopWatching := context.WithCancel(ctx)
+	defer stopWatching()
 	fatal := make(chan error, 3)
 	var consumers, sealers, servers sync.WaitGroup
 	consumers.Go(func() { report(fatal, "run pipeline", h.pipeline.Run(consume)) })
 	sealers.Go(func() { report(fatal, "run anchor", h.anchor.Run(seal)) })
-	if err := h.apply(ctx); err != nil {
+	if err := h.adopt(ctx, h.loaded); err != nil {
 		return err
 	}
 	server := &http.Server{
@@ -244,12 +252,14 @@ func (h *Hub) Run(ctx context.Context) error {
 		ErrorLog: zap.NewStdLog(h.log.Named("http")),
 	}
 	servers.Go(func() { report(fatal, "serve", h.serve(server)) })
+	servers.Go(func() { h.watch(watching) })
 	h.log.Info("serving", zap.String("url", h.URL()), zap.String("version", version()))
 
 	var failure error
 	select {
 	case <-ctx.Done():
 	case failure = <-fatal:
+		stopWatching()
 	}
 	h.log.Info("draining")
 	stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), h.cfg.Drain)
@@ -281,16 +291,6 @@ func (h *Hub) serve(server *http.Server) error {
 		return server.ServeTLS(h.listener, h.cfg.path(t.Cert), h.cfg.path(t.Key))
 	}
 	return server.Serve(h.listener)
-}
-
-// apply loads the folder of instance files and makes the host run exactly those.
-func (h *Hub) apply(ctx context.Context) error {
-	l, err := loadConnectors(h.cfg.path(h.cfg.Connectors), secrets())
-	if err != nil {
-		return err
-	}
-	h.catalog.byID.Store(&l.parts)
-	return h.host.Apply(ctx, l.instances)
 }
 
 func (h *Hub) onClose(f func() error) { h.closers = append(h.closers, f) }

@@ -5,6 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
+	"os/signal"
+	"syscall"
 
 	"github.com/spf13/cobra"
 	"go.uber.org/zap"
@@ -46,6 +49,10 @@ func serve(ctx context.Context, cfg Config, log *zap.Logger, out io.Writer) (err
 		return err
 	}
 	defer func() { err = errors.Join(err, h.Close()) }()
+	hup := make(chan os.Signal, 1)
+	signal.Notify(hup, syscall.SIGHUP)
+	defer signal.Stop(hup)
+	h.hup = hup
 	greet(out, h)
 	return h.Run(ctx)
 }
