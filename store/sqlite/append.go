@@ -58,10 +58,13 @@ type appender struct {
 	ctx context.Context //nolint:containedctx // lives as long as the call that made it
 	at  time.Time
 
-	findRecord, addRecord, findEvent, addEvent, addThing, addFacet *sql.Stmt
+	findRecord, addRecord, findEvent, addEvent *sql.Stmt
+	things, facets                             rows
 }
 
 func (a *appender) prepare() error {
+	a.things = rows{into: `INSERT OR IGNORE INTO things (key, seq) VALUES `, width: 2}
+	a.facets = rows{into: `INSERT OR IGNORE INTO facets (key, event_time, seq) VALUES `, width: 3}
 	for _, p := range []struct {
 		stmt **sql.Stmt
 		text string
@@ -73,8 +76,6 @@ func (a *appender) prepare() error {
 			WHERE t.key = ? AND e.event_id = ? AND e.declared_at = ?`},
 		{&a.addEvent, `INSERT INTO events (seq, event_id, declared_at, event_time, recorded_at, received_at, type, biz_step,
 			provider, connector, record_id, hash, raw, salt, leaf_hash, body) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)`},
-		{&a.addThing, `INSERT OR IGNORE INTO things (key, seq) VALUES (?,?)`},
-		{&a.addFacet, `INSERT OR IGNORE INTO facets (key, event_time, seq) VALUES (?,?,?)`},
 	} {
 		stmt, err := a.tx.PrepareContext(a.ctx, p.text) //nolint:sqlclosecheck // a.close closes them all
 		if err != nil {
@@ -87,11 +88,13 @@ func (a *appender) prepare() error {
 }
 
 func (a *appender) close() {
-	for _, stmt := range []*sql.Stmt{a.findRecord, a.addRecord, a.findEvent, a.addEvent, a.addThing, a.addFacet} {
+	for _, stmt := range []*sql.Stmt{a.findRecord, a.addRecord, a.findEvent, a.addEvent} {
 		if stmt != nil {
 			_ = stmt.Close() // a prepared statement of a finished transaction has nothing left to lose
 		}
 	}
+	a.things.close()
+	a.facets.close()
 }
 
 // known is what the records table says of a record.
@@ -263,13 +266,12 @@ func (a *appender) insert(e *hub.Event, o *hub.Outcome, sl slot) error {
 		string(o.Record.ID), e.Hash, e.Leaf.Raw[:], e.Leaf.Salt[:], leafHash[:], pack(e.Body)); err != nil {
 		return fmt.Errorf("insert event: %w", err)
 	}
-	if _, err := a.addThing.ExecContext(a.ctx, eventIDKey(e.Key.ID), int64(sl.seq)); err != nil {
-		return fmt.Errorf("index event: %w", err)
-	}
+	values := []any{eventIDKey(e.Key.ID), int64(sl.seq)} //nolint:gosec // seq fits
 	for _, t := range e.Facets.Things {
-		if _, err := a.addThing.ExecContext(a.ctx, hashKey(t.ID), int64(sl.seq)); err != nil {
-			return fmt.Errorf("index event: %w", err)
-		}
+		values = append(values, hashKey(t.ID), int64(sl.seq)) //nolint:gosec // seq fits
+	}
+	if err := a.things.insert(a.ctx, a.tx, values); err != nil {
+		return fmt.Errorf("index event: %w", err)
 	}
 	return a.index(&e.Facets, o.Provider, sl.seq)
 }

@@ -32,26 +32,27 @@ type word struct {
 // index makes an event findable by its facets.
 func (a *appender) index(f *hub.Facets, provider hub.ProviderID, seq hub.Seq) error {
 	at := micros(f.EventTime)
-	keys := []int64{hashKey(facetProvider, string(provider)), hashKey(facetWhat, f.Type, f.Action)}
+	values := make([]any, 0, 24)
+	add := func(key int64) { values = append(values, key, at, int64(seq)) } //nolint:gosec // seq fits
+	add(hashKey(facetProvider, string(provider)))
+	add(hashKey(facetWhat, f.Type, f.Action))
 	for _, p := range [...]struct{ kind, value string }{
 		{facetDisposition, f.Disposition}, {facetReadPoint, f.ReadPoint}, {facetBizLocation, f.BizLocation},
 		{facetTransformation, f.TransformationID},
 	} {
 		if p.value != "" {
-			keys = append(keys, hashKey(p.kind, p.value))
+			add(hashKey(p.kind, p.value))
 		}
 	}
 	stems := map[string]bool{}
 	for i := range f.Things {
 		if s := stem(f.Things[i].ID); s != "" && !stems[s] {
 			stems[s] = true
-			keys = append(keys, hashKey(facetStem, s))
+			add(hashKey(facetStem, s))
 		}
 	}
-	for _, key := range keys {
-		if _, err := a.addFacet.ExecContext(a.ctx, key, at, int64(seq)); err != nil {
-			return fmt.Errorf("index event: %w", err)
-		}
+	if err := a.facets.insert(a.ctx, a.tx, values); err != nil {
+		return fmt.Errorf("index event: %w", err)
 	}
 	return a.know(f, provider, stems)
 }

@@ -45,6 +45,8 @@ const (
 	few = 4096
 	// maxKeys is how many alternatives one condition may have before it is left to the event itself.
 	maxKeys = 256
+	// maxStreams is how many of them are walked side by side: with more that are many events, most events are candidates.
+	maxStreams = 16
 )
 
 // plan chooses how to search: along the condition that the fewest events fulfil.
@@ -74,8 +76,9 @@ func (s *Store) plan(ctx context.Context, q *epcis.Query, w hub.Window, p places
 // choose makes the narrowest condition the driver and the others probes.
 func (s *Store) choose(ctx context.Context, pl *plan, conditions []condition) error {
 	best, least := -1, 0
+	walks := func(c condition) bool { return c.in != byThing && !pl.order.ByLog() && len(c.keys) <= maxStreams }
 	for i, c := range conditions {
-		if len(conditions) == 1 && c.in != byThing && !pl.order.ByLog() {
+		if len(conditions) == 1 && walks(c) {
 			best = 0 // nothing to compare with, and it walks in the right order
 			break
 		}
@@ -85,7 +88,7 @@ func (s *Store) choose(ctx context.Context, pl *plan, conditions []condition) er
 		}
 		if n < few && (best < 0 || n < least || !pl.all) {
 			best, least, pl.all = i, n, true
-		} else if !pl.all && best < 0 && c.in != byThing && !pl.order.ByLog() {
+		} else if best < 0 && walks(c) {
 			best = i
 		}
 	}
