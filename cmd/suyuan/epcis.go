@@ -60,7 +60,7 @@ func validateOne(registry *schemas.Registry, name string, data []byte, o schemas
 	if !isXML(data) {
 		return registry.Report(name, data, checkDigits, o)
 	}
-	err := readEvents(data)
+	err := epcis.CheckXML(bytes.NewReader(data), epcis.Limits{})
 	return schemas.Report{Valid: err == nil, Lines: schemas.VerdictLines(name, err, o)}
 }
 
@@ -76,15 +76,6 @@ func checkDigits(id string) error {
 func isXML(data []byte) bool {
 	data = bytes.TrimLeft(bytes.TrimPrefix(data, []byte("\xef\xbb\xbf")), " \t\r\n")
 	return bytes.HasPrefix(data, []byte("<")) || bytes.HasPrefix(data, []byte("\xfe\xff")) || bytes.HasPrefix(data, []byte("\xff\xfe"))
-}
-
-// readEvents reads every event of a document.
-func readEvents(data []byte) error {
-	_, err := epcis.ReadDocument(bytes.NewReader(data), epcis.Limits{}, func(it epcis.Item) error {
-		_, err := it.Event()
-		return it.Locate(err)
-	})
-	return err
 }
 
 func epcisHashCommand(std stdio) *cobra.Command {
