@@ -80,7 +80,7 @@ func defaults() instanceFile {
 	return instanceFile{
 		Retry:    Retry{Initial: time.Second, Max: 5 * time.Minute},
 		Limits:   Limits{InFlight: 1024, Record: 1 << 20, Body: 16 << 20},
-		Interval: 10 * time.Second,
+		Interval: unstated,
 	}
 }
 
@@ -89,6 +89,12 @@ const (
 	maxRecord   = 7 << 20 // with its envelope it fits a message of the raw stream
 	maxBody     = 256 << 20
 	minInterval = 10 * time.Millisecond
+)
+
+const (
+	defaultInterval = 10 * time.Second
+	// unstated marks an interval that is the kind's to say.
+	unstated = -1
 )
 
 // Check implements [strictyaml.Checker].
@@ -115,7 +121,7 @@ func (f *instanceFile) Check(at strictyaml.Locator) hub.Faults {
 		refuse("limits.body", "instance.body-limit", "body must be from the record limit to 256MiB",
 			"body 必须在 record 限制到 256MiB 之间")
 	}
-	if f.Interval < minInterval {
+	if f.Interval != unstated && f.Interval < minInterval {
 		refuse("interval", "instance.interval", "interval must be at least 10ms", "interval 至少为 10ms")
 	}
 	return faults

@@ -18,6 +18,9 @@ type Kind struct {
 	Example string
 	// Decode is the format of an instance that states none; "" makes stating one necessary.
 	Decode string
+	// Interval is that of an instance that states none, 10s when it is 0. A kind that waits for news inside Next states a
+	// short one.
+	Interval time.Duration
 	// Options returns a pointer to the kind's options with their defaults. It is filled strictly from the instance file
 	// (see internal/strictyaml for the tags) and implements exactly one of [Opener] and [Listener].
 	Options func() any

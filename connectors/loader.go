@@ -1,6 +1,7 @@
 package connectors
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -65,6 +66,9 @@ func (l Loader) source(inst *Instance, file instanceFile) hub.Faults {
 	}
 	kind := l.Kinds[slices.Index(names, file.Source.Key)]
 	inst.Kind, inst.Options = kind.Name, kind.Options()
+	if inst.Interval == unstated {
+		inst.Interval = cmp.Or(kind.Interval, defaultInterval)
+	}
 	faults := file.Source.Decode(inst.Options)
 
 	inst.Format, inst.Settings = file.Decode.Key, file.Decode.Source()
