@@ -13,6 +13,7 @@ import (
 	"github.com/suyuan-io/suyuan/connectors/decode"
 	connepcis "github.com/suyuan-io/suyuan/connectors/epcis"
 	"github.com/suyuan-io/suyuan/connectors/file"
+	connhttp "github.com/suyuan-io/suyuan/connectors/http"
 	"github.com/suyuan-io/suyuan/connectors/mapping"
 	connsql "github.com/suyuan-io/suyuan/connectors/sql"
 	"github.com/suyuan-io/suyuan/connectors/webhook"
@@ -26,6 +27,7 @@ func kinds() []connectors.Kind {
 	return []connectors.Kind{
 		webhook.Kind(),
 		file.Kind(),
+		connhttp.Kind(),
 		connsql.Kind(sqlDrivers()),
 		connepcis.Kind(),
 	}
