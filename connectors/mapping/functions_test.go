@@ -124,6 +124,8 @@ func TestExpressions(t *testing.T) {
 		{`lookup('names', 'SH') + lookup('sites', row.s).gln`, `{"s":"SH"}`, "上海7613035000001"},
 		{`lookup('names', 'XX', 'nowhere')`, `{}`, "nowhere"},
 		// lists
+		{`flat([['x'], [], row.b, 'w'])`, `{"b":["y","z"]}`, []any{"x", "y", "z", "w"}},
+		{`flat(map(row.b, (let outer = #; map(row.c, outer + #))))`, `{"b":["y","z"],"c":["1","2"]}`, []any{"y1", "y2", "z1", "z2"}},
 		{`list(row.a, row.b, '', row.c)`, `{"a":"x","b":["y","z"],"c":null}`, []any{"x", "y", "z"}},
 		{`map(filter(row.l, .q > 1), .id)`, `{"l":[{"q":1,"id":"a"},{"q":2,"id":"b"}]}`, []any{"b"}},
 		{`first(row.l).id + last(row.l).id + row.l[-1].id`, `{"l":[{"id":"a"},{"id":"b"}]}`, "abb"},

@@ -12,6 +12,7 @@ func valueFunctions() map[string]*function {
 			effect: true, lazy: func(s *scope, e *expr, args []*expr) (any, error) { return refuse(s, e, e, args[0]) }},
 		"lookup": {usage: "lookup('table', key, otherwise)", doc: "the entry of a table under lookup:; otherwise may be left out", params: []param{{name: "table", kind: textKind}, {name: "key", kind: textKind}, any1("otherwise")}, min: 2, prepare: prepareLookup},
 		"list":   {usage: "list(value, …)", doc: "a list of the values; lists among them are joined, empty values left out", params: []param{any1("value")}, min: 1, repeats: true, result: listKind, call: makeList},
+		"flat":   {usage: "flat(list)", doc: "a list of lists as one list", params: list, min: 1, result: listKind, call: flatten},
 		"first":  {usage: "first(list)", doc: "the first element", params: list, min: 1, call: func(_ *scope, a []any) (any, *trouble) { return element(a, true) }},
 		"last":   {usage: "last(list)", doc: "the last element", params: list, min: 1, call: func(_ *scope, a []any) (any, *trouble) { return element(a, false) }},
 		"len":    {usage: "len(value)", doc: "the number of characters, elements or fields", params: []param{any1("value")}, min: 1, result: numberKind, call: length},
@@ -67,6 +68,11 @@ func makeList(s *scope, a []any) (any, *trouble) {
 		}
 	}
 	return out, charge(s, 64*len(out))
+}
+
+func flatten(s *scope, a []any) (any, *trouble) {
+	outer, _ := a[0].([]any)
+	return makeList(s, outer)
 }
 
 func element(a []any, first bool) (any, *trouble) {
