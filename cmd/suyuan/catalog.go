@@ -12,6 +12,7 @@ import (
 	"github.com/suyuan-io/suyuan/connectors"
 	"github.com/suyuan-io/suyuan/connectors/decode"
 	connepcis "github.com/suyuan-io/suyuan/connectors/epcis"
+	"github.com/suyuan-io/suyuan/connectors/epcispull"
 	"github.com/suyuan-io/suyuan/connectors/file"
 	connhttp "github.com/suyuan-io/suyuan/connectors/http"
 	"github.com/suyuan-io/suyuan/connectors/mapping"
@@ -30,6 +31,7 @@ func kinds() []connectors.Kind {
 		connhttp.Kind(),
 		connsql.Kind(sqlDrivers()),
 		connepcis.Kind(),
+		epcispull.Kind(),
 	}
 }
 
