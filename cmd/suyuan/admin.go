@@ -89,8 +89,11 @@ func problemOf(answer *http.Response) error {
 		}
 	}
 	f := &hub.Fault{Kind: kind, Code: p.Code, Message: p.Detail, MessageZh: p.DetailZh, Hint: p.Hint, HintZh: p.HintZh}
-	if p.Code == "key.missing" {
+	switch p.Code {
+	case "key.missing":
 		f.Hint = "set $SUYUAN_KEY to a key with the scope that this needs"
+	case "key.unknown":
+		f.Hint = "check $SUYUAN_KEY or --key; the hub printed its admin key at its first start, others come from: suyuan key new"
 	}
 	if p.Where != nil {
 		f.Where = *p.Where
@@ -191,6 +194,7 @@ func deadListCommand(std stdio, c *client) *cobra.Command {
 func deadShowCommand(std stdio, c *client) *cobra.Command {
 	return &cobra.Command{
 		Use: "show ID", Short: "Show a dead letter with the fault's place marked in the record", Args: cobra.ExactArgs(1),
+		Example: "  suyuan dead show 7",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			l, err := c.letter(cmd.Context(), args[0])
 			if err != nil {
@@ -301,6 +305,7 @@ func deadDropCommand(std stdio, c *client) *cobra.Command {
 	var reason string
 	cmd := &cobra.Command{
 		Use: "drop ID… --reason WHY", Short: "Give dead letters up; they stay listed with the reason", Args: cobra.MinimumNArgs(1),
+		Example: "  suyuan dead drop 7 8 --reason 'test messages of the carrier'",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			for _, id := range args {
 				in := map[string]any{"drop": true, "note": reason}
@@ -359,6 +364,7 @@ func keyNewCommand(std stdio, c *client) *cobra.Command {
 func keyListCommand(std stdio, c *client) *cobra.Command {
 	return &cobra.Command{
 		Use: "list", Short: "List keys", Args: cobra.NoArgs,
+		Example: "  suyuan key list --url https://hub.example.com",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			var out struct {
 				Keys []keyView `json:"keys"`
@@ -381,6 +387,7 @@ func keyListCommand(std stdio, c *client) *cobra.Command {
 func keyRevokeCommand(std stdio, c *client) *cobra.Command {
 	return &cobra.Command{
 		Use: "revoke ID", Short: "Make a key useless", Args: cobra.ExactArgs(1),
+		Example: "  suyuan key revoke k-a1b2c3d4",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := c.call(cmd.Context(), http.MethodDelete, "/v1/keys/"+url.PathEscape(args[0]), nil, nil); err != nil {
 				return err

@@ -7,9 +7,12 @@ import (
 	"io/fs"
 	"net"
 	"os"
+	"path"
 	"path/filepath"
+	"slices"
 	"time"
 
+	"github.com/goccy/go-yaml"
 	"github.com/spf13/cobra"
 
 	"github.com/suyuan-io/suyuan/connectors"
@@ -59,6 +62,7 @@ func (c *checker) run(ctx context.Context, configFile string) error {
 	}
 	l, err := loadConnectors(cfg.path(cfg.Connectors), lookup)
 	c.files = appendFaults(c.files, err)
+	c.mappingsOfBroken(cfg, l)
 	c.mappingTests(cfg, l)
 	if cfg.Pages != "" {
 		_, err := web.LoadTemplates(os.DirFS(cfg.path(cfg.Pages)))
@@ -68,6 +72,45 @@ func (c *checker) run(ctx context.Context, configFile string) error {
 		c.probe(ctx, cfg, l)
 	}
 	return c.report(l)
+}
+
+// mappingsOfBroken checks the mappings of instance files that do not load, so that one run reports the faults of both.
+func (c *checker) mappingsOfBroken(cfg Config, l *loaded) {
+	if l == nil {
+		return
+	}
+	dir := filepath.Clean(cfg.path(cfg.Connectors))
+	root := filepath.Dir(dir)
+	names, err := filepath.Glob(filepath.Join(dir, "*.yaml"))
+	if err != nil {
+		return // the pattern has no special characters but its own
+	}
+	for _, name := range names {
+		if slices.ContainsFunc(l.instances, func(inst *connectors.Instance) bool { return filepath.Base(inst.File) == filepath.Base(name) }) {
+			continue
+		}
+		var file struct {
+			Map string `yaml:"map"`
+		}
+		b, err := os.ReadFile(name)
+		if err != nil || yaml.Unmarshal(b, &file) != nil || file.Map == "" {
+			continue // reported already
+		}
+		at := path.Join(filepath.Base(dir), file.Map)
+		if _, err := mapping.Load(os.DirFS(root), at); hub.KindOf(err) == hub.Invalid {
+			c.files = appendNew(c.files, withRoot(appendFaults(nil, err), root))
+		}
+	}
+}
+
+// appendNew appends the faults that are not there already: two instances may share a mapping.
+func appendNew(to, faults hub.Faults) hub.Faults {
+	for _, f := range faults {
+		if !slices.ContainsFunc(to, func(g *hub.Fault) bool { return g.Code == f.Code && g.Where == f.Where }) {
+			to = append(to, f)
+		}
+	}
+	return to
 }
 
 // mappingTests runs the tests beside the mappings.
@@ -148,18 +191,29 @@ func probeSource(ctx context.Context, inst *connectors.Instance, o connectors.Op
 // report prints what was found. A fault of a file wins over one of the environment.
 func (c *checker) report(l *loaded) error {
 	for _, f := range append(c.files, c.around...) {
+		if f.Code == "secret.unresolved" && f.Hint == "" {
+			f.Hint = "set it where the hub runs; to check the files alone: --offline"
+		}
 		printOne(c.std.out, f)
 	}
 	switch {
 	case len(c.files) > 0:
-		fmt.Fprintf(c.std.out, "\n%d faults in the files\n", len(c.files))
+		fmt.Fprintf(c.std.out, "\n%s in the files\n", counted(len(c.files), "fault"))
 		return codeError(exitInvalid)
 	case len(c.around) > 0:
-		fmt.Fprintf(c.std.out, "\nthe files are good; %d faults around the hub\n", len(c.around))
+		fmt.Fprintf(c.std.out, "\nthe files are good; %s around the hub\n", counted(len(c.around), "fault"))
 		return codeError(exitEnvironment)
 	}
-	fmt.Fprintf(c.std.out, "all is well: %d connectors\n", len(l.instances))
+	fmt.Fprintf(c.std.out, "all is well: %s\n", counted(len(l.instances), "connector"))
 	return nil
+}
+
+// counted is "1 fault" or "5 faults".
+func counted(n int, thing string) string {
+	if n == 1 {
+		return "1 " + thing
+	}
+	return fmt.Sprintf("%d %ss", n, thing)
 }
 
 // codeError ends a command with an exit code after it has said why itself.

@@ -133,9 +133,27 @@ func testPath(std stdio, name string) (bool, error) {
 		ok = ok && r.Passed()
 	}
 	if !found {
-		return false, hub.Faultf(hub.NotFound, "instance.unknown", "%s is no instance file that loads", name).Because(err)
+		return false, noInstance(name, err)
 	}
 	return ok, nil
+}
+
+// noInstance says why a name is not that of an instance: its own faults, or that there is no such file.
+func noInstance(name string, err error) error {
+	var own hub.Faults
+	for _, f := range appendFaults(nil, err) {
+		if filepath.Base(f.Where.File) == filepath.Base(name) {
+			own = append(own, f)
+		}
+	}
+	if len(own) > 0 {
+		return own
+	}
+	if _, missing := os.Stat(name); missing == nil && err != nil {
+		return err // its mapping is wrong
+	}
+	return hub.Faultf(hub.NotFound, "instance.unknown", "there is no instance file %s", name).
+		WithHint("see: suyuan connector list " + filepath.Dir(name))
 }
 
 // testDecoder decodes a test's input with the instance's decoder.
@@ -184,7 +202,7 @@ func preview(std stdio, instance, input string, limit int) error {
 		}
 	}
 	if inst == nil {
-		return errors.Join(hub.Faultf(hub.NotFound, "instance.unknown", "%s is no instance file that loads", instance), err)
+		return noInstance(instance, err)
 	}
 	registry, err := schemas.Open()
 	if err != nil {

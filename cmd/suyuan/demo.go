@@ -117,15 +117,20 @@ func (d *demo) prepare(ctx context.Context) (cleanup func(), err error) {
 	return cleanup, nil
 }
 
-func (d *demo) open(ctx context.Context, log *zap.Logger) error {
+// demoConfig is the configuration of a demo in dir.
+func demoConfig(dir, listen string) Config {
 	cfg := defaultConfig()
-	cfg.Listen, cfg.Data = d.listen, filepath.Join(d.dir, "data")
-	cfg.Connectors = filepath.Join(d.dir, "consortium", "connectors")
+	cfg.Listen, cfg.Data = listen, filepath.Join(dir, "data")
+	cfg.Connectors = filepath.Join(dir, "consortium", "connectors")
 	cfg.Anchor.Origin = "demo.suyuan.local/log"
 	cfg.Anchor.MaxAge = 300 * time.Millisecond
 	cfg.Stream.MinFree = 64 << 20
+	return cfg
+}
+
+func (d *demo) open(ctx context.Context, log *zap.Logger) error {
 	var err error
-	if d.hub, err = OpenHub(ctx, cfg, log); err != nil {
+	if d.hub, err = OpenHub(ctx, demoConfig(d.dir, d.listen), log); err != nil {
 		return err
 	}
 	greet(d.std.out, d.hub)

@@ -116,14 +116,13 @@ func rootCommand(std stdio) *cobra.Command {
 and commits them to a ledger, so that whoever holds a receipt can check it without trusting the hub.
 
 Begin with:  suyuan demo`,
-		SilenceUsage: true, SilenceErrors: true, Args: cobra.NoArgs, Version: version(),
-		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		SilenceUsage: true, SilenceErrors: true, Version: version(),
 	}
-	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
-	for _, cmd := range commands(std) {
-		wrapArgs(cmd)
-		root.AddCommand(cmd)
-	}
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		return usageError{fmt.Errorf("%w\n    → see: %s --help", err, cmd.CommandPath())}
+	})
+	root.AddCommand(commands(std)...)
+	wrapArgs(root)
 	return root
 }
 
@@ -136,9 +135,18 @@ func commands(std stdio) []*cobra.Command {
 	}
 }
 
-// wrapArgs makes a wrong number of arguments a usage error.
+// wrapArgs makes a wrong number of arguments, and a subcommand that there is not, usage errors.
 func wrapArgs(cmd *cobra.Command) {
-	if check := cmd.Args; check != nil {
+	switch check := cmd.Args; {
+	case cmd.HasSubCommands():
+		cmd.Args = func(c *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return nil
+			}
+			return unknownCommand(c, args[0])
+		}
+		cmd.RunE = func(c *cobra.Command, _ []string) error { return c.Help() }
+	case check != nil:
 		cmd.Args = func(c *cobra.Command, args []string) error {
 			if err := check(c, args); err != nil {
 				return usageError{fmt.Errorf("%w\n\n%s", err, c.UsageString())}
@@ -149,6 +157,16 @@ func wrapArgs(cmd *cobra.Command) {
 	for _, sub := range cmd.Commands() {
 		wrapArgs(sub)
 	}
+}
+
+// unknownCommand is the fault of a misspelt subcommand.
+func unknownCommand(cmd *cobra.Command, name string) error {
+	cmd.SuggestionsMinimumDistance = 2
+	hint := "see: " + cmd.CommandPath() + " --help"
+	if like := cmd.SuggestionsFor(name); len(like) > 0 {
+		hint = "did you mean: " + cmd.CommandPath() + " " + like[0]
+	}
+	return usageError{fmt.Errorf("there is no command %q\n    → %s", cmd.CommandPath()+" "+name, hint)}
 }
 
 func versionCommand(std stdio) *cobra.Command {

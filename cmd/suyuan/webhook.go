@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -41,6 +42,9 @@ func (f *webhookFlags) verifier() (*webhook.Verifier, error) {
 	scheme, ok := webhook.Preset(f.as)
 	if !ok {
 		return nil, usageError{fmt.Errorf("there is no preset %q; use one of %s", f.as, strings.Join(webhook.PresetNames(), ", "))}
+	}
+	if len(f.secrets) == 0 {
+		return nil, usageError{errors.New("no secret is given\n    → say --secret SECRET, or --secret @FILE to keep it out of the shell's history")}
 	}
 	var secrets []string
 	for _, s := range f.secrets {
@@ -172,7 +176,8 @@ func sendSigned(ctx context.Context, out io.Writer, target string, signed *webho
 	r.Header = signed.Header
 	answer, err := (&http.Client{Timeout: 30 * time.Second}).Do(r)
 	if err != nil {
-		return hub.Faultf(hub.Unavailable, "hub.unreachable", "cannot reach %s", target).Because(err)
+		return hub.Faultf(hub.Unavailable, "hub.unreachable", "cannot reach %s", target).Because(err).
+			WithHint("is the hub running there? a connector's address is http://HOST:PORT/in/ID")
 	}
 	defer answer.Body.Close()
 	fmt.Fprintln(out, answer.Status)

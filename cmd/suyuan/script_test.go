@@ -1,0 +1,141 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"database/sql"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+	"github.com/spf13/cobra"
+	"go.uber.org/zap"
+
+	"github.com/suyuan-io/suyuan/connectors/webhook"
+	"github.com/suyuan-io/suyuan/hub"
+	"github.com/suyuan-io/suyuan/internal/sample"
+)
+
+func TestMain(m *testing.M) { testscript.Main(m, map[string]func(){"suyuan": main}) }
+
+// secret is that of the hub which the scripts send webhooks to.
+const secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSwMfKQ9r8GKYo="
+
+func TestScripts(t *testing.T) {
+	receiver := httptest.NewServer(http.HandlerFunc(receive))
+	t.Cleanup(receiver.Close)
+	testscript.Run(t, testscript.Params{
+		Dir: "testdata/script",
+		Setup: func(e *testscript.Env) error {
+			e.Setenv("RECEIVER", receiver.URL)
+			e.Setenv("SECRET", secret)
+			return os.CopyFS(filepath.Join(e.WorkDir, "consortium"), sample.Files())
+		},
+		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
+			"exits": exits, "change-event": changeEvent, "change-file": changeFile, "get-receipt": getReceipt,
+		},
+		RequireExplicitExec: true,
+		RequireUniqueNames:  true,
+	})
+}
+
+// receive answers as a hub does: 202 to what is signed, 401 to what is not.
+func receive(w http.ResponseWriter, r *http.Request) {
+	scheme, _ := webhook.Preset("standard-webhooks")
+	v, err := webhook.NewVerifier(scheme, secret)
+	if err != nil {
+		panic(err)
+	}
+	var body bytes.Buffer
+	_, _ = body.ReadFrom(r.Body)
+	if _, err := v.Verify(&webhook.Request{Method: r.Method, Header: r.Header, Body: body.Bytes()}, time.Now()); err != nil {
+		http.Error(w, err.Error(), http.StatusUnauthorized)
+		return
+	}
+	w.WriteHeader(http.StatusAccepted)
+	_, _ = w.Write([]byte(`{"records":["` + r.Header.Get("webhook-id") + `"]}`))
+}
+
+// exits runs suyuan and holds it to an exit code: exits 2 check --config suyuan.yaml.
+func exits(ts *testscript.TestScript, _ bool, args []string) {
+	if len(args) == 0 {
+		ts.Fatalf("usage: exits CODE ARGS…")
+	}
+	err := ts.Exec("suyuan", args[1:]...)
+	code := "0"
+	if err != nil {
+		_, code, _ = strings.Cut(err.Error(), "exit status ")
+	}
+	if code != args[0] {
+		ts.Fatalf("suyuan %s: exit code %s, want %s", strings.Join(args[1:], " "), code, args[0])
+	}
+}
+
+// changeEvent changes one digit of the id of a recorded event in the database: change-event DB. The body is compressed; a
+// digit stands in it as it is, so that what is read is valid JSON that differs in one byte.
+func changeEvent(ts *testscript.TestScript, _ bool, args []string) {
+	db, err := sql.Open("sqlite", "file:"+ts.MkAbs(args[0]))
+	ts.Check(err)
+	defer db.Close()
+	var body []byte
+	ts.Check(db.QueryRow("SELECT body FROM events WHERE seq = 5").Scan(&body))
+	at := bytes.Index(body, []byte("uuid:"))
+	if at < 0 {
+		ts.Fatalf("nothing to change in %q", body)
+	}
+	if digit := &body[at+len("uuid:")]; *digit == '0' {
+		*digit = '1'
+	} else {
+		*digit = '0'
+	}
+	_, err = db.Exec("UPDATE events SET body = ? WHERE seq = 5", body)
+	ts.Check(err)
+}
+
+// changeFile replaces the first OLD of a file by NEW: change-file FILE OLD NEW.
+func changeFile(ts *testscript.TestScript, _ bool, args []string) {
+	old := ts.ReadFile(args[0])
+	changed := strings.Replace(old, args[1], args[2], 1)
+	if changed == old {
+		ts.Fatalf("%s does not hold %q", args[0], args[1])
+	}
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(changed), 0o600))
+}
+
+// getReceipt writes a receipt and the trust file of a stopped hub: get-receipt DIR SEQ RECEIPT TRUST.
+func getReceipt(ts *testscript.TestScript, _ bool, args []string) {
+	cfg := demoConfig(ts.MkAbs(args[0]), "127.0.0.1:0")
+	h, err := OpenHub(context.Background(), cfg, zap.NewNop())
+	ts.Check(err)
+	seq, err := strconv.ParseUint(args[1], 10, 63)
+	ts.Check(err)
+	p := &prover{h: h}
+	receipt, err := p.Receipt(context.Background(), hub.Seq(seq))
+	ts.Check(err)
+	ts.Check(os.WriteFile(ts.MkAbs(args[2]), receipt, 0o600))
+	ts.Check(os.WriteFile(ts.MkAbs(args[3]), p.Trust(), 0o600))
+	ts.Check(h.Close())
+}
+
+// Every command says how it is used.
+func TestEveryCommandHasAnExample(t *testing.T) {
+	var walk func(cmd *cobra.Command)
+	walk = func(cmd *cobra.Command) {
+		for _, sub := range cmd.Commands() {
+			walk(sub)
+		}
+		if cmd.Short == "" || (cmd.Example == "" && !cmd.HasSubCommands() && cmd.Name() != "version") {
+			t.Errorf("%s lacks a description or an example", cmd.CommandPath())
+		}
+		if cmd.Example != "" && !strings.Contains(cmd.Example, cmd.CommandPath()) {
+			t.Errorf("the example of %s shows another command:\n%s", cmd.CommandPath(), cmd.Example)
+		}
+	}
+	walk(rootCommand(stdio{}))
+}
