@@ -102,8 +102,9 @@ func (s *Store) loadWords(ctx context.Context) error {
 	return rows.Err()
 }
 
-// stem is what the identifiers of one class of things or one company begin with: of a GTIN the whole key, of others the
-// first eight characters. There are few of them, so that a pattern finds the stems that it covers, and they the events.
+// stem is what the identifiers of one class of things or one company begin with: of a GTIN the key without its check
+// digit, which a Digital Link may state wrongly, of others the first eight characters. There are few of them, so that a
+// pattern finds the stems that it covers, and they the events.
 func stem(id string) string {
 	rest, ok := strings.CutPrefix(id, canonicalStem)
 	if !ok {
@@ -111,10 +112,11 @@ func stem(id string) string {
 	}
 	key, value, _ := strings.Cut(rest, "/")
 	value, _, _ = strings.Cut(value, "/")
-	if key != "01" && len(value) > 8 {
-		value = value[:8]
+	keep := 8
+	if key == "01" {
+		keep = 13
 	}
-	return canonicalStem + key + "/" + value
+	return canonicalStem + key + "/" + value[:min(len(value), keep)]
 }
 
 const canonicalStem = "https://id.gs1.org/"

@@ -69,7 +69,7 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 	if err := s.prepare(ctx); err != nil {
 		return nil, errors.Join(fmt.Errorf("open store %s: %w", c.Path, err), s.write.Close())
 	}
-	if s.read, err = sql.Open("sqlite", dsn(c.Path, "_pragma=query_only(1)")); err != nil {
+	if s.read, err = sql.Open("sqlite", dsn(c.Path, "_pragma=query_only(1)&_pragma=cache_size(-8192)")); err != nil {
 		return nil, errors.Join(fmt.Errorf("open store: %w", err), s.write.Close())
 	}
 	s.read.SetMaxOpenConns(8)
