@@ -1,0 +1,325 @@
+// Package bench loads a running hub as its senders do and says what it bore: throughput, latency, processor time, memory
+// and disk for each event, and whether everything that was accepted was recorded and anchored. Next to it, in the same
+// run, it measures the floor: what the machine does with the same requests when nothing is kept.
+//
+// It leaves starting the hub to its caller; it only speaks HTTP to it and reads its process's own figures.
+package bench
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/suyuan-io/suyuan/hub"
+)
+
+// Load is what is sent.
+type Load struct {
+	// Records is how many records in all, Batch how many in one request, Connections how many requests at a time.
+	Records     int
+	Batch       int
+	Connections int
+	// Sign makes the headers of a request.
+	Sign func(id string, body []byte) (http.Header, error)
+}
+
+// Target is where it is sent.
+type Target struct {
+	URL string
+	// Path is the connector's: "/in/bench" for single records, "/in/bench-batch" for batches.
+	Path string
+	// Key is an admin key of the hub, "" for a target that records nothing.
+	Key string
+	// Usage reads the server process's own figures; nil for none.
+	Usage func() (Usage, error)
+}
+
+// Usage is what a process has used so far.
+type Usage struct {
+	CPU time.Duration
+	// Peak is the largest resident memory in bytes, Disk what its folder holds.
+	Peak, Disk int64
+}
+
+// Result is what one run gave.
+type Result struct {
+	Name     string
+	Records  int
+	Refused  int
+	Sending  time.Duration // until the last answer
+	Anchored time.Duration // until the last record was anchored, 0 for a target that records nothing
+	P50, P99 time.Duration
+	CPU      time.Duration // for each record
+	Disk     float64       // bytes for each record
+	Peak     int64
+}
+
+// Rate is records a second until everything is recorded and anchored, or answered where nothing is recorded.
+func (r Result) Rate() float64 {
+	return float64(r.Records) / cmp.Or(r.Anchored, r.Sending).Seconds()
+}
+
+// String renders the result on one line.
+func (r Result) String() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%-10s %8.0f /s  answers p50 %s p99 %s", r.Name, r.Rate(), r.P50.Round(10*time.Microsecond), r.P99.Round(10*time.Microsecond))
+	if r.CPU > 0 {
+		fmt.Fprintf(&b, "  cpu %s a record", r.CPU.Round(100*time.Nanosecond))
+	}
+	if r.Disk > 0 {
+		fmt.Fprintf(&b, "  disk %.0f B a record", r.Disk)
+	}
+	if r.Peak > 0 {
+		fmt.Fprintf(&b, "  peak %d MiB", r.Peak>>20)
+	}
+	if r.Refused > 0 {
+		fmt.Fprintf(&b, "  refused %d", r.Refused)
+	}
+	return b.String()
+}
+
+// Run sends the load and waits until the hub has anchored it. It is a fault of kind Internal when accepted, recorded and
+// anchored are not the same number. progress is called now and then with how many records were answered.
+func Run(ctx context.Context, name string, l Load, t Target, progress func(done int)) (Result, error) {
+	before, err := t.usage()
+	if err != nil {
+		return Result{}, err
+	}
+	start, err := t.logSize(ctx)
+	if err != nil {
+		return Result{}, err
+	}
+	s := &sender{load: l, target: t, client: client(l.Connections), run: fmt.Sprintf("%d", time.Now().UnixNano())}
+	began := time.Now()
+	s.send(ctx, progress)
+	r := Result{Name: name, Records: int(s.accepted.Load()), Refused: int(s.refused.Load()), Sending: time.Since(began)}
+	if s.err != nil {
+		return r, s.err
+	}
+	r.P50, r.P99 = percentiles(s.latencies)
+	if t.Key != "" {
+		if err := t.await(ctx, start+uint64(r.Records)); err != nil {
+			return r, err
+		}
+		r.Anchored = time.Since(began)
+	}
+	after, err := t.usage()
+	if err != nil || r.Records == 0 {
+		return r, err
+	}
+	r.CPU = (after.CPU - before.CPU) / time.Duration(r.Records)
+	r.Disk = float64(after.Disk-before.Disk) / float64(r.Records)
+	r.Peak = after.Peak
+	return r, nil
+}
+
+// sender sends one load.
+type sender struct {
+	load              Load
+	target            Target
+	client            *http.Client
+	run               string // makes the ids of this run its own
+	accepted, refused atomic.Int64
+
+	mu        sync.Mutex
+	latencies []time.Duration
+	err       error
+}
+
+func client(connections int) *http.Client {
+	return &http.Client{
+		Timeout:   time.Minute,
+		Transport: &http.Transport{MaxIdleConnsPerHost: connections, MaxConnsPerHost: connections, DisableCompression: true},
+	}
+}
+
+func (s *sender) send(ctx context.Context, progress func(done int)) {
+	var next atomic.Int64
+	var workers sync.WaitGroup
+	for range s.load.Connections {
+		workers.Go(func() {
+			for ctx.Err() == nil {
+				from := int(next.Add(int64(s.load.Batch))) - s.load.Batch
+				n := min(s.load.Batch, s.load.Records-from)
+				if n <= 0 {
+					return
+				}
+				if !s.one(ctx, from, n) {
+					return
+				}
+				if progress != nil && from%(s.load.Records/20+1) < n {
+					progress(from + n)
+				}
+			}
+		})
+	}
+	workers.Wait()
+}
+
+// one sends one request until it is accepted; what is shed is sent again after the time that the hub asked for.
+func (s *sender) one(ctx context.Context, from, n int) bool {
+	id := fmt.Sprintf("msg_%s_%d", s.run, from)
+	body := Body(s.run, from, n, s.load.Batch > 1)
+	for {
+		h, err := s.load.Sign(id, body)
+		if err != nil {
+			return s.fail(err)
+		}
+		r, err := http.NewRequestWithContext(ctx, http.MethodPost, s.target.URL+s.target.Path, bytes.NewReader(body))
+		if err != nil {
+			return s.fail(err)
+		}
+		r.Header = h
+		began := time.Now()
+		a, err := s.client.Do(r)
+		if err != nil {
+			return s.fail(err)
+		}
+		_, _ = io.Copy(io.Discard, a.Body) // so that the connection is used again
+		_ = a.Body.Close()
+		took := time.Since(began)
+		switch a.StatusCode {
+		case http.StatusAccepted:
+			s.accepted.Add(int64(n))
+			s.mu.Lock()
+			s.latencies = append(s.latencies, took)
+			s.mu.Unlock()
+			return true
+		case http.StatusTooManyRequests, http.StatusServiceUnavailable:
+			s.refused.Add(1)
+			select {
+			case <-time.After(time.Second):
+			case <-ctx.Done():
+				return false
+			}
+		default:
+			return s.fail(hub.Faultf(hub.Internal, "bench.answer", "the hub answered %s", a.Status))
+		}
+	}
+}
+
+func (s *sender) fail(err error) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.err == nil {
+		s.err = err
+	}
+	return false
+}
+
+// Body is the body of one request: n records from the given number, about 700 bytes each, as the sample's brand has them.
+func Body(run string, from, n int, batch bool) []byte {
+	var b bytes.Buffer
+	if batch {
+		b.WriteString(`{"records":[`)
+	}
+	for i := from; i < from+n; i++ {
+		if i > from {
+			b.WriteByte(',')
+		}
+		fmt.Fprintf(&b, `{"code":"%s%09d","gtin":"7613035982949","batch":"9121755841","madeOn":"2026-11-%02d %02d:%02d:%02d","bestBefore":"2028-10-31",`+
+			`"plantGln":"5391520850004","line":"L%d","shift":"B","operator":"op-%04d","cartonSscc":"05391520850000001","nameZh":"启赋有机幼儿配方奶粉3阶段",`+
+			`"nameEn":"illuma organic formula stage 3","series":"启赋有机","packaging":"罐装","packSpec":"900 g × 6","origin":"IE",`+
+			`"plant":"Wyeth Nutritionals Ireland, Askeaton plant","address":"Askeaton, Co. Limerick, Ireland","quality":{"fill":%d.%02d,"seal":"ok",`+
+			`"oxygen":0.%02d},"note":"printed by line printer, checked by camera, no remarks"}`,
+			run[len(run)-6:], i, 1+i%28, i%24, i%60, i/60%60, i%8, i%10000, 899+i%3, i%100, i%100)
+	}
+	if batch {
+		b.WriteString(`]}`)
+	}
+	return b.Bytes()
+}
+
+func percentiles(d []time.Duration) (p50, p99 time.Duration) {
+	if len(d) == 0 {
+		return 0, 0
+	}
+	slices.Sort(d)
+	return d[len(d)/2], d[len(d)*99/100]
+}
+
+func (t Target) usage() (Usage, error) {
+	if t.Usage == nil {
+		return Usage{}, nil
+	}
+	return t.Usage()
+}
+
+// logSize asks how many events are recorded.
+func (t Target) logSize(ctx context.Context) (uint64, error) {
+	size, _, err := t.log(ctx)
+	return size, err
+}
+
+// log asks how many events are recorded and how many of them anchored.
+func (t Target) log(ctx context.Context) (size, committed uint64, err error) {
+	if t.Key == "" {
+		return 0, 0, nil
+	}
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, t.URL+"/v1/anchors", http.NoBody)
+	if err != nil {
+		return 0, 0, err
+	}
+	r.Header.Set("Authorization", "Bearer "+t.Key)
+	a, err := (&http.Client{Timeout: 10 * time.Second}).Do(r)
+	if err != nil {
+		return 0, 0, hub.Faultf(hub.Unavailable, "hub.unreachable", "cannot reach the hub").Because(err)
+	}
+	defer a.Body.Close()
+	var out struct {
+		LogSize uint64
+		Anchors []struct {
+			Size  uint64
+			State string
+		}
+	}
+	if err := json.NewDecoder(a.Body).Decode(&out); err != nil {
+		return 0, 0, hub.Faultf(hub.Internal, "bench.answer", "the hub's answer cannot be read").Because(err)
+	}
+	for _, c := range out.Anchors {
+		if c.State == hub.StateCommitted.String() {
+			committed = max(committed, c.Size)
+		}
+	}
+	return out.LogSize, committed, nil
+}
+
+// await waits until exactly want events are recorded and anchored. More than that, or standing still, is a fault.
+func (t Target) await(ctx context.Context, want uint64) error {
+	const patience = 30 * time.Second
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	moved, last := time.Now(), uint64(0)
+	for {
+		size, committed, err := t.log(ctx)
+		if err != nil {
+			return err
+		}
+		if size > want {
+			return hub.Faultf(hub.Internal, "bench.doubled", "%d events are recorded for %d accepted records", size, want)
+		}
+		if size == want && committed == want {
+			return nil
+		}
+		if now := size + committed; now != last {
+			moved, last = time.Now(), now
+		}
+		if time.Since(moved) > patience {
+			return hub.Faultf(hub.Internal, "bench.lost", "%d records were accepted, %d are recorded and %d anchored", want, size, committed)
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}

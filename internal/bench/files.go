@@ -1,0 +1,71 @@
+package bench
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// Write lays out in dir the configuration of a hub that takes the load: one connector for single records, one for
+// batches, and a real mapping of the sample's brand record. The secret is what senders sign with.
+func Write(dir, secret, durability string) error {
+	fill := strings.NewReplacer("@DIR@", filepath.ToSlash(dir), "@DURABILITY@", durability)
+	for name, text := range map[string]string{
+		"suyuan.yaml":                 hubYAML,
+		"secret":                      secret,
+		"connectors/bench.yaml":       singleYAML,
+		"connectors/bench-batch.yaml": batchYAML,
+		"mappings/bench.yaml":         mappingYAML,
+	} {
+		path := filepath.Join(dir, filepath.FromSlash(name))
+		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+			return err
+		}
+		if err := os.WriteFile(path, []byte(fill.Replace(text)), 0o600); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+const hubYAML = `listen: 127.0.0.1:0
+data: data
+anchor: { origin: bench.local/log, maxAge: 200ms }
+log: { level: warn }
+stream: { durability: @DURABILITY@, minFree: 64MiB }
+`
+
+const singleYAML = `id: bench
+provider: wyeth-illuma
+source: { webhook: { preset: standard-webhooks, secrets: ["${file:@DIR@/secret}"] } }
+decode: json
+map: ../mappings/bench.yaml
+limits: { inFlight: 100000 }
+`
+
+const batchYAML = `id: bench-batch
+provider: wyeth-illuma
+source: { webhook: { preset: standard-webhooks, secrets: ["${file:@DIR@/secret}"] } }
+decode: { json: { split: /records } }
+map: ../mappings/bench.yaml
+limits: { inFlight: 100000 }
+`
+
+const mappingYAML = `version: 1
+timezone: "+01:00"
+let:
+  plant: "= sgln(row.plantGln)"
+events:
+  - event:
+      type: ObjectEvent
+      eventTime: "= ts(row.madeOn, 'yyyy-MM-dd HH:mm:ss')"
+      action: ADD
+      bizStep: commissioning
+      disposition: active
+      epcList: ["= sgtin(row.gtin, row.code)"]
+      readPoint: { id: "= plant" }
+      bizLocation: { id: "= plant" }
+      ilmd:
+        "cbvmda:lotNumber": "= row.batch"
+        "cbvmda:itemExpirationDate": "= row.bestBefore"
+`
