@@ -124,6 +124,8 @@ type Server struct {
 	delivery  *delivery
 	metrics   *metrics
 	recording notifier
+	// stopped is closed when Run ends: connections that last are to end with it.
+	stopped chan struct{}
 }
 
 // New returns the server. Run must run beside it.
@@ -144,6 +146,7 @@ func New(d Deps, c Config) (*Server, error) {
 	s := &Server{Deps: d, Config: c, log: d.Log.Named("epcis"), tokens: tokens{key: key, now: d.Now}, metrics: newMetrics(d.Registerer)}
 	s.routes = s.table()
 	s.jobs = newJobQueue()
+	s.stopped = make(chan struct{})
 	s.delivery = newDelivery(s)
 	return s, nil
 }
@@ -155,8 +158,9 @@ func (s *Server) Patterns() []string { return []string{"/epcis", "/epcis/"} }
 func (s *Server) Nudge() { s.recording.notify() }
 
 // Run works on capture jobs and delivers subscriptions until ctx ends. Jobs and subscriptions that were interrupted go on
-// where they were.
+// where they were. It is called once.
 func (s *Server) Run(ctx context.Context) error {
+	defer close(s.stopped)
 	done := make(chan struct{})
 	go func() { defer close(done); s.delivery.run(ctx) }()
 	err := s.runJobs(ctx)

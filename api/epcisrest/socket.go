@@ -120,6 +120,9 @@ func (k *socket) watch(ctx context.Context, cancel context.CancelFunc) {
 		select {
 		case <-ctx.Done():
 			return
+		case <-k.s.stopped:
+			cancel()
+			return
 		case <-dropped:
 		case <-t.C:
 			if err := k.conn.Ping(ctx); err != nil {
