@@ -1,0 +1,10 @@
+//go:build !unix
+
+package exec
+
+import "os/exec"
+
+// ownGroup does nothing: there are no groups of processes here, only the child itself is killed.
+func ownGroup(*exec.Cmd) {}
+
+func killGroup(int) {}
