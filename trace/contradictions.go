@@ -175,6 +175,9 @@ func insideTwo(tr *Trace) []Contradiction {
 	in := map[string]Step{}
 	for _, s := range tr.Steps {
 		parent := parentOf(s.Event)
+		if empties(s.Event) {
+			delete(in, parent)
+		}
 		if parent == "" || s.Event.Facets.Type != "AggregationEvent" || !isChild(s.Event, tr.ID) {
 			continue
 		}

@@ -93,7 +93,11 @@ func (w *walk) backwards(ctx context.Context) error {
 // item walks what concerns id during s: its own events, then everything that it was inside of, while it was, then what
 // it was made of, before that.
 func (w *walk) item(ctx context.Context, id string, s span, rel Relation, via []string) error {
-	if len(via) > maxDepth || !w.enter(id, s) {
+	if len(via) > maxDepth {
+		w.truncated = true
+		return nil
+	}
+	if !w.enter(id, s) {
 		return nil
 	}
 	events, err := w.events(ctx, id)
@@ -140,8 +144,12 @@ func concerns(e hub.Event, id string, rel Relation) bool {
 			return true
 		}
 	}
-	// As a parent: only an event that empties it concerns everything inside.
-	return e.Facets.Action == "DELETE" && !hasRole(e, hub.RoleChild)
+	return empties(e) // and so it concerns everything inside
+}
+
+// empties reports whether an event takes everything out of its parent: a removal that names no child (EPCIS 2.0, 7.4.3).
+func empties(e hub.Event) bool {
+	return e.Facets.Action == "DELETE" && parentOf(e) != "" && !hasRole(e, hub.RoleChild) && !hasClass(e)
 }
 
 func hasRole(e hub.Event, r hub.Role) bool {
@@ -182,7 +190,7 @@ func (w *walk) leaves(ctx context.Context, id, parent string, t time.Time) (time
 		if e.Facets.Action != "DELETE" || parentOf(e) != parent || e.Facets.EventTime.Before(t) {
 			continue
 		}
-		if isChild(e, id) || (!hasRole(e, hub.RoleChild) && !hasClass(e)) {
+		if isChild(e, id) || empties(e) {
 			return e.Facets.EventTime, nil
 		}
 	}
@@ -238,7 +246,11 @@ func (w *walk) forwards(ctx context.Context) error {
 }
 
 func (w *walk) onward(ctx context.Context, id string, s span, rel Relation, via []string) error {
-	if len(via) > maxDepth || len(w.found) >= maxEvents || !w.enter(id, s) {
+	if len(via) > maxDepth || len(w.found) >= maxEvents {
+		w.truncated = true
+		return nil
+	}
+	if !w.enter(id, s) {
 		return nil
 	}
 	events, err := w.events(ctx, id)
