@@ -28,7 +28,7 @@ func TestTheBuiltInTemplatesLoad(t *testing.T) {
 
 func TestWhatIsWrongWithATemplateIsNamedWithItsPlace(t *testing.T) {
 	for name, c := range map[string]struct{ old, new, code, place string }{
-		"unknown key":              {"code: true", "cod: true", "yaml.unknown-key", "p.yaml:5:42"},
+		"unknown key":              {"code: true", "cod: true", "yaml.unknown-key", "p.yaml:5:40"},
 		"no title in one language": {"title: { zh: 查询, en: Query }", "title: { zh: 查询 }", "", "p.yaml:3"},
 		"nothing to show":          {", code: true", "", "page.field", "p.yaml:5"},
 		"two things to show":       {"code: true", "code: true, product: name", "page.field", "p.yaml:5"},
