@@ -28,6 +28,7 @@ var layers = map[string][]string{
 	"connectors/mapping":       {"hub", "epcis", "epcis/gs1", "internal/strictyaml"},
 	"connectors/connectortest": {"hub", "connectors"},
 	"connectors/epcispull":     {"hub", "connectors", "connectors/http", "epcis", "internal/strictyaml"},
+	"connectors/recipes":       {},
 	"connectors/...":           {"hub", "connectors", "epcis", "schemas", "internal/strictyaml"},
 	"pipeline":                 {"hub", "epcis", "schemas", "connectors/decode", "connectors/mapping"},
 	"store/...":                {"hub", "epcis", "epcis/gs1"},
