@@ -22,8 +22,8 @@ import (
 )
 
 func connectorCommand(std stdio) *cobra.Command {
-	cmd := &cobra.Command{Use: "connector", Short: "List kinds, run mapping tests, preview a mapping on a sample"}
-	cmd.AddCommand(connectorListCommand(std), connectorTestCommand(std), connectorPreviewCommand(std))
+	cmd := &cobra.Command{Use: "connector", Short: "List kinds, run mapping tests, preview a mapping on a sample, verify an adapter"}
+	cmd.AddCommand(connectorListCommand(std), connectorTestCommand(std), connectorPreviewCommand(std), connectorVerifyCommand(std))
 	return cmd
 }
 

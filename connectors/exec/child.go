@@ -40,8 +40,8 @@ type child struct {
 	quit chan struct{}
 	// exited is closed when the process has ended, silent when nobody has its standard error any more.
 	exited, silent chan struct{}
-	lines  outbox
-	tasks  sync.WaitGroup
+	lines          outbox
+	tasks          sync.WaitGroup
 
 	mu        sync.Mutex
 	heardAt   time.Time
@@ -54,7 +54,7 @@ func start(ctx context.Context, p program) (*child, error) {
 	c := &child{
 		maxLine: p.maxLine, messages: make(chan message), quit: make(chan struct{}), exited: make(chan struct{}),
 		silent: make(chan struct{}),
-		lines: outbox{news: make(chan struct{}, 1)}, heardAt: time.Now(),
+		lines:  outbox{news: make(chan struct{}, 1)}, heardAt: time.Now(),
 	}
 	path := p.command[0]
 	if strings.ContainsRune(path, filepath.Separator) && !filepath.IsAbs(path) {
