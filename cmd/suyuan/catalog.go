@@ -13,6 +13,7 @@ import (
 	"github.com/suyuan-io/suyuan/connectors/decode"
 	connepcis "github.com/suyuan-io/suyuan/connectors/epcis"
 	"github.com/suyuan-io/suyuan/connectors/epcispull"
+	connexec "github.com/suyuan-io/suyuan/connectors/exec"
 	"github.com/suyuan-io/suyuan/connectors/file"
 	connhttp "github.com/suyuan-io/suyuan/connectors/http"
 	"github.com/suyuan-io/suyuan/connectors/mapping"
@@ -32,6 +33,7 @@ func kinds() []connectors.Kind {
 		connsql.Kind(sqlDrivers()),
 		connepcis.Kind(),
 		epcispull.Kind(),
+		connexec.Kind(),
 	}
 }
 
