@@ -1,0 +1,99 @@
+package drop
+
+import (
+	"path"
+	"strings"
+	"time"
+
+	"github.com/suyuan-io/suyuan/hub"
+	"github.com/suyuan-io/suyuan/internal/strictyaml"
+)
+
+// Files are the settings that the kinds have in common; each kind's options hold them as keys of its own.
+type Files struct {
+	// Paths are patterns as in path.Match; relative ones are relative to Base.
+	Paths []string
+	// Order is by "name" or by "mtime", oldest first.
+	Order string
+	Ready Ready
+	After After
+	Spool Spool
+	// Base is the folder that the server's login leads to.
+	Base string
+}
+
+// Ready says when a file is complete.
+type Ready struct {
+	// MinAge is how long it must have been seen unchanged. The first look counts from its time of sight: the server's
+	// clock is not ours.
+	MinAge time.Duration `yaml:"minAge"`
+	// StablePolls is how many looks in a row must find it unchanged; 1 takes it at first sight.
+	StablePolls int `yaml:"stablePolls" min:"1" max:"1000"`
+	// Marker is the name of the file that announces it, with {name} or {stem} (the name without its extension). Where it
+	// is set, only the marker counts. The marker is deleted when the file is moved or deleted.
+	Marker string `yaml:"marker"`
+}
+
+// After says what becomes of a file: "keep", "delete" or "move:FOLDER". A kept file is remembered by the position.
+type After struct {
+	// Success is after every record is durable, Failure when the file itself could not be taken. Both are keep by default.
+	Success string `yaml:"success"`
+	Failure string `yaml:"failure"`
+}
+
+// Spool says where a file of more than a mebibyte is held while it is read.
+type Spool struct {
+	// Dir is a folder of the hub's machine, by default the system's for temporary files. Nothing stays in it.
+	Dir string `yaml:"dir"`
+	// Max is the largest file that is fetched, 4GiB by default; a larger one is refused.
+	Max strictyaml.Size `yaml:"max"`
+}
+
+// DefaultMax is the default of Spool.Max.
+const DefaultMax = strictyaml.Size(4 << 30)
+
+// Check returns what is wrong with the settings, for the Check of a kind.
+func (f Files) Check(at strictyaml.Locator) hub.Faults {
+	var faults hub.Faults
+	refuse := func(path, code, en, zh string) {
+		faults = append(faults, (&hub.Fault{Kind: hub.Invalid, Code: code, Message: en, MessageZh: zh}).At(at(path)))
+	}
+	for _, p := range f.Paths {
+		if _, err := path.Match(p, ""); err != nil || p == "" || strings.HasSuffix(p, "/") {
+			refuse("paths", "file.pattern", `"`+p+`" is no pattern of files`, `“`+p+`” 不是文件模式`)
+		}
+	}
+	if len(f.Paths) == 0 {
+		refuse("paths", "file.no-paths", "paths is empty", "paths 为空")
+	}
+	for _, a := range []struct{ path, text string }{{"after.success", f.After.Success}, {"after.failure", f.After.Failure}} {
+		if _, ok := parseAction(a.text, ""); !ok {
+			refuse(a.path, "file.after", `write keep, delete or move:FOLDER`, `请写 keep、delete 或 move:目录`)
+		}
+	}
+	m := f.Ready.Marker
+	if m != "" && !strings.Contains(m, "{name}") && !strings.Contains(m, "{stem}") || strings.ContainsAny(m, `/\`) {
+		refuse("ready.marker", "file.marker", "the marker must contain {name} or {stem} and no folder",
+			"marker 须包含 {name} 或 {stem}，且不含目录")
+	}
+	return faults
+}
+
+// action is a parsed After.
+type action struct {
+	keep, remove bool
+	dir          string
+}
+
+func parseAction(text, base string) (action, bool) {
+	dir, move := strings.CutPrefix(text, "move:")
+	switch {
+	case text == "keep":
+		return action{keep: true}, true
+	case text == "delete":
+		return action{remove: true}, true
+	case move && dir != "":
+		return action{dir: Absolute(dir, base)}, true
+	}
+	return action{}, false
+}
