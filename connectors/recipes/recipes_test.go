@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"errors"
 	"io/fs"
+	"os"
 	"path"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -19,6 +21,7 @@ import (
 	connsql "github.com/suyuan-io/suyuan/connectors/sql"
 	"github.com/suyuan-io/suyuan/connectors/webhook"
 	"github.com/suyuan-io/suyuan/hub"
+	"github.com/suyuan-io/suyuan/internal/vectors"
 	"github.com/suyuan-io/suyuan/pipeline"
 	"github.com/suyuan-io/suyuan/schemas"
 )
@@ -171,5 +174,68 @@ func TestEveryFolderIsARecipe(t *testing.T) {
 	}
 	if !slices.IsSortedFunc(recipes.All(), func(a, b recipes.Recipe) int { return strings.Compare(a.Name, b.Name) }) {
 		t.Error("the recipes are not in order")
+	}
+}
+
+// What senders themselves publish as samples is read by the recipes: each record becomes events, is skipped for a stated
+// reason, or is refused for what the sample really lacks.
+func TestRecipesReadWhatSendersPublish(t *testing.T) {
+	dir := vectors.Dir(t)
+	for _, tc := range []struct {
+		recipe, file            string
+		events, skipped, refuse int
+	}{
+		{"easypost", "legacy/easypost/tracking-webhook.json", 5, 0, 0},
+		{"easypost", "legacy/easypost/webhook_post_example.json", 0, 1, 0},
+		{"uk-customs", "legacy/hmrc/notifications/02_DMSRCV.xml", 1, 0, 0},
+		{"uk-customs", "legacy/hmrc/notifications/09_DMSCLE.xml", 1, 0, 0},
+		{"uk-customs", "legacy/hmrc/notifications/11_DMSREQ.xml", 1, 0, 0},
+		{"uk-customs", "legacy/hmrc/notifications/13_DMSTAX.xml", 1, 0, 0},
+		{"uk-customs", "legacy/hmrc/notifications/14_DMSCPI.xml", 1, 0, 0},
+		{"uk-customs", "legacy/hmrc/notifications/15_DMSCPR.xml", 1, 0, 0},
+		{"uk-customs", "legacy/hmrc/notifications/17_DMSGER.xml", 1, 0, 0},
+		{"dcsa-track-and-trace", "legacy/dcsa/TNT_v2_2_0_01.json", 1, 0, 0},
+		{"dcsa-track-and-trace", "legacy/dcsa/tnt_13.json", 0, 0, 1},
+		{"dcsa-track-and-trace", "legacy/dcsa/tnt_17.json", 0, 0, 1},
+		{"dcsa-track-and-trace", "legacy/dcsa/tnt_v3_0_0-Beta-1_02.json", 1, 1, 0},
+		{"dcsa-track-and-trace", "legacy/dcsa/tnt_v3_0_0-Beta-1_04.json", 0, 1, 1},
+		{"dcsa-track-and-trace", "legacy/dcsa/tnt_v3_0_0-Beta-1_05.json", 0, 0, 1},
+		{"dcsa-track-and-trace", "legacy/dcsa/tnt_v3_0_0-Beta-1_06.json", 0, 0, 1},
+		{"dcsa-track-and-trace", "legacy/dcsa/tnt_v3_0_0-Beta-1_08.json", 0, 0, 1},
+		{"x12-214", "legacy/edi-net/214-MGCTLYST-SAMPLE.EDI", 1, 0, 0},
+		{"iftsta", "legacy/omniparser/posten_iftsta.edi", 7, 0, 0},
+		{"gs1-desadv", "legacy/php-edifact/D96ADESADV.edi", 1, 0, 0},
+	} {
+		t.Run(tc.file, func(t *testing.T) {
+			inst := load(t, recipes.Files(), path.Join(tc.recipe, "instance.yaml"))
+			d, err := decode.New(inst.Format, inst.Settings)
+			if err != nil {
+				t.Fatal(err)
+			}
+			m, err := mapping.Load(recipes.Files(), inst.Map)
+			if err != nil {
+				t.Fatal(err)
+			}
+			body, err := os.ReadFile(filepath.Join(dir, filepath.FromSlash(tc.file)))
+			if err != nil {
+				t.Fatal(err)
+			}
+			events, skipped, refused := 0, 0, 0
+			err = decode.All(d, bytes.NewReader(body), func(_ connectors.Piece, tree decode.Tree) error {
+				out, err := m.Map(mapping.Input{Row: tree.Value, Provider: inst.Provider, Connector: inst.ID, RecordID: "r", ReceivedAt: time.Now()}, tree.Locate)
+				events += len(out.Events)
+				if out.Skipped != "" {
+					skipped++
+				}
+				if err != nil {
+					t.Log(err)
+					refused++
+				}
+				return nil
+			})
+			if err != nil || events != tc.events || skipped != tc.skipped || refused != tc.refuse {
+				t.Errorf("%d events, %d skipped, %d refused: %v", events, skipped, refused, err)
+			}
+		})
 	}
 }
