@@ -10,13 +10,17 @@ import (
 	"sync/atomic"
 
 	"github.com/suyuan-io/suyuan/connectors"
+	connamqp "github.com/suyuan-io/suyuan/connectors/amqp"
 	"github.com/suyuan-io/suyuan/connectors/decode"
 	connepcis "github.com/suyuan-io/suyuan/connectors/epcis"
 	"github.com/suyuan-io/suyuan/connectors/epcispull"
 	connexec "github.com/suyuan-io/suyuan/connectors/exec"
 	"github.com/suyuan-io/suyuan/connectors/file"
 	connhttp "github.com/suyuan-io/suyuan/connectors/http"
+	connkafka "github.com/suyuan-io/suyuan/connectors/kafka"
 	"github.com/suyuan-io/suyuan/connectors/mapping"
+	connmqtt "github.com/suyuan-io/suyuan/connectors/mqtt"
+	connnats "github.com/suyuan-io/suyuan/connectors/nats"
 	connsql "github.com/suyuan-io/suyuan/connectors/sql"
 	"github.com/suyuan-io/suyuan/connectors/webhook"
 	"github.com/suyuan-io/suyuan/hub"
@@ -34,6 +38,10 @@ func kinds() []connectors.Kind {
 		connepcis.Kind(),
 		epcispull.Kind(),
 		connexec.Kind(),
+		connmqtt.Kind(),
+		connnats.Kind(),
+		connamqp.Kind(),
+		connkafka.Kind(),
 	}
 }
 
