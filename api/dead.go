@@ -118,13 +118,11 @@ func (s *Server) ownLetter(r *http.Request, scope hub.Scope) (hub.DeadLetter, er
 		return hub.DeadLetter{}, hub.Faultf(hub.Invalid, "path.id", "%q is not a dead letter's number", r.PathValue("id"))
 	}
 	d, err := s.Morgue.DeadLetter(r.Context(), hub.DeadLetterID(id))
-	if err != nil {
-		return d, err
+	if hub.KindOf(err) == hub.NotFound || (err == nil && !sees(k, d.Provider)) { // another party's is not even known to exist
+		return hub.DeadLetter{}, hub.Faultf(hub.NotFound, "dead-letter.unknown", "there is no dead letter %d", id).
+			WithHint("list them with: suyuan dead list")
 	}
-	if !sees(k, d.Provider) {
-		return d, hub.Faultf(hub.NotFound, "dead-letter.unknown", "there is no dead letter %d", id)
-	}
-	return d, nil
+	return d, err
 }
 
 func (s *Server) deadLetter(w http.ResponseWriter, r *http.Request) error {
@@ -222,14 +220,24 @@ func (s *Server) replayDeadLetters(w http.ResponseWriter, r *http.Request) error
 // maxAdminBody bounds what the API reads of an administrator's request.
 const maxAdminBody = 16 << 20
 
+// readJSON reads the one JSON value of a request's body. Unknown members are refused: a misspelt one would be ignored.
 func readJSON(w http.ResponseWriter, r *http.Request, into any) error {
 	dec := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxAdminBody))
 	dec.DisallowUnknownFields()
-	if err := dec.Decode(into); err != nil {
-		if errors.Is(err, io.EOF) {
-			return hub.Faultf(hub.Invalid, "body.empty", "the request has no body")
+	err := dec.Decode(into)
+	if err == nil {
+		if _, more := dec.Token(); !errors.Is(more, io.EOF) {
+			err = errors.New("something follows the value")
 		}
-		return hub.Faultf(hub.Invalid, "body.json", "the body is not the JSON that this takes").Because(err)
 	}
-	return nil
+	var large *http.MaxBytesError
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, io.EOF):
+		return hub.Faultf(hub.Invalid, "body.empty", "the request has no body")
+	case errors.As(err, &large):
+		return hub.Faultf(hub.TooLarge, "body.too-large", "the body has more than %d bytes", large.Limit)
+	}
+	return hub.Faultf(hub.Invalid, "body.json", "the body is not the JSON that this takes").Because(err)
 }

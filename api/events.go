@@ -2,6 +2,7 @@ package api
 
 import (
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"strconv"
 	"time"
@@ -53,7 +54,7 @@ func (s *Server) ownEvents(r *http.Request) ([]hub.Event, error) {
 		return nil, err
 	}
 	found, err := s.Records.Event(r.Context(), r.PathValue("id"))
-	if err != nil {
+	if err != nil && hub.KindOf(err) != hub.NotFound {
 		return nil, err
 	}
 	var own []hub.Event
@@ -63,9 +64,15 @@ func (s *Server) ownEvents(r *http.Request) ([]hub.Event, error) {
 		}
 	}
 	if len(own) == 0 { // another party's event is not even known to exist
-		return nil, hub.Faultf(hub.NotFound, "event.unknown", "there is no event %q", r.PathValue("id"))
+		return nil, unknownEvent(fmt.Sprintf("there is no event %q", r.PathValue("id")))
 	}
 	return own, nil
+}
+
+// unknownEvent is what is said of an event that is not there, and word for word of one that the key may not see.
+func unknownEvent(what string) error {
+	return hub.Faultf(hub.NotFound, "event.unknown", "%s", what).
+		WithHint("an accepted record becomes an event within moments; ask for its record with /v1/records/{connector}/{id}")
 }
 
 // receipt answers with the receipt of an event; ?seq= chooses among an event and its error declarations, the event
@@ -112,8 +119,8 @@ func (s *Server) entry(r *http.Request) (hub.Event, error) {
 		return hub.Event{}, hub.Faultf(hub.Invalid, "path.seq", "%q is not a sequence number", r.PathValue("seq"))
 	}
 	e, err := s.Records.EventAt(r.Context(), hub.Seq(n))
-	if err == nil && !sees(k, e.Leaf.Provider) {
-		return e, hub.Faultf(hub.NotFound, "event.unknown", "there is no event at sequence number %d", n)
+	if hub.KindOf(err) == hub.NotFound || (err == nil && !sees(k, e.Leaf.Provider)) {
+		return hub.Event{}, unknownEvent(fmt.Sprintf("there is no event at sequence number %d", n))
 	}
 	return e, err
 }
@@ -167,14 +174,14 @@ func (s *Server) record(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	st, err := s.Records.Record(r.Context(), hub.RecordRef{
-		Connector: hub.ConnectorID(r.PathValue("connector")), ID: hub.RecordID(r.PathValue("id")),
-	})
+	ref := hub.RecordRef{Connector: hub.ConnectorID(r.PathValue("connector")), ID: hub.RecordID(r.PathValue("id"))}
+	st, err := s.Records.Record(r.Context(), ref)
+	if hub.KindOf(err) == hub.NotFound || (err == nil && !sees(k, st.Provider)) {
+		return hub.Faultf(hub.NotFound, "record.unknown", "record %s is not known", ref).
+			WithHint("if it was accepted moments ago, ask again; otherwise check the connector and the id that the 202 gave")
+	}
 	if err != nil {
 		return err
-	}
-	if !sees(k, st.Provider) {
-		return hub.Faultf(hub.NotFound, "record.unknown", "record %s is not known", st.Record)
 	}
 	out := recordJSON{
 		Connector: st.Record.Connector, Record: st.Record.ID, Status: st.Verdict.String(), ReceivedAt: st.ReceivedAt,
