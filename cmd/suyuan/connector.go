@@ -2,28 +2,24 @@ package main
 
 import (
 	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
-	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/suyuan-io/suyuan/connectors"
 	"github.com/suyuan-io/suyuan/connectors/decode"
 	"github.com/suyuan-io/suyuan/connectors/mapping"
-	"github.com/suyuan-io/suyuan/epcis"
 	"github.com/suyuan-io/suyuan/hub"
-	"github.com/suyuan-io/suyuan/pipeline"
-	"github.com/suyuan-io/suyuan/schemas"
 )
 
 func connectorCommand(std stdio) *cobra.Command {
-	cmd := &cobra.Command{Use: "connector", Short: "List kinds, run mapping tests, preview a mapping on a sample, verify an adapter"}
-	cmd.AddCommand(connectorListCommand(std), connectorTestCommand(std), connectorPreviewCommand(std), connectorVerifyCommand(std))
+	cmd := &cobra.Command{Use: "connector", Short: "Make, test, preview and try connectors; list kinds and recipes; verify adapters"}
+	cmd.AddCommand(connectorListCommand(std), connectorRecipesCommand(std), connectorNewCommand(std), connectorTestCommand(std),
+		connectorPreviewCommand(std), connectorRunCommand(std), connectorPlanCommand(std), connectorVerifyCommand(std))
 	return cmd
 }
 
@@ -170,111 +166,4 @@ func testDecoder(inst *connectors.Instance) mapping.Decode {
 		})
 		return out, err
 	}
-}
-
-func connectorPreviewCommand(std stdio) *cobra.Command {
-	var limit int
-	cmd := &cobra.Command{
-		Use: "preview INSTANCE SAMPLE", Short: "Show what the records of a sample file would become", Args: cobra.ExactArgs(2),
-		Long: `Run a sample file through an instance's decoder, mapping and validation, exactly as the hub would, and print what each record
-becomes: its events and master data, or why it would be a dead letter. Nothing is sent anywhere.`,
-		Example: "  suyuan connector preview connectors/wms-outbound.yaml outbound.csv",
-		RunE: func(_ *cobra.Command, args []string) error {
-			return preview(std, args[0], args[1], limit)
-		},
-	}
-	cmd.Flags().IntVar(&limit, "limit", 20, "how many records to show, 0 for all")
-	return cmd
-}
-
-// errEnough ends a preview that has shown enough.
-var errEnough = errors.New("enough")
-
-func preview(std stdio, instance, input string, limit int) error {
-	l, err := loadConnectors(filepath.Dir(instance), nil)
-	if l == nil {
-		return err
-	}
-	var inst *connectors.Instance
-	for _, i := range l.instances {
-		if filepath.Base(i.File) == filepath.Base(instance) {
-			inst = i
-		}
-	}
-	if inst == nil {
-		return noInstance(instance, err)
-	}
-	registry, err := schemas.Open()
-	if err != nil {
-		return err
-	}
-	c := &catalog{}
-	c.byID.Store(&l.parts)
-	normaliser := pipeline.NewNormaliser(c.Instance, registry.With(schemas.ValidateOptions{Rules: true}).ValidateEvent, time.Now)
-	in, err := openInput(input, std.in)
-	if err != nil {
-		return err
-	}
-	defer in.Close()
-	n, dead := 0, 0
-	err = inst.Splitter.Split(in, func(p connectors.Piece) error {
-		if limit > 0 && n >= limit {
-			return errEnough
-		}
-		n++
-		env := &hub.Envelope{
-			Connector: inst.ID, Provider: inst.Provider, ReceivedAt: time.Now(), Origin: input, Preamble: p.Preamble,
-			Records: []hub.Record{{ID: hub.RecordID(fmt.Sprintf("preview#%d", n)), Body: p.Body, Line: p.Line, Column: p.Column}},
-		}
-		out := normaliser.Normalise(env, &env.Records[0])
-		if out.Dead != nil {
-			dead++
-		}
-		return printOutcome(std, n, p, out)
-	})
-	if err != nil && !errors.Is(err, errEnough) {
-		return err
-	}
-	fmt.Fprintf(std.out, "%d records, %d of them would be dead letters\n", n, dead)
-	return failedUnless(dead == 0, nil)
-}
-
-// printOutcome prints what one record becomes.
-func printOutcome(std stdio, n int, p connectors.Piece, out hub.Outcome) error {
-	fmt.Fprintf(std.out, "── record %d", n)
-	if p.Line > 0 {
-		fmt.Fprintf(std.out, " (line %d)", p.Line)
-	}
-	fmt.Fprintln(std.out)
-	if d := out.Dead; d != nil {
-		fmt.Fprintf(std.out, "dead letter, at %s: ", d.Stage)
-		printOne(std.out, &d.Fault)
-		return nil
-	}
-	for _, e := range out.Events {
-		ev, err := epcis.ParseEvent(e.Body, nil)
-		if err != nil {
-			return err
-		}
-		bare, err := ev.JSON(time.Time{})
-		if err != nil {
-			return err
-		}
-		var pretty bytes.Buffer
-		if err := json.Indent(&pretty, bare, "", "  "); err != nil {
-			return err
-		}
-		fmt.Fprintln(std.out, pretty.String())
-	}
-	for _, m := range out.Master {
-		b, err := json.MarshalIndent(m.Attributes, "", "  ")
-		if err != nil {
-			return err
-		}
-		fmt.Fprintf(std.out, "%s %s %s\n", m.Kind, m.ID, b)
-	}
-	if len(out.Events)+len(out.Master) == 0 {
-		fmt.Fprintln(std.out, "skipped")
-	}
-	return nil
 }
