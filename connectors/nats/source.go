@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
@@ -120,6 +121,10 @@ func (s *source) Settle(_ context.Context, item connectors.Item, refused error) 
 	return nil
 }
 
+// backDelay is after how long a message that went back comes again. The server sorts what becomes due together; without a
+// delay the first one would go behind the others, because the server tries it on the connection that is closing.
+const backDelay = 100 * time.Millisecond
+
 // Close implements [connectors.Source]. What was delivered and not settled goes back, so that it comes again at once and
 // before what follows it.
 func (s *source) Close() error {
@@ -129,7 +134,7 @@ func (s *source) Close() error {
 		s.unsettled = append(s.unsettled, delivery{msg: msg})
 	}
 	for _, d := range s.unsettled {
-		_ = d.msg.Nak() // on a broken connection the server finds out by itself
+		_ = d.msg.NakWithDelay(backDelay) // on a broken connection the server finds out by itself
 	}
 	_ = s.conn.FlushTimeout(broker.Timeout) // as above
 	s.conn.Close()
