@@ -16,11 +16,14 @@ import (
 	"github.com/suyuan-io/suyuan/connectors/epcispull"
 	connexec "github.com/suyuan-io/suyuan/connectors/exec"
 	"github.com/suyuan-io/suyuan/connectors/file"
+	connftp "github.com/suyuan-io/suyuan/connectors/ftp"
 	connhttp "github.com/suyuan-io/suyuan/connectors/http"
 	connkafka "github.com/suyuan-io/suyuan/connectors/kafka"
 	"github.com/suyuan-io/suyuan/connectors/mapping"
 	connmqtt "github.com/suyuan-io/suyuan/connectors/mqtt"
 	connnats "github.com/suyuan-io/suyuan/connectors/nats"
+	conns3 "github.com/suyuan-io/suyuan/connectors/s3"
+	connsftp "github.com/suyuan-io/suyuan/connectors/sftp"
 	connsql "github.com/suyuan-io/suyuan/connectors/sql"
 	"github.com/suyuan-io/suyuan/connectors/webhook"
 	"github.com/suyuan-io/suyuan/hub"
@@ -33,6 +36,9 @@ func kinds() []connectors.Kind {
 	return []connectors.Kind{
 		webhook.Kind(),
 		file.Kind(),
+		connsftp.Kind(),
+		connftp.Kind(),
+		conns3.Kind(),
 		connhttp.Kind(),
 		connsql.Kind(sqlDrivers()),
 		connepcis.Kind(),

@@ -90,7 +90,9 @@ func serve(t *testing.T, mode string) *server {
 	return s
 }
 
-func (s *server) path(elem ...string) string { return filepath.Join(append([]string{s.dir}, elem...)...) }
+func (s *server) path(elem ...string) string {
+	return filepath.Join(append([]string{s.dir}, elem...)...)
+}
 
 // certificate writes a certificate that is its own authority.
 func certificate(tb testing.TB, dir string) {

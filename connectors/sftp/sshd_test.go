@@ -185,7 +185,9 @@ type folder struct {
 	dir, after string
 }
 
-func (f folder) path(elem ...string) string { return filepath.Join(append([]string{f.dir}, elem...)...) }
+func (f folder) path(elem ...string) string {
+	return filepath.Join(append([]string{f.dir}, elem...)...)
+}
 
 func (f folder) Put(tb testing.TB, texts ...string) {
 	tb.Helper()
