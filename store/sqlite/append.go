@@ -25,6 +25,9 @@ func (s *Store) Append(ctx context.Context, outcomes []hub.Outcome) ([]hub.Verdi
 			return err
 		}
 		defer a.close()
+		if err := a.load(outcomes); err != nil {
+			return err
+		}
 		for i := range outcomes {
 			v, err := a.one(&outcomes[i])
 			if err != nil {
@@ -58,8 +61,10 @@ type appender struct {
 	ctx context.Context //nolint:containedctx // lives as long as the call that made it
 	at  time.Time
 
-	findRecord, addRecord, findEvent, addEvent *sql.Stmt
-	things, facets                             rows
+	// recorded is what the store knows of the batch's records and events; it grows as the batch is appended.
+	recorded            recorded
+	addRecord, addEvent *sql.Stmt
+	things, facets      rows
 }
 
 func (a *appender) prepare() error {
@@ -69,11 +74,8 @@ func (a *appender) prepare() error {
 		stmt **sql.Stmt
 		text string
 	}{
-		{&a.findRecord, `SELECT connector, id, raw, verdict, dead FROM records WHERE key = ?`},
 		{&a.addRecord, `INSERT OR REPLACE INTO records (key, connector, id, provider, raw, received_at, verdict, seqs, dead)
 			VALUES (?,?,?,?,?,?,?,?,?)`},
-		{&a.findEvent, `SELECT e.seq, e.hash, e.body FROM things t JOIN events e USING (seq)
-			WHERE t.key = ? AND e.event_id = ? AND e.declared_at = ?`},
 		{&a.addEvent, `INSERT INTO events (seq, event_id, declared_at, event_time, recorded_at, received_at, type, biz_step,
 			provider, connector, record_id, hash, raw, salt, leaf_hash, body) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)`},
 	} {
@@ -88,7 +90,7 @@ func (a *appender) prepare() error {
 }
 
 func (a *appender) close() {
-	for _, stmt := range []*sql.Stmt{a.findRecord, a.addRecord, a.findEvent, a.addEvent} {
+	for _, stmt := range []*sql.Stmt{a.addRecord, a.addEvent} {
 		if stmt != nil {
 			_ = stmt.Close() // a prepared statement of a finished transaction has nothing left to lose
 		}
@@ -124,10 +126,7 @@ func (a *appender) one(o *hub.Outcome) (hub.Verdict, error) {
 	if o.Dead != nil {
 		return a.bury(o, k)
 	}
-	slots, repeated, clash, err := a.match(o)
-	if err != nil {
-		return 0, err
-	}
+	slots, repeated, clash := a.match(o)
 	if clash != nil {
 		d := *o
 		d.Dead = deadFrom(o, clash)
@@ -146,22 +145,16 @@ func (a *appender) one(o *hub.Outcome) (hub.Verdict, error) {
 }
 
 func (a *appender) lookup(ref hub.RecordRef) (known, error) {
-	for key := hashKey(string(ref.Connector), string(ref.ID)); ; key++ {
-		var connector int64
-		var id string
-		var raw []byte
-		k := known{key: key}
-		err := a.findRecord.QueryRowContext(a.ctx, key).Scan(&connector, &id, &raw, &k.verdict, &k.dead)
-		if errors.Is(err, sql.ErrNoRows) {
-			return k, nil
-		}
+	for key := recordKey(ref); ; key++ {
+		row, ok, err := a.recorded.record(a.ctx, a.tx, key)
 		if err != nil {
-			return k, fmt.Errorf("find record: %w", err)
+			return known{}, fmt.Errorf("find record: %w", err)
 		}
-		if id == string(ref.ID) && a.s.name(connector) == string(ref.Connector) {
-			k.found = true
-			copy(k.raw[:], raw)
-			return k, nil
+		if !ok {
+			return known{key: key}, nil
+		}
+		if row.ref == ref {
+			return known{key: key, found: true, raw: row.raw, verdict: row.verdict, dead: row.dead}, nil
 		}
 	}
 }
@@ -174,47 +167,34 @@ type slot struct {
 
 // match looks up the events' keys. It reports repeated when every event is recorded already, and a fault when one key is
 // recorded with another body.
-func (a *appender) match(o *hub.Outcome) (slots []slot, repeated bool, clash *hub.Fault, err error) {
+func (a *appender) match(o *hub.Outcome) (slots []slot, repeated bool, clash *hub.Fault) {
 	repeated = len(o.Events) > 0
 	inRecord := map[hub.EventKey]hub.Content{}
 	for i := range o.Events {
 		e := &o.Events[i]
 		content := hub.Content{Body: e.Leaf.Event, Hash: e.Hash}
 		if before, ok := inRecord[e.Key]; ok && !before.Same(content, e.Key) {
-			return nil, false, eventConflict(e), nil
+			return nil, false, eventConflict(e)
 		}
 		inRecord[e.Key] = content
-		sl, same, err := a.find(e)
-		if err != nil {
-			return nil, false, nil, err
-		}
+		sl, same := a.find(e)
 		if sl.old && !same {
-			return nil, false, eventConflict(e), nil
+			return nil, false, eventConflict(e)
 		}
 		repeated = repeated && sl.old
 		slots = append(slots, sl)
 	}
-	return slots, repeated, nil, nil
+	return slots, repeated, nil
 }
 
 // find looks for the event and reports whether what is recorded is the same.
-func (a *appender) find(e *hub.Event) (sl slot, same bool, err error) {
-	var hash string
-	var body []byte
-	err = a.findEvent.QueryRowContext(a.ctx, eventIDKey(e.Key.ID), e.Key.ID, micros(e.Key.DeclaredAt)).Scan(&sl.seq, &hash, &body)
-	if errors.Is(err, sql.ErrNoRows) {
-		return slot{}, false, nil
+func (a *appender) find(e *hub.Event) (sl slot, same bool) {
+	for _, row := range a.recorded.events[e.Key.ID] {
+		if row.declared == micros(e.Key.DeclaredAt) {
+			return slot{seq: row.seq, old: true}, row.content.Same(hub.Content{Body: e.Leaf.Event, Hash: e.Hash}, e.Key)
+		}
 	}
-	if err != nil {
-		return slot{}, false, fmt.Errorf("find event: %w", err)
-	}
-	plain, err := unpack(body)
-	if err != nil {
-		return slot{}, false, err
-	}
-	sl.old = true
-	recorded := hub.Content{Body: hub.Sum(plain), Hash: hash}
-	return sl, recorded.Same(hub.Content{Body: e.Leaf.Event, Hash: e.Hash}, e.Key), nil
+	return slot{}, false
 }
 
 // record appends what is new of a good outcome and notes the record. A dead letter of the same record is resolved.
@@ -232,6 +212,7 @@ func (a *appender) record(o *hub.Outcome, k known, slots []slot) error {
 			if err := a.insert(e, o, sl); err != nil {
 				return err
 			}
+			a.recorded.addEvent(e, sl.seq)
 			a.s.size++
 		}
 		seqs = append(seqs, strconv.FormatUint(uint64(sl.seq), 10))
@@ -266,9 +247,9 @@ func (a *appender) insert(e *hub.Event, o *hub.Outcome, sl slot) error {
 		string(o.Record.ID), e.Hash, e.Leaf.Raw[:], e.Leaf.Salt[:], leafHash[:], pack(e.Body)); err != nil {
 		return fmt.Errorf("insert event: %w", err)
 	}
-	values := []any{eventIDKey(e.Key.ID), int64(sl.seq)} //nolint:gosec // seq fits
+	values := []any{eventIDKey(e.Key.ID), int64(sl.seq)}
 	for _, t := range e.Facets.Things {
-		values = append(values, hashKey(t.ID), int64(sl.seq)) //nolint:gosec // seq fits
+		values = append(values, hashKey(t.ID), int64(sl.seq))
 	}
 	if err := a.things.insert(a.ctx, a.tx, values); err != nil {
 		return fmt.Errorf("index event: %w", err)
@@ -295,6 +276,7 @@ func (a *appender) note(o *hub.Outcome, k known, v hub.Verdict, seqs string) err
 	if err != nil {
 		return fmt.Errorf("note record: %w", err)
 	}
+	a.recorded.records[k.key] = recordRow{ref: o.Record, raw: raw, verdict: v, dead: k.dead}
 	return nil
 }
 

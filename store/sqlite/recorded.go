@@ -1,0 +1,153 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/suyuan-io/suyuan/hub"
+)
+
+// recorded is what the store knows of the records and events of one batch: read with few queries before the batch is
+// decided on, and kept true while it is appended.
+type recorded struct {
+	s       *Store
+	records map[int64]recordRow // by key
+	absent  map[int64]bool      // keys that were asked for and are free
+	events  map[string][]eventRow
+}
+
+// recordRow is a row of records.
+type recordRow struct {
+	ref     hub.RecordRef
+	raw     hub.Digest
+	verdict hub.Verdict
+	dead    hub.DeadLetterID
+}
+
+// eventRow is a recorded event of an id.
+type eventRow struct {
+	seq      hub.Seq
+	declared int64
+	content  hub.Content
+}
+
+func recordKey(ref hub.RecordRef) int64 { return hashKey(string(ref.Connector), string(ref.ID)) }
+
+// perQuery is how many keys one query looks up.
+const perQuery = 500
+
+// load reads what is known of the batch.
+func (a *appender) load(outcomes []hub.Outcome) error {
+	r := recorded{s: a.s, records: map[int64]recordRow{}, absent: map[int64]bool{}, events: map[string][]eventRow{}}
+	var records, events []any
+	for i := range outcomes {
+		key := recordKey(outcomes[i].Record)
+		records = append(records, key)
+		r.absent[key] = true
+		for j := range outcomes[i].Events {
+			events = append(events, eventIDKey(outcomes[i].Events[j].Key.ID))
+		}
+	}
+	for keys := range slices.Chunk(records, perQuery) {
+		if err := r.readRecords(a.ctx, a.tx, keys); err != nil {
+			return fmt.Errorf("find records: %w", err)
+		}
+	}
+	for keys := range slices.Chunk(events, perQuery) {
+		if err := r.readEvents(a.ctx, a.tx, keys); err != nil {
+			return fmt.Errorf("find events: %w", err)
+		}
+	}
+	a.recorded = r
+	return nil
+}
+
+const recordColumns = `connector, id, raw, verdict, dead`
+
+func (r *recorded) scan(row interface{ Scan(...any) error }, key *int64) (recordRow, error) {
+	var out recordRow
+	var connector int64
+	var raw []byte
+	err := row.Scan(key, &connector, &out.ref.ID, &raw, &out.verdict, &out.dead)
+	out.ref.Connector = hub.ConnectorID(r.s.name(connector))
+	copy(out.raw[:], raw)
+	return out, err
+}
+
+func (r *recorded) readRecords(ctx context.Context, tx *sql.Tx, keys []any) error {
+	rows, err := tx.QueryContext(ctx, `SELECT key, `+recordColumns+` FROM records WHERE key IN (`+marks(len(keys))+`)`, keys...)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var key int64
+		row, err := r.scan(rows, &key)
+		if err != nil {
+			return err
+		}
+		r.records[key] = row
+		delete(r.absent, key)
+	}
+	return rows.Err()
+}
+
+// record returns the row at a key. Keys beyond those of the batch are asked for only when one collides.
+func (r *recorded) record(ctx context.Context, tx *sql.Tx, key int64) (recordRow, bool, error) {
+	if row, ok := r.records[key]; ok {
+		return row, true, nil
+	}
+	if r.absent[key] {
+		return recordRow{}, false, nil
+	}
+	row, err := r.scan(tx.QueryRowContext(ctx, `SELECT key, `+recordColumns+` FROM records WHERE key = ?`, key), &key)
+	if errors.Is(err, sql.ErrNoRows) {
+		r.absent[key] = true
+		return row, false, nil
+	}
+	if err != nil {
+		return row, false, err
+	}
+	r.records[key] = row
+	return row, true, nil
+}
+
+func (r *recorded) readEvents(ctx context.Context, tx *sql.Tx, keys []any) error {
+	rows, err := tx.QueryContext(ctx, `SELECT e.event_id, e.declared_at, e.seq, e.hash, e.body FROM things t JOIN events e USING (seq)
+		WHERE t.key IN (`+marks(len(keys))+`)`, keys...)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var id string
+		var row eventRow
+		var body []byte
+		if err := rows.Scan(&id, &row.declared, &row.seq, &row.content.Hash, &body); err != nil {
+			return err
+		}
+		plain, err := unpack(body)
+		if err != nil {
+			return corrupt(row.seq, err)
+		}
+		row.content.Body = hub.Sum(plain)
+		if !slices.ContainsFunc(r.events[id], func(have eventRow) bool { return have.seq == row.seq }) {
+			r.events[id] = append(r.events[id], row)
+		}
+	}
+	return rows.Err()
+}
+
+// addEvent notes an event that was appended just now, for what follows in the batch.
+func (r *recorded) addEvent(e *hub.Event, seq hub.Seq) {
+	r.events[e.Key.ID] = append(r.events[e.Key.ID], eventRow{
+		seq: seq, declared: micros(e.Key.DeclaredAt), content: hub.Content{Body: e.Leaf.Event, Hash: e.Hash},
+	})
+}
+
+// marks are n placeholders.
+func marks(n int) string { return "?" + strings.Repeat(",?", n-1) }
