@@ -271,6 +271,9 @@ func evidenceBitFlips(t *testing.T, s Subject) {
 	e := must(t, s.Open(t, log.Key.Public()), c)
 	for i := range e.Entry {
 		for bit := range 8 {
+			if len(e.Entry) > 4<<10 && bit != i%8 {
+				continue // one bit of each byte: every flip costs a verification with its signatures
+			}
 			flipped := bytes.Clone(e.Entry)
 			flipped[i] ^= 1 << bit
 			if _, err := s.Verify(flipped, c.Checkpoint, nil); err == nil {
