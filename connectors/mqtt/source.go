@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/url"
 	"slices"
+	"sync"
 
 	"github.com/eclipse/paho.golang/packets"
 	"github.com/eclipse/paho.golang/paho"
@@ -26,6 +27,7 @@ type source struct {
 	messages chan *paho.Publish
 	ended    chan error
 	closing  chan struct{}
+	early    early
 	// read and settled count items: an item's number is its token.
 	read, settled uint64
 }
@@ -109,8 +111,42 @@ func (s *source) subscribe(ctx context.Context) error {
 	return nil
 }
 
+// early are the messages that come before the subscription is confirmed. Mosquitto 2.0 sends a resumed session all that it
+// has kept, whatever window was agreed, and the confirmation after that: to stop reading would be to wait for ever.
+type early struct {
+	mu       sync.Mutex
+	over     bool
+	messages []*paho.Publish
+}
+
+// add takes a message, unless early is over.
+func (e *early) add(m *paho.Publish) bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if !e.over {
+		e.messages = append(e.messages, m)
+	}
+	return !e.over
+}
+
+// take returns the next early message and ends the adding.
+func (e *early) take() (*paho.Publish, bool) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.over = true
+	if len(e.messages) == 0 {
+		return nil, false
+	}
+	m := e.messages[0]
+	e.messages[0], e.messages = nil, e.messages[1:]
+	return m, true
+}
+
 // receive takes a message from the client. It waits while the host is behind: at QoS 1 the broker stops before that.
 func (s *source) receive(p paho.PublishReceived) (bool, error) {
+	if s.early.add(p.Packet) {
+		return true, nil
+	}
 	select {
 	case s.messages <- p.Packet:
 	case <-s.closing:
@@ -129,9 +165,12 @@ func (s *source) end(err error) {
 // Next implements [connectors.Source].
 func (s *source) Next(ctx context.Context) (connectors.Item, error) {
 	for {
-		m, err := broker.Await(ctx, s.messages, s.ended)
-		if err != nil {
-			return connectors.Item{}, err
+		m, ok := s.early.take()
+		if !ok {
+			var err error
+			if m, err = broker.Await(ctx, s.messages, s.ended); err != nil {
+				return connectors.Item{}, err
+			}
 		}
 		s.read++
 		item := s.item(m)
