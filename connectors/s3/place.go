@@ -153,11 +153,22 @@ func (s *stream) Close() error {
 	return s.body.Close()
 }
 
+// maxCopy is the largest object that a store copies in one request; larger ones are copied in parts.
+const maxCopy = 5 << 30
+
 // Move implements [drop.Changer]: a copy within the store, then the deletion.
 func (p *place) Move(ctx context.Context, from, to string) error {
-	_, err := p.client.ComposeObject(ctx,
-		minio.CopyDestOptions{Bucket: p.options.Bucket, Object: key(to)},
-		minio.CopySrcOptions{Bucket: p.options.Bucket, Object: key(from)})
+	source, err := p.Stat(ctx, from)
+	if err != nil {
+		return err
+	}
+	src := minio.CopySrcOptions{Bucket: p.options.Bucket, Object: key(from), MatchETag: source.Tag}
+	dst := minio.CopyDestOptions{Bucket: p.options.Bucket, Object: key(to)}
+	if source.Size > maxCopy {
+		_, err = p.client.ComposeObject(ctx, dst, src)
+	} else {
+		_, err = p.client.CopyObject(ctx, dst, src)
+	}
 	if err != nil {
 		return p.told(ctx, err)
 	}

@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"os/user"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -136,7 +137,6 @@ func (s *server) start(tb testing.TB, sshd string) {
 		check(tb, os.MkdirAll("/run/sshd", 0o755)) // where it gives up its rights
 	}
 	s.process = exec.Command(sshd, "-D", "-e", "-f", s.path("sshd_config"))
-	s.process.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	log := must[*os.File](tb)(os.Create(s.path("sshd.log")))
 	defer log.Close()
 	s.process.Stderr = log
@@ -155,7 +155,15 @@ func (s *server) stop() {
 	if s.process == nil {
 		return
 	}
-	_ = syscall.Kill(-s.process.Process.Pid, syscall.SIGKILL)
+	pid := strconv.Itoa(s.process.Process.Pid)
+	// The process of a connection begins a session of its own, so that the group's signal does not reach it.
+	children, _ := os.ReadFile(filepath.Join("/proc", pid, "task", pid, "children"))
+	_ = s.process.Process.Kill()
+	for child := range strings.FieldsSeq(string(children)) {
+		if n, err := strconv.Atoi(child); err == nil {
+			_ = syscall.Kill(n, syscall.SIGKILL)
+		}
+	}
 	_ = s.process.Wait()
 	s.process = nil
 }
