@@ -78,8 +78,7 @@ func (e *exception) at(pointer string) *exception {
 
 // nameOf is the one table that turns faults into exceptions and statuses.
 func nameOf(err error) (name string, status int) {
-	var e *exception
-	if errors.As(err, &e) {
+	if e, ok := errors.AsType[*exception](err); ok {
 		return e.name, e.status
 	}
 	f := hub.AsFault(err)

@@ -182,14 +182,15 @@ type jobRun struct {
 	// env collects records until it is published; size is the bytes in it.
 	env  hub.Envelope
 	size int
-	// sent are the records that are published and have no verdict yet.
-	sent []sentRecord
+	// sent are the records that are published and have no verdict yet, and sentSize the bytes in them.
+	sent     []sentRecord
+	sentSize int
 }
 
 type sentRecord struct {
-	ref     hub.RecordRef
-	eventID string
-	where   hub.Where
+	ref   hub.RecordRef
+	where hub.Where
+	size  int
 }
 
 // do checks for conflicts, if one of them is to undo everything, before the first record is published; then it publishes
@@ -210,7 +211,7 @@ func (r *jobRun) do(ctx context.Context) error {
 	if err := r.publishMaster(ctx); err != nil {
 		return err
 	}
-	return r.settle(ctx, 0)
+	return r.settle(ctx, 0, 0)
 }
 
 // each reads the spooled document.
@@ -220,7 +221,7 @@ func (r *jobRun) each(visit func(epcis.Item) error) (*epcis.Header, error) {
 		return nil, hub.Faultf(hub.Internal, "capture.spool", "the posted document is gone").Because(err).
 			WithHint("post the document again: what is recorded already is not doubled")
 	}
-	defer f.Close() //nolint:errcheck // only read
+	defer f.Close()
 	return epcis.ReadDocument(f, limits(), visit)
 }
 
@@ -349,11 +350,13 @@ func (r *jobRun) failContradictions(nth []int) error {
 	return err
 }
 
-// What an envelope holds at most, and how many published records may wait for their verdict.
+// What an envelope holds at most, and how much of what is published may wait for its verdict: the pipeline holds all of
+// that in memory several times over.
 const (
 	envelopeRecords = 400
-	envelopeBytes   = 1 << 20
+	envelopeBytes   = 512 << 10
 	inFlight        = 8000
+	inFlightBytes   = 6 << 20
 )
 
 func (r *jobRun) emptyEnvelope() hub.Envelope {
@@ -396,10 +399,12 @@ func (r *jobRun) flush(ctx context.Context) error {
 		r.sent = append(r.sent, sentRecord{
 			ref:   hub.RecordRef{Connector: r.env.Connector, ID: rec.ID},
 			where: hub.Where{Line: rec.Line, Column: rec.Column},
+			size:  len(rec.Body),
 		})
 	}
+	r.sentSize += r.size
 	r.env, r.size = r.emptyEnvelope(), 0
-	return r.settle(ctx, inFlight)
+	return r.settle(ctx, inFlight, inFlightBytes)
 }
 
 // publishEnvelope publishes until it succeeds: what is unavailable now is so for a while.
@@ -418,7 +423,7 @@ func (r *jobRun) publishMaster(ctx context.Context) error {
 	if err != nil || rec == nil {
 		return err
 	}
-	r.env.Preamble, r.env.Records = nil, []hub.Record{*rec}
+	r.env.Preamble, r.env.Records, r.size = nil, []hub.Record{*rec}, len(rec.Body)
 	return r.flush(ctx)
 }
 
@@ -435,15 +440,16 @@ func (r *jobRun) withoutEvents() ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer f.Close() //nolint:errcheck // only read
+	defer f.Close()
 	sk := newSkeleton(maxHeader)
 	_, err = io.Copy(sk, f)
 	return sk.out, err
 }
 
-// settle waits until at most allowed records have no verdict, oldest first, and notes those that were not recorded.
-func (r *jobRun) settle(ctx context.Context, allowed int) error {
-	for len(r.sent) > allowed {
+// settle waits until at most so many records and bytes have no verdict, oldest first, and notes those that were not
+// recorded.
+func (r *jobRun) settle(ctx context.Context, records, size int) error {
+	for len(r.sent) > records || r.sentSize > size {
 		part := r.sent[:min(len(r.sent), envelopeRecords)]
 		refs := make([]hub.RecordRef, len(part))
 		for i := range part {
@@ -454,6 +460,7 @@ func (r *jobRun) settle(ctx context.Context, allowed int) error {
 			return err
 		}
 		for i, v := range verdicts {
+			r.sentSize -= part[i].size
 			if v == hub.Dead || v == hub.Conflicting {
 				if err := r.failRecord(ctx, part[i]); err != nil {
 					return err

@@ -128,7 +128,7 @@ func statementOf(key hub.EventKey, c hub.Content, nth int) statement {
 	if key.DeclaredAt.IsZero() {
 		content = hub.Sum([]byte(c.Hash))
 	}
-	st := statement{content: binary.BigEndian.Uint64(content[:]), nth: int32(nth)} //nolint:gosec // MaxEvents fits
+	st := statement{content: binary.BigEndian.Uint64(content[:]), nth: int32(nth)}
 	copy(st.key[:], id[:])
 	return st
 }
@@ -149,8 +149,7 @@ func contradictions(stated []statement) []int {
 
 // faultsOf returns the faults of err, which is one fault, several, or anything else.
 func faultsOf(err error) hub.Faults {
-	var many hub.Faults
-	if errors.As(err, &many) {
+	if many, ok := errors.AsType[hub.Faults](err); ok {
 		return many
 	}
 	return hub.Faults{hub.AsFault(err)}

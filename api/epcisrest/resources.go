@@ -34,34 +34,22 @@ func topLevel() []resource {
 
 // list answers with the values that the events seen by the key have.
 func (s *Server) list(t resource) handler {
+	find := s.values
+	if t.term == 0 {
+		find = s.epcs
+	}
 	return func(w http.ResponseWriter, r *request) error {
-		if err := s.authorize(r, hub.ScopeQuery, hub.ScopeAudit); err != nil {
-			return err
-		}
-		if err := onlyJSON(r.Request); err != nil {
-			return err
-		}
-		v, err := viewOf(r.Request)
+		v, size, from, err := s.asked(r)
 		if err != nil {
 			return err
-		}
-		size, from, err := s.paging(r)
-		if err != nil {
-			return err
-		}
-		find := s.values
-		if t.term == 0 {
-			find = s.epcs
 		}
 		members, more, err := find(r, t, &from, size)
 		if err != nil {
 			return err
 		}
-		if t.identifier {
+		if t.identifier && v.epcs == alwaysURN {
 			for i := range members {
-				if v.epcs == alwaysURN {
-					members[i] = s.asURN(members[i])
-				}
+				members[i] = s.asURN(members[i])
 			}
 		}
 		if more {
@@ -71,6 +59,21 @@ func (s *Server) list(t resource) handler {
 		}
 		return answerJSON(w, http.StatusOK, collection(members))
 	}
+}
+
+// asked checks a request for a list and reads which part of it is wanted, and how.
+func (s *Server) asked(r *request) (v view, size int, from token, err error) {
+	if err = s.authorize(r, hub.ScopeQuery, hub.ScopeAudit); err != nil {
+		return v, 0, from, err
+	}
+	if err = onlyJSON(r.Request); err != nil {
+		return v, 0, from, err
+	}
+	if v, err = viewOf(r.Request); err != nil {
+		return v, 0, from, err
+	}
+	size, from, err = s.paging(r)
+	return v, size, from, err
 }
 
 // values lists the values of a term in the order of their bytes.
@@ -93,6 +96,9 @@ func (s *Server) values(r *request, t resource, from *token, size int) (members 
 	return members, more, nil
 }
 
+// maxLooked is how many events one page of items may look at; a page that found few items in them is short.
+const maxLooked = 5000
+
 // epcs lists the items that events speak of, each where the log first speaks of it: the store keeps no list of them.
 func (s *Server) epcs(r *request, _ resource, from *token, size int) (members []string, more bool, err error) {
 	if !from.Marked {
@@ -100,45 +106,67 @@ func (s *Server) epcs(r *request, _ resource, from *token, size int) (members []
 			return nil, false, err
 		}
 	}
-	w := hub.Window{Provider: r.sees(), Until: from.Until, Order: hub.LogOrder, Limit: 100, Budget: pageBudget}
-	if from.Marked {
-		w.From = from.Seq
-	}
-	skip := from.Count // of the first event's items
-	for {
+	l := itemList{s: s, r: r, size: size, skipSeq: from.Seq, skip: from.Count}
+	w := hub.Window{Provider: r.sees(), From: from.Seq, Until: from.Until, Order: hub.LogOrder, Limit: 100, Budget: pageBudget}
+	for looked := 0; ; {
 		page, err := s.Events.Find(r.Context(), &epcis.Query{}, w)
 		if err != nil {
 			return nil, false, err
 		}
-		for _, e := range page.Events {
-			for i, t := range e.Facets.Things {
-				if i < skip && e.Seq == from.Seq && from.Marked || t.Class {
-					continue
-				}
-				first, err := s.firstItem(r, e, i)
-				if err != nil {
-					return nil, false, err
-				}
-				if !first {
-					continue
-				}
-				if len(members) == size {
-					from.setMark(&hub.Mark{Seq: e.Seq})
-					from.Count = i
-					return members, true, nil
-				}
-				members = append(members, t.ID)
+		for i := range page.Events {
+			e := &page.Events[i]
+			if next, err := l.take(e); err != nil || next >= 0 {
+				from.setMark(&hub.Mark{Seq: e.Seq})
+				from.Count = next
+				return l.members, true, err
 			}
 		}
 		if page.Next == nil {
-			return members, false, nil
+			return l.members, false, nil
+		}
+		if looked += len(page.Events); looked >= maxLooked {
+			from.setMark(&hub.Mark{Seq: page.Next.Seq + 1})
+			from.Count = 0
+			return l.members, true, nil
 		}
 		w.After = page.Next
 	}
 }
 
+// itemList collects one page of items.
+type itemList struct {
+	s       *Server
+	r       *request
+	size    int
+	members []string
+	// skip is how many things of the event at skipSeq stand on pages before.
+	skipSeq hub.Seq
+	skip    int
+}
+
+// take adds the items of which an event is the first to speak. It returns the index of the thing that the page has no room
+// for, or -1.
+func (l *itemList) take(e *hub.Event) (int, error) {
+	for i, t := range e.Facets.Things {
+		if t.Class || e.Seq == l.skipSeq && i < l.skip {
+			continue
+		}
+		first, err := l.s.firstItem(l.r, e, i)
+		switch {
+		case err != nil:
+			return -1, err
+		case !first:
+		case len(l.members) == l.size:
+			return i, nil
+		default:
+			l.members = append(l.members, t.ID)
+		}
+	}
+	return -1, nil
+}
+
 // firstItem reports whether the index-th thing of an event is spoken of for the first time.
-func (s *Server) firstItem(r *request, e hub.Event, index int) (bool, error) {
+func (s *Server) firstItem(r *request, e *hub.Event, index int) (bool, error) {
 	id := e.Facets.Things[index].ID
 	for _, t := range e.Facets.Things[:index] {
 		if t.ID == id && !t.Class {

@@ -97,8 +97,7 @@ func (d *spooled) check(c *reading, xml bool) (*epcis.Header, error) {
 
 // rootCause brings the exception that a reader was stopped by to the front.
 func rootCause(err error) error {
-	var e *exception
-	if errors.As(err, &e) {
+	if e, ok := errors.AsType[*exception](err); ok {
 		return e
 	}
 	return err

@@ -2,6 +2,7 @@ package epcisconformance_test
 
 import (
 	"fmt"
+	"maps"
 	"net/http"
 	"strconv"
 	"strings"
@@ -188,9 +189,7 @@ func capturing() []line {
 			}
 			report := func(members map[string]any) []any {
 				m := map[string]any{"type": "Temperature", "value": 26, "uom": "CEL"}
-				for k, v := range members {
-					m[k] = v
-				}
+				maps.Copy(m, members)
 				return []any{m}
 			}
 			return first(

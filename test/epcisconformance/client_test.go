@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
 	"regexp"
@@ -70,10 +71,6 @@ func (c *client) do(method, path string, body any, headers ...string) (reply, er
 	defer res.Body.Close()
 	data, err := io.ReadAll(res.Body)
 	return reply{res.StatusCode, res.Header, data}, err
-}
-
-func (c *client) get(path string, headers ...string) (reply, error) {
-	return c.do(http.MethodGet, path, nil, headers...)
 }
 
 // want sends a request and checks the status.
@@ -147,11 +144,7 @@ func bare(e map[string]any) map[string]any {
 }
 
 func mapsClone(m map[string]any) map[string]any {
-	out := make(map[string]any, len(m))
-	for k, v := range m {
-		out[k] = v
-	}
-	return out
+	return maps.Clone(m)
 }
 
 var contexts = []any{"https://ref.gs1.org/standards/epcis/2.0.0/epcis-context.jsonld", map[string]any{"example": "http://ns.example.com/epcis/"}}

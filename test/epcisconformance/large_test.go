@@ -74,7 +74,7 @@ func TestLargeDocument(t *testing.T) {
 	}
 	req.Header.Set("Authorization", "Bearer plant")
 	req.Header.Set("Content-Type", "application/ld+json")
-	res, err := http.DefaultClient.Do(req) //nolint:gosec // a test server
+	res, err := http.DefaultClient.Do(req)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -151,7 +151,7 @@ func standing() []line {
 				if err := r.wait(func() bool { return slices.Contains(r.ids(), c.id("s5")) }); err != nil {
 					return err
 				}
-				q := strings.Split(loc, "/subscriptions/")[0]
+				q, _, _ := strings.Cut(loc, "/subscriptions/")
 				list, err := c.want(http.StatusOK, http.MethodGet, q+"/subscriptions", nil)
 				if err != nil || !strings.Contains(string(list.body), `"subscriptionID"`) {
 					return fmt.Errorf("list %s, %w", list.body, err)
@@ -408,10 +408,10 @@ func webSocket(c *client) error {
 		return websocket.Dial(ctx, c.base+"/queries/"+q+"/events?"+query, &websocket.DialOptions{HTTPHeader: http.Header{"Authorization": {"Bearer " + c.key}}})
 	}
 	if _, r, err := dial("stream=true&minute=5"); err == nil || r == nil || r.StatusCode != http.StatusBadRequest {
-		return fmt.Errorf("stream and schedule together: %v", err)
+		return fmt.Errorf("stream and schedule together: %w", err)
 	}
 	if _, r, err := dial(""); err == nil || r == nil || r.StatusCode != http.StatusBadRequest {
-		return fmt.Errorf("no controls: %v", err)
+		return fmt.Errorf("no controls: %w", err)
 	}
 	for _, controls := range []string{"stream=true", "second=" + esc("[0-59]")} {
 		conn, r, err := dial(controls)
