@@ -132,7 +132,7 @@ func eventIDKey(id string) int64 { return hashKey("eventID", id) }
 
 // EventAt implements anchor.Leaves.
 func (s *Store) EventAt(ctx context.Context, seq hub.Seq) (hub.Event, error) {
-	e, err := s.scanEvent(s.read.QueryRowContext(ctx, `SELECT `+eventColumns+` FROM events e WHERE e.seq = ?`, int64(seq))) //nolint:gosec // fits
+	e, err := s.scanEvent(s.read.QueryRowContext(ctx, `SELECT `+eventColumns+` FROM events e WHERE e.seq = ?`, int64(seq)))
 	if errors.Is(err, sql.ErrNoRows) {
 		return e, hub.Faultf(hub.NotFound, "event.unknown", "there is no event at sequence number %d", seq)
 	}
@@ -145,7 +145,7 @@ func (s *Store) EventAt(ctx context.Context, seq hub.Seq) (hub.Event, error) {
 // RecordedAt implements anchor.Leaves.
 func (s *Store) RecordedAt(ctx context.Context, seq hub.Seq) (time.Time, error) {
 	var us int64
-	err := s.read.QueryRowContext(ctx, `SELECT recorded_at FROM events WHERE seq = ?`, int64(seq)).Scan(&us) //nolint:gosec // fits
+	err := s.read.QueryRowContext(ctx, `SELECT recorded_at FROM events WHERE seq = ?`, int64(seq)).Scan(&us)
 	if errors.Is(err, sql.ErrNoRows) {
 		return time.Time{}, hub.Faultf(hub.NotFound, "event.unknown", "there is no event at sequence number %d", seq)
 	}
@@ -169,7 +169,7 @@ func (s *Store) LogSize(ctx context.Context) (uint64, error) {
 
 // LeafHashes implements anchor.Leaves.
 func (s *Store) LeafHashes(ctx context.Context, from uint64, n int) ([]hub.Digest, error) {
-	rows, err := s.read.QueryContext(ctx, `SELECT leaf_hash FROM events WHERE seq >= ? ORDER BY seq LIMIT ?`, int64(from), n) //nolint:gosec // fits
+	rows, err := s.read.QueryContext(ctx, `SELECT leaf_hash FROM events WHERE seq >= ? ORDER BY seq LIMIT ?`, int64(from), n)
 	if err != nil {
 		return nil, unavailable("read leaves", err)
 	}

@@ -33,7 +33,7 @@ type word struct {
 func (a *appender) index(f *hub.Facets, provider hub.ProviderID, seq hub.Seq) error {
 	at := micros(f.EventTime)
 	values := make([]any, 0, 24)
-	add := func(key int64) { values = append(values, key, at, int64(seq)) } //nolint:gosec // seq fits
+	add := func(key int64) { values = append(values, key, at, int64(seq)) }
 	add(hashKey(facetProvider, string(provider)))
 	add(hashKey(facetWhat, f.Type, f.Action))
 	for _, p := range [...]struct{ kind, value string }{

@@ -2,6 +2,8 @@ package sqlite
 
 import (
 	"context"
+	"database/sql"
+	"errors"
 	"math"
 	"strings"
 	"time"
@@ -52,7 +54,7 @@ const (
 // plan chooses how to search: along the condition that the fewest events fulfil.
 func (s *Store) plan(ctx context.Context, q *epcis.Query, w hub.Window, p places) (plan, error) {
 	pl := plan{
-		from: math.MinInt64, to: math.MaxInt64, order: w.Order, seqs: [2]int64{int64(w.From), int64(w.Until)}, driver: condition{in: byTime}, //nolint:gosec // seqs fit
+		from: math.MinInt64, to: math.MaxInt64, order: w.Order, seqs: [2]int64{int64(w.From), int64(w.Until)}, driver: condition{in: byTime},
 	}
 	if t := q.EventTime.From; !t.IsZero() {
 		pl.from = t.UnixMicro()
@@ -67,8 +69,13 @@ func (s *Store) plan(ctx context.Context, q *epcis.Query, w hub.Window, p places
 		return pl, err
 	}
 	conditions, err := s.conditions(ctx, q, w, p)
-	if err != nil || len(conditions) == 0 {
+	if err != nil {
 		return pl, err
+	}
+	if recorded := pl.seqs[1] - pl.seqs[0]; q.RecordTime != (epcis.Span{}) && recorded < few && !w.Order.ByLog() {
+		// The usual question of who polls: what was recorded since. Few events are, wherever their times lie.
+		pl.driver, pl.all, pl.probes = condition{in: byLog, keys: []any{nil}}, true, conditions
+		return pl, nil
 	}
 	return pl, s.choose(ctx, &pl, conditions)
 }
@@ -171,8 +178,8 @@ func (s *Store) FirstSince(ctx context.Context, t time.Time) (hub.Seq, error) {
 	if err != nil {
 		return 0, err
 	}
-	seq, err := s.firstSince(ctx, t, int64(size)) //nolint:gosec // fits
-	return hub.Seq(seq), err                      //nolint:gosec // never negative
+	seq, err := s.firstSince(ctx, t, int64(size))
+	return hub.Seq(seq), err
 }
 
 // conditions are what of a query indexes can answer.
@@ -246,17 +253,10 @@ func whatKeys(q *epcis.Query) []any {
 func (s *Store) stepKeys(ctx context.Context, steps []string) ([]any, error) {
 	var keys []any
 	for _, step := range steps {
-		var id int64
-		rows, err := s.read.QueryContext(ctx, `SELECT id FROM terms WHERE text = ?`, step)
-		if err != nil {
+		id := int64(-1)
+		err := s.read.QueryRowContext(ctx, `SELECT id FROM terms WHERE text = ?`, step).Scan(&id)
+		if err != nil && !errors.Is(err, sql.ErrNoRows) {
 			return nil, unavailable("plan a search", err)
-		}
-		id = -1
-		for rows.Next() {
-			err = rows.Scan(&id)
-		}
-		if e := rows.Close(); e != nil || err != nil || rows.Err() != nil {
-			return nil, unavailable("plan a search", rows.Err())
 		}
 		keys = append(keys, id)
 	}

@@ -96,12 +96,12 @@ func (f *finder) look(ctx context.Context, spots []spot) (full bool, err error) 
 		return false, unavailable("read events", err)
 	}
 	for _, sp := range spots {
-		e := matching[hub.Seq(sp.seq)] //nolint:gosec // never negative
+		e := matching[hub.Seq(sp.seq)]
 		if e != nil && len(f.page.Events) == f.w.Limit {
 			f.page.Next = f.at
 			return true, nil
 		}
-		f.at = &hub.Mark{EventTime: fromMicros(sp.time), Seq: hub.Seq(sp.seq)} //nolint:gosec // never negative
+		f.at = &hub.Mark{EventTime: fromMicros(sp.time), Seq: hub.Seq(sp.seq)}
 		if e != nil {
 			f.page.Events = append(f.page.Events, *e)
 		}
@@ -209,7 +209,7 @@ func (s *Store) Values(ctx context.Context, term hub.Term, provider hub.Provider
 
 // First reports whether the event at seq is the first in which its provider, or anybody if provider is empty, speaks of id.
 func (s *Store) First(ctx context.Context, id string, provider hub.ProviderID, seq hub.Seq) (bool, error) {
-	text, args := `SELECT NOT EXISTS (SELECT 1 FROM things WHERE key = ? AND seq < ?)`, []any{hashKey(id), int64(seq)} //nolint:gosec // fits
+	text, args := `SELECT NOT EXISTS (SELECT 1 FROM things WHERE key = ? AND seq < ?)`, []any{hashKey(id), int64(seq)}
 	if provider != "" {
 		text = `SELECT NOT EXISTS (SELECT 1 FROM things t JOIN events e USING (seq) JOIN terms p ON p.id = e.provider
 			WHERE t.key = ? AND t.seq < ? AND p.text = ?)`

@@ -23,7 +23,7 @@ func (r *rows) insert(ctx context.Context, tx *sql.Tx, values []any) error {
 		n := min(len(values)/r.width, maxRows)
 		if r.stmts[n] == nil {
 			row := "(?" + strings.Repeat(",?", r.width-1) + ")"
-			stmt, err := tx.PrepareContext(ctx, r.into+row+strings.Repeat(","+row, n-1))
+			stmt, err := tx.PrepareContext(ctx, r.into+row+strings.Repeat(","+row, n-1)) //nolint:sqlclosecheck // close closes it
 			if err != nil {
 				return err
 			}

@@ -42,7 +42,7 @@ func (s *Store) AddSubscription(ctx context.Context, sub hub.Subscription) error
 		p := sub.Progress
 		_, err := tx.ExecContext(ctx, `INSERT INTO subscriptions (`+subscriptionColumns+`) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)`,
 			sub.ID, string(sub.Provider), sub.Query, string(sub.View), sub.Dest, sub.Secret, sub.Stream, string(sub.Schedule),
-			sub.ReportIfEmpty, sub.Format, micros(sub.InitialRecordTime), micros(sub.CreatedAt), int64(p.Next), //nolint:gosec // fits
+			sub.ReportIfEmpty, sub.Format, micros(sub.InitialRecordTime), micros(sub.CreatedAt), int64(p.Next),
 			micros(p.LastRunAt), micros(p.LastNotifiedAt), p.Failures, p.LastError)
 		return err
 	})
@@ -52,7 +52,7 @@ func (s *Store) AddSubscription(ctx context.Context, sub hub.Subscription) error
 func (s *Store) SaveDelivery(ctx context.Context, id string, p hub.Progress) error {
 	return s.inTx(ctx, "save delivery", func(tx *sql.Tx) error {
 		_, err := tx.ExecContext(ctx, `UPDATE subscriptions SET next_seq = ?, last_run_at = ?, last_notified_at = ?, failures = ?,
-			last_error = ? WHERE id = ?`, int64(p.Next), micros(p.LastRunAt), micros(p.LastNotifiedAt), p.Failures, p.LastError, id) //nolint:gosec // fits
+			last_error = ? WHERE id = ?`, int64(p.Next), micros(p.LastRunAt), micros(p.LastNotifiedAt), p.Failures, p.LastError, id)
 		return err
 	})
 }

@@ -62,8 +62,9 @@ func (s *Store) Contents(ctx context.Context, ids []string) (map[hub.EventKey]hu
 	for i, id := range ids {
 		keys[i], wanted[id] = eventIDKey(id), true
 	}
-	rows, err := s.read.QueryContext(ctx, `SELECT e.event_id, e.declared_at, e.hash, e.body FROM things t CROSS JOIN events e ON e.seq = t.seq
-		WHERE t.key IN (?`+strings.Repeat(`,?`, len(keys)-1)+`)`, keys...) //nolint:gosec // placeholders only
+	text := `SELECT e.event_id, e.declared_at, e.hash, e.body FROM things t CROSS JOIN events e ON e.seq = t.seq
+		WHERE t.key IN (?` + strings.Repeat(`,?`, len(keys)-1) + `)`
+	rows, err := s.read.QueryContext(ctx, text, keys...)
 	if err != nil {
 		return nil, unavailable("read events", err)
 	}

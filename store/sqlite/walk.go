@@ -41,7 +41,7 @@ const (
 func (s *Store) newWalk(ctx context.Context, pl plan, after *hub.Mark) (*walk, error) {
 	w := &walk{s: s, pl: pl}
 	if after != nil {
-		w.after = &spot{micros(after.EventTime), int64(after.Seq)} //nolint:gosec // fits
+		w.after = &spot{micros(after.EventTime), int64(after.Seq)}
 	}
 	if pl.all {
 		return w, w.collect(ctx)

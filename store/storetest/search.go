@@ -130,6 +130,11 @@ func searchesAgree(t *testing.T, s Searcher) {
 	all := fill(t, s, r, total)
 	for range rounds {
 		v := conditions(r)
+		for _, bound := range []string{"GE_recordTime", "LT_recordTime"} {
+			if r.IntN(5) == 0 {
+				v.Set(bound, all[r.IntN(total)].RecordedAt.Format(time.RFC3339Nano))
+			}
+		}
 		q, err := epcis.ParseQuery(v, nil)
 		if err != nil {
 			t.Fatal(err)
