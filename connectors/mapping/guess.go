@@ -128,7 +128,7 @@ func (g *guess) takeNamed(key, value, path string) bool {
 	switch {
 	case named(key, timeNames):
 		return !named(key, `expir|best|produc|manufact|birth|效期|保质|生产`) && g.guessTime(value, path)
-	case named(key, `serial|^sn$|_sn$|序列`):
+	case named(key, `serial|^sn$|_sn$|序列|追溯|溯源|trace_?(code|no)`):
 		return valid(serialOf, value) && set(&g.serial, path)
 	case named(key, `lot|batch|charge|批`):
 		return valid(lotOf, value) && set(&g.lot, path)
