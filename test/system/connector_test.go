@@ -6,13 +6,15 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/suyuan-io/suyuan/test/hubtest"
 )
 
 // in runs a command in a folder and fails the test unless it ends with the code.
 func in(t *testing.T, dir string, code int, args ...string) string {
 	t.Helper()
 	t.Chdir(dir)
-	got, out, errs := cli(t, args...)
+	got, out, errs := hubtest.CLI(t, args...)
 	if got != code {
 		t.Fatalf("suyuan %s: exit code %d, want %d\n%s%s", strings.Join(args, " "), got, code, out, errs)
 	}
@@ -93,19 +95,19 @@ func TestRecipesAreLaidOut(t *testing.T) {
 
 // A changed mapping is compared on the last records of a running hub, and the plan says what the change would do.
 func TestAChangeIsPreviewedOnARunningHub(t *testing.T) {
-	s := hookSite(t)
-	p := s.start()
+	s := hubtest.HookSite(t)
+	p := s.Start()
 	for i := range 30 {
-		if status, b := p.do(http.MethodPost, "/in/hook", hookBody(i), signed(t, hookID(i), hookBody(i))); status != http.StatusAccepted {
+		if status, b := p.Do(http.MethodPost, "/in/hook", hubtest.HookBody(i), hubtest.Signed(t, hubtest.HookID(i), hubtest.HookBody(i))); status != http.StatusAccepted {
 			t.Fatalf("%d %s", status, b)
 		}
 	}
 	checkout := t.TempDir()
-	if err := os.CopyFS(checkout, os.DirFS(s.dir)); err != nil && !strings.Contains(err.Error(), "data") {
+	if err := os.CopyFS(checkout, os.DirFS(s.Dir)); err != nil && !strings.Contains(err.Error(), "data") {
 		t.Fatal(err)
 	}
-	t.Setenv("SUYUAN_URL", p.url)
-	t.Setenv("SUYUAN_KEY", p.key)
+	t.Setenv("SUYUAN_URL", p.URL)
+	t.Setenv("SUYUAN_KEY", p.Key)
 	instance := filepath.Join(checkout, "connectors", "hook.yaml")
 	contains(t, in(t, checkout, 0, "connector", "plan", "--config", "suyuan.yaml"), "0 of 1 connectors change")
 	contains(t, in(t, checkout, 0, "connector", "preview", instance), "20 records, 20 same, 0 would be dead letters")
@@ -131,13 +133,13 @@ func TestAChangeIsPreviewedOnARunningHub(t *testing.T) {
 
 // What a partner pushes can be looked at without a hub.
 func TestAPushedConnectorIsTriedAlone(t *testing.T) {
-	s := hookSite(t)
-	contains(t, in(t, s.dir, 0, "connector", "preview", "connectors/hook.yaml", writeSample(t, s, hookBody(1)), "--against", "mappings/hook.yaml"), "1 same")
-	contains(t, in(t, s.dir, 2, "connector", "preview", "connectors/none.yaml", "x.json"), "cannot read")
+	s := hubtest.HookSite(t)
+	contains(t, in(t, s.Dir, 0, "connector", "preview", "connectors/hook.yaml", writeSample(t, s, hubtest.HookBody(1)), "--against", "mappings/hook.yaml"), "1 same")
+	contains(t, in(t, s.Dir, 2, "connector", "preview", "connectors/none.yaml", "x.json"), "cannot read")
 }
 
-func writeSample(t *testing.T, s *site, body []byte) string {
+func writeSample(t *testing.T, s *hubtest.Site, body []byte) string {
 	t.Helper()
-	s.write("sample.json", string(body))
-	return s.path("sample.json")
+	s.Write("sample.json", string(body))
+	return s.Path("sample.json")
 }

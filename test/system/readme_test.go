@@ -11,6 +11,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/suyuan-io/suyuan/test/hubtest"
 )
 
 // The commands of both READMEs do what they say, in order: demo, three curl calls, and the receipt with the hub stopped.
@@ -42,7 +44,7 @@ func runReadme(t *testing.T, text string) {
 	}
 	addr := freeAddr(t)
 	dir := t.TempDir()
-	fill := strings.NewReplacer("go run ./cmd/suyuan demo", "exec "+binary+" demo --listen "+addr, "go run ./cmd/suyuan", binary, "127.0.0.1:8080", addr)
+	fill := strings.NewReplacer("go run ./cmd/suyuan demo", "exec "+hubtest.Binary()+" demo --listen "+addr, "go run ./cmd/suyuan", hubtest.Binary(), "127.0.0.1:8080", addr)
 	shell := func(ctx context.Context, script string) *exec.Cmd {
 		cmd := exec.CommandContext(ctx, "bash", "-euo", "pipefail", "-c", fill.Replace(script))
 		cmd.Dir = dir

@@ -6,10 +6,12 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 
 	"github.com/suyuan-io/suyuan/internal/vectors"
+	"github.com/suyuan-io/suyuan/test/hubtest"
 )
 
 // sampleDocument is a row of the index of EPCIS samples.
@@ -32,7 +34,7 @@ func TestEveryValidEPCISDocumentIsRecordedWithReceiptsThatVerify(t *testing.T) {
 		t.Fatal(err)
 	}
 	captured := 0
-	var p *process
+	var p *hubtest.Process
 	seen := map[string]bool{}
 	for _, d := range docs {
 		if d.Kind != "json" || !d.Valid {
@@ -46,16 +48,16 @@ func TestEveryValidEPCISDocumentIsRecordedWithReceiptsThatVerify(t *testing.T) {
 		ids := eventIDs(body)
 		if p == nil || anyIn(seen, ids) {
 			if p != nil {
-				p.verifyAll()
+				verifyAll(p)
 			}
-			p = newSite(t, map[string]string{"connectors/epcis.yaml": "id: epcis\nprovider: partner\nsource: { epcis: {} }\n"}).start()
+			p = hubtest.NewSite(t, map[string]string{"connectors/epcis.yaml": "id: epcis\nprovider: partner\nsource: { epcis: {} }\n"}).Start()
 			clear(seen)
 		}
 		for _, id := range ids {
 			seen[id] = true
 		}
 		captured++
-		status, answer := p.do(http.MethodPost, "/in/epcis", body, http.Header{"Content-Type": {"application/ld+json"}})
+		status, answer := p.Do(http.MethodPost, "/in/epcis", body, http.Header{"Content-Type": {"application/ld+json"}})
 		if status != http.StatusAccepted {
 			t.Errorf("%s: %d %s", d.File, status, answer)
 		}
@@ -63,7 +65,7 @@ func TestEveryValidEPCISDocumentIsRecordedWithReceiptsThatVerify(t *testing.T) {
 	if captured == 0 {
 		t.Fatal("no valid document in the index")
 	}
-	p.verifyAll()
+	verifyAll(p)
 	t.Logf("%d documents", captured)
 }
 
@@ -103,38 +105,38 @@ func eventIDs(doc []byte) []string {
 }
 
 // verifyAll waits until everything is anchored, stops the hub, and verifies the receipt of every event.
-func (p *process) verifyAll() {
-	p.t.Helper()
-	p.await("the pipeline is done", func() bool {
+func verifyAll(p *hubtest.Process) {
+	p.T.Helper()
+	p.Await("the pipeline is done", func() bool {
 		var c struct{ Records, InFlight int }
-		p.get("/v1/connectors/epcis", &c)
-		size, committed := p.logSize()
+		p.Get("/v1/connectors/epcis", &c)
+		size, committed := p.LogSize()
 		return size > 0 && size == committed && recorded(p) >= c.Records
 	})
 	if dead := letters(p); len(dead) > 0 {
-		p.t.Errorf("%d dead letters, first %+v", len(dead), dead[0])
+		p.T.Errorf("%d dead letters, first %+v", len(dead), dead[0])
 	}
-	size, _ := p.logSize()
+	size, _ := p.LogSize()
 	var files []string
 	for seq := range size {
-		b := p.receiptAt(seq)
-		name := p.path("receipts", json.Number(itoa(seq)).String()+".json")
-		p.write(strings.TrimPrefix(name, p.dir+"/"), string(b))
+		b := p.ReceiptAt(seq)
+		name := p.Path("receipts", strconv.FormatUint(seq, 10)+".json")
+		p.Write(strings.TrimPrefix(name, p.Dir+"/"), string(b))
 		files = append(files, name)
 	}
-	p.stop()
-	if code, out, errs := cli(p.t, append([]string{"verify"}, files...)...); code != 0 {
-		p.t.Errorf("verify: %d\n%s%s", code, out, errs)
+	p.Stop()
+	if code, out, errs := hubtest.CLI(p.T, append([]string{"verify"}, files...)...); code != 0 {
+		p.T.Errorf("verify: %d\n%s%s", code, out, errs)
 	}
 }
 
 // recorded is how many raw records have a verdict, by the hub's own metrics.
-func recorded(p *process) int {
-	_, b := p.do(http.MethodGet, "/metrics", nil, nil)
+func recorded(p *hubtest.Process) int {
+	_, b := p.Do(http.MethodGet, "/metrics", nil, nil)
 	n := 0
 	for line := range strings.Lines(string(b)) {
 		if strings.HasPrefix(line, "suyuan_pipeline_outcomes_total{") {
-			n += atoi(strings.TrimSpace(line[strings.LastIndex(line, " "):]))
+			n += whole(strings.TrimSpace(line[strings.LastIndex(line, " "):]))
 		}
 	}
 	return n
@@ -143,7 +145,7 @@ func recorded(p *process) int {
 // Files of ten-year-old systems become events by a mapping of at most forty lines each.
 func TestLegacyFilesBecomeEventsByShortMappings(t *testing.T) {
 	dir := vectors.Path(t, "legacy")
-	s := newSite(t, map[string]string{"easypost.secret": "s3cret-of-the-carrier"})
+	s := hubtest.NewSite(t, map[string]string{"easypost.secret": "s3cret-of-the-carrier"})
 	for _, sub := range []string{"connectors", "mappings"} {
 		names, err := filepath.Glob(filepath.Join("testdata", "legacy", sub, "*.yaml"))
 		if err != nil || len(names) == 0 {
@@ -157,7 +159,7 @@ func TestLegacyFilesBecomeEventsByShortMappings(t *testing.T) {
 			if n := bytes.Count(b, []byte("\n")); n > 40 {
 				t.Errorf("%s has %d lines", name, n)
 			}
-			s.write(sub+"/"+filepath.Base(name), strings.ReplaceAll(string(b), "@DIR@", s.dir))
+			s.Write(sub+"/"+filepath.Base(name), strings.ReplaceAll(string(b), "@DIR@", s.Dir))
 		}
 	}
 	for from, to := range map[string]string{
@@ -169,27 +171,35 @@ func TestLegacyFilesBecomeEventsByShortMappings(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		s.write("inbox/"+to, string(b))
+		s.Write("inbox/"+to, string(b))
 	}
-	p := s.start()
+	p := s.Start()
 	body, err := os.ReadFile(filepath.Join(dir, "easypost/tracking-webhook.json"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.write("body.json", string(body))
-	if code, out, errs := cli(t, "webhook", "send", "--as", "easypost", "--secret", "@"+s.path("easypost.secret"), p.url+"/in/easypost", s.path("body.json")); code != 0 {
+	s.Write("body.json", string(body))
+	if code, out, errs := hubtest.CLI(t, "webhook", "send", "--as", "easypost", "--secret", "@"+s.Path("easypost.secret"), p.URL+"/in/easypost", s.Path("body.json")); code != 0 {
 		t.Fatalf("send: %d %s%s", code, out, errs)
 	}
 	for _, code := range []string{"urn:example:ups:EZ4000000004", "https://id.gs1.org/01/09780738507330", "urn:example:parcel:370726206369762060"} {
-		p.await("a trace of "+code, func() bool {
-			return p.get("/v1/trace/"+strings.NewReplacer(":", "%3A", "/", "%2F").Replace(code), nil) == http.StatusOK
+		p.Await("a trace of "+code, func() bool {
+			return p.Get("/v1/trace/"+strings.NewReplacer(":", "%3A", "/", "%2F").Replace(code), nil) == http.StatusOK
 		})
 	}
-	p.await("customs", func() bool {
-		_, b := p.do(http.MethodGet, "/v1/connectors/customs", nil, nil)
+	p.Await("customs", func() bool {
+		_, b := p.Do(http.MethodGet, "/v1/connectors/customs", nil, nil)
 		return bytes.Contains(b, []byte(`"records": 1`))
 	})
 	if dead := letters(p); len(dead) > 0 {
 		t.Errorf("dead letters: %+v", dead)
 	}
+}
+
+func whole(s string) int {
+	f, err := strconv.ParseFloat(s, 64)
+	if err != nil {
+		return 0
+	}
+	return int(f)
 }
