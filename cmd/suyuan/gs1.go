@@ -51,6 +51,8 @@ func gs1ConvertCommand(std stdio) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "convert [--to urn|dl|element|bracketed] VALUE…", Args: cobra.MinimumNArgs(1),
 		Short: "Convert between EPC URN, Digital Link and element string, one line a value",
+		Long: `Convert identifiers, one line a value on standard output, in their order. What cannot be converted has the line
+"invalid VALUE: CODE: MESSAGE", and the exit code is 1. To a URN the length of the company prefix must be known.`,
 		Example: `  suyuan gs1 convert urn:epc:id:sgtin:7613035.098294.42
   suyuan gs1 convert --to urn --gcp-length 7 https://id.gs1.org/01/07613035982949/21/42
   suyuan gs1 convert --to dl '(01)07613035982949(21)42'`,
@@ -63,7 +65,7 @@ func gs1ConvertCommand(std stdio) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return failedUnless(gs1.RunConvert(args, form, o, std.out, std.err))
+			return failedUnless(gs1.RunConvert(args, form, o, std.out))
 		},
 	}
 	cmd.Flags().StringVar(&to, "to", "dl", "urn, dl, element (^01…) or bracketed ((01)…)")

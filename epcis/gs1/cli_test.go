@@ -9,17 +9,39 @@ import (
 	"github.com/suyuan-io/suyuan/epcis/gs1"
 )
 
-func TestRunConvert(t *testing.T) {
-	var out, errs bytes.Buffer
-	ok, err := gs1.RunConvert([]string{"urn:epc:id:sscc:4012345.3111111111", "nonsense"}, gs1.DigitalLink, gs1.Options{}, &out, &errs)
+func TestEveryValueHasItsLine(t *testing.T) {
+	var out bytes.Buffer
+	values := []string{"nonsense", "urn:epc:id:sscc:4012345.3111111111"}
+	ok, err := gs1.RunConvert(values, gs1.DigitalLink, gs1.Options{}, &out)
 	if ok || err != nil {
 		t.Errorf("ok %v, err %v", ok, err)
 	}
-	if out.String() != "https://id.gs1.org/00/340123451111111111\n" {
+	lines := strings.Split(out.String(), "\n")
+	if len(lines) != 3 || !strings.HasPrefix(lines[0], "invalid nonsense: gs1.not-an-identifier: ") ||
+		lines[1] != "https://id.gs1.org/00/340123451111111111" {
 		t.Errorf("out = %q", out.String())
 	}
-	if !strings.HasPrefix(errs.String(), "nonsense: gs1.not-an-identifier: ") || strings.Count(errs.String(), "\n") != 1 {
-		t.Errorf("errs = %q", errs.String())
+}
+
+// A scanner may transmit what it reads without any sign that it is an element string. Only a key with a right check digit
+// tells one then; everything else is refused.
+func TestElementStringWithoutFNC1(t *testing.T) {
+	for value, want := range map[string]string{
+		"010952012345678821ABC":             "^010952012345678821ABC",
+		"010952012345678810ABC\x1d21XYZ":    "^010952012345678810ABC^21XYZ",
+		"00340123451111111111":              "^00340123451111111111",
+		"010952012345678821ABC\x1d17260101": "^010952012345678821ABC^17260101",
+		"0109520123456789":                  "", // the check digit is wrong
+		"01095201234567":                    "",
+		"09520123456788":                    "",
+		"991234":                            "",
+		"21ABC":                             "",
+		"":                                  "",
+	} {
+		got, err := gs1.Convert(value, gs1.ElementString, gs1.Options{})
+		if got != want || (err == nil) != (want != "") {
+			t.Errorf("Convert(%q) = %q, %v; want %q", value, got, err, want)
+		}
 	}
 }
 

@@ -43,7 +43,7 @@ func TestConvert(t *testing.T) {
 		{"compressed link", "https://dlnkd.example.org/ARHKVAdpQgqTpeA", gs1.URN, gs1.Options{GCPLength: 7}, "gs1.compressed"},
 		{"no key in the path", "https://id.gs1.org/about/us", gs1.ElementString, gs1.Options{}, "gs1.key-missing"},
 		{"a word", "hello", gs1.URN, gs1.Options{}, "gs1.not-an-identifier"},
-		{"bare digits", "0104012345123456", gs1.DigitalLink, gs1.Options{}, "gs1.not-an-identifier"},
+		{"bare digits", "4012345123456", gs1.DigitalLink, gs1.Options{}, "gs1.not-an-identifier"},
 		{"far too long", "https://id.gs1.org/" + strings.Repeat("a", 1<<20), gs1.URN, gs1.Options{}, "gs1.too-long"},
 		{"ginc with the prefix alone", "https://id.gs1.org/401/401234512345", gs1.URN, gs1.Options{GCPLength: 12}, "urn:epc:id:ginc:401234512345."},
 		{"prefix that is no number", "https://id.gs1.org/8010/401234A", gs1.URN, gs1.Options{GCPLength: 7}, "gs1.prefix-text"},

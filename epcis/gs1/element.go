@@ -79,7 +79,8 @@ func cutBracketed(text string) (data, rest string) {
 }
 
 // parseRaw reads what a scanner transmits: fields that run into one another where their length is fixed, parted by FNC1
-// where it is not. FNC1 is ^ or ASCII 29 and comes first, or an AIM symbology identifier (]C1, ]d2, ]Q3, ]e0, ]J1) does.
+// where it is not. FNC1 is ^ or ASCII 29 and comes first, or an AIM symbology identifier (]C1, ]d2, ]Q3, ]e0, ]J1) does. A
+// scanner that transmits neither is understood where the data begins with a GTIN or SSCC whose check digit is right.
 func parseRaw(text string) ([]element, error) {
 	if len(text) > maxMessage {
 		return nil, tooLong(len(text))
@@ -123,7 +124,21 @@ func cutStart(text string) (rest string, ok bool) {
 			return rest, true
 		}
 	}
-	return text, false
+	return text, beginsWithKey(text)
+}
+
+// beginsWithKey reports whether text begins with AI 01 or 00 and a key with a right check digit.
+func beginsWithKey(text string) bool {
+	for _, k := range [...]struct {
+		ai     string
+		digits int
+	}{{"01", 14}, {"00", 18}} {
+		key, ok := strings.CutPrefix(text, k.ai)
+		if ok && len(key) >= k.digits && isDigits(key[:k.digits], k.digits) && checked(key[:k.digits]) {
+			return true
+		}
+	}
+	return false
 }
 
 // checkLength refuses data of the wrong length, before its content is looked at.

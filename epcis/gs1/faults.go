@@ -67,6 +67,11 @@ func (p problem) fault(value string) *hub.Fault {
 		return f("gs1.key-order", "the qualifiers of %q do not belong to its key, or stand in the wrong order",
 			"%q 的限定符不属于其主键，或顺序不对")
 	}
+	if n := len(value); allIn(value, digit) && (n == 8 || n >= 12 && n <= 14) {
+		return hinted(f("gs1.not-an-identifier", "%q is a number, but does not say of what", "%q 是一个数字，但没有说明它标识什么"),
+			"write (01) before a GTIN of 14 digits, filled up with leading zeros, or (414) before a GLN of 13",
+			"GTIN 请补足前导零至 14 位并在前面写 (01)；13 位的 GLN 请在前面写 (414)")
+	}
 	return hinted(f("gs1.not-an-identifier", "%q is no GS1 identifier", "%q 不是 GS1 标识符"),
 		"give an EPC URN, a GS1 Digital Link, or an element string such as (01)…(21)…",
 		"请提供 EPC URN、GS1 数字链接或 (01)…(21)… 形式的单元数据串")
