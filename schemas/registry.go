@@ -174,7 +174,7 @@ func compileFile(file string) (*schema, error) {
 	if err != nil {
 		return nil, schemaFault(file, err)
 	}
-	defer root.Close() //nolint:errcheck // a folder that was only read from
+	defer root.Close()
 	docs := newTexts()
 	c := newCompiler(lenientEngine)
 	c.UseLoader(folderLoader{root: root, texts: docs})

@@ -84,7 +84,7 @@ func (q *queue) with(tb testing.TB, work func(*amqp091.Channel)) {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	defer conn.Close() //nolint:errcheck // the test is about the other connection
+	defer conn.Close()
 	ch, err := conn.Channel()
 	if err != nil {
 		tb.Fatal(err)

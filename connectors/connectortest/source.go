@@ -249,7 +249,7 @@ func (k kit) unsettledComeAgain(t *testing.T) {
 		t.Fatal(err)
 	}
 	src = source(t, up.Instance(t), "")
-	defer src.Close() //nolint:errcheck // checked above
+	defer src.Close()
 	if again := nextItem(t, src); again.ID != first.ID || again.ID == "" {
 		t.Errorf("after a crash %q comes in place of %q", again.ID, first.ID)
 	}
@@ -259,7 +259,7 @@ func (k kit) settleTwice(t *testing.T) {
 	up := k.open(t, t.TempDir())
 	up.Put(t, texts(0, 3)...)
 	src := source(t, up.Instance(t), "")
-	defer src.Close() //nolint:errcheck // checked elsewhere
+	defer src.Close()
 	item := nextItem(t, src)
 	for range 2 {
 		if err := src.Settle(t.Context(), item, nil); err != nil {

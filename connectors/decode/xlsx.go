@@ -127,7 +127,7 @@ func (d *xlsxDecoder) Split(r io.Reader, yield func(connectors.Piece) error) err
 	if err != nil {
 		return err
 	}
-	defer book.Close() //nolint:errcheck // it only drops temporary files
+	defer book.Close()
 	sheet, err := d.sheet(book)
 	if err != nil {
 		return err

@@ -112,12 +112,12 @@ func (s *source) sameFile(c claim, to string) (same bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	defer a.Close() //nolint:errcheck // only read
+	defer a.Close()
 	b, err := os.Open(to)
 	if err != nil {
 		return false, err
 	}
-	defer b.Close() //nolint:errcheck // only read
+	defer b.Close()
 	return sameContent(a, b)
 }
 
@@ -127,7 +127,7 @@ func (s *source) copyOver(c claim, to string) error {
 	if err != nil {
 		return err
 	}
-	defer in.Close() //nolint:errcheck // only read
+	defer in.Close()
 	out, err := os.CreateTemp(filepath.Dir(to), ".suyuan-copy-*")
 	if err != nil {
 		return err

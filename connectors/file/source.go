@@ -62,21 +62,8 @@ const maxKept = 10_000
 // Next implements [connectors.Source].
 func (s *source) Next(ctx context.Context) (connectors.Item, error) {
 	for {
-		if len(s.queue) == 0 {
-			if s.looked {
-				s.looked = false
-				if err := s.trouble; err != nil {
-					s.trouble = nil
-					return connectors.Item{}, err
-				}
-				return connectors.Item{}, io.EOF
-			}
-			if err := s.look(); err != nil {
-				return connectors.Item{}, err
-			}
-			if s.looked = len(s.queue) > 0; !s.looked {
-				return connectors.Item{}, io.EOF
-			}
+		if err := s.refill(); err != nil {
+			return connectors.Item{}, err
 		}
 		f := s.queue[0]
 		item, err := s.item(ctx, f)
@@ -94,6 +81,29 @@ func (s *source) Next(ctx context.Context) (connectors.Item, error) {
 		s.queue = s.queue[1:]
 		return item, nil
 	}
+}
+
+// refill looks for files when none is left of the last look. When that look has had its end, it returns the trouble that it
+// met, or io.EOF.
+func (s *source) refill() error {
+	if len(s.queue) > 0 {
+		return nil
+	}
+	if s.looked {
+		s.looked = false
+		if err := s.trouble; err != nil {
+			s.trouble = nil
+			return err
+		}
+		return io.EOF
+	}
+	if err := s.look(); err != nil {
+		return err
+	}
+	if s.looked = len(s.queue) > 0; !s.looked {
+		return io.EOF
+	}
+	return nil
 }
 
 // errSkip says that a file is not to be taken now.

@@ -106,7 +106,7 @@ func (c *Client) send(req *http.Request, limit int64) (*Answer, error) {
 	if err != nil {
 		return nil, c.unreachable(req.Context(), err)
 	}
-	defer res.Body.Close() //nolint:errcheck // read to its end or given up
+	defer res.Body.Close()
 	body, err := io.ReadAll(io.LimitReader(res.Body, limit+1))
 	if err != nil {
 		return nil, c.unreachable(req.Context(), err)

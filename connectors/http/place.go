@@ -129,20 +129,28 @@ func link(h http.Header, relation string) string {
 			}
 			var parameters string
 			parameters, line = cutLink(rest)
-			for p := range strings.SplitSeq(parameters, ";") {
-				name, value, _ := strings.Cut(strings.TrimSpace(p), "=")
-				if !strings.EqualFold(strings.TrimSpace(name), "rel") {
-					continue
-				}
-				for rel := range strings.FieldsSeq(strings.Trim(strings.TrimSpace(value), `"`)) {
-					if strings.EqualFold(rel, relation) {
-						return target
-					}
-				}
+			if related(parameters, relation) {
+				return target
 			}
 		}
 	}
 	return ""
+}
+
+// related reports whether a link's parameters name the relation.
+func related(parameters, relation string) bool {
+	for p := range strings.SplitSeq(parameters, ";") {
+		name, value, _ := strings.Cut(strings.TrimSpace(p), "=")
+		if !strings.EqualFold(strings.TrimSpace(name), "rel") {
+			continue
+		}
+		for rel := range strings.FieldsSeq(strings.Trim(strings.TrimSpace(value), `"`)) {
+			if strings.EqualFold(rel, relation) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // cutLink cuts one link's parameters from the next link, at the first comma outside quotes.

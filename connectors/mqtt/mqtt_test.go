@@ -96,7 +96,7 @@ func TestIdentity(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer src.Close() //nolint:errcheck // checked elsewhere
+	defer src.Close()
 	d := connectDevice(t, up.address, "box")
 	defer d.disconnect(t)
 	d.publish(t, "plant/1/scans", `{"seq":1}`, "scanId", "S-1")
@@ -125,7 +125,7 @@ func TestFormerTopicIsNotRead(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer src.Close() //nolint:errcheck // checked elsewhere
+	defer src.Close()
 	d := connectDevice(t, up.address, "box")
 	defer d.disconnect(t)
 	for i := range 30 { // more than the window: the others must have been acknowledged

@@ -81,7 +81,7 @@ func TestHostKey(t *testing.T) {
 	y := newYard(t)
 	y.write("known", must[string](t)(knownLine(y.server)))
 	other := "SHA256:uNiVztksCsDhcc0u9e8BrwQ9EvXlXOSRSLL/4SDM0tE"
-	public := string(must[[]byte](t)(os.ReadFile(y.server.path("keys/host.pub"))))
+	public := string(must[[]byte](t)(os.ReadFile(y.path("keys/host.pub"))))
 	for name, tc := range map[string]struct {
 		pins  []string
 		known string
@@ -136,8 +136,8 @@ func TestLogin(t *testing.T) {
 	secret := func(name string) strictyaml.Secret {
 		return strictyaml.NewSecret("${file:"+name+"}", string(must[[]byte](t)(os.ReadFile(name))))
 	}
-	authorized := string(must[[]byte](t)(os.ReadFile(y.server.path("keys/login.pub"))))
-	check(t, os.WriteFile(y.server.path("keys/login.pub"), []byte(authorized+string(must[[]byte](t)(os.ReadFile(locked+".pub")))), 0o600))
+	authorized := string(must[[]byte](t)(os.ReadFile(y.path("keys/login.pub"))))
+	check(t, os.WriteFile(y.path("keys/login.pub"), []byte(authorized+string(must[[]byte](t)(os.ReadFile(locked+".pub")))), 0o600))
 
 	for name, tc := range map[string]struct {
 		key        strictyaml.Secret

@@ -114,7 +114,7 @@ func (s *source) fetch(ctx context.Context) error {
 	if err != nil {
 		return s.options.fault("query", err)
 	}
-	defer rows.Close() //nolint:errcheck // Err is checked below
+	defer rows.Close()
 	reader, err := s.newReader(rows)
 	if err != nil {
 		return err

@@ -185,7 +185,7 @@ func TestLateRow(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer src.Close() //nolint:errcheck // a test
+	defer src.Close()
 	first, err := drain(t, src)
 	if err != nil || len(first) != 1 {
 		t.Fatal(first, err)

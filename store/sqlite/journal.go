@@ -29,12 +29,12 @@ func (s *Store) Seal(ctx context.Context, c hub.Sealed, tiles []hub.Tile) error 
 		}
 		for _, t := range tiles {
 			if _, err := tx.ExecContext(ctx, `INSERT OR REPLACE INTO tiles (level, idx, hashes) VALUES (?,?,?)`,
-				t.Level, int64(t.Index), joinDigests(t.Hashes)); err != nil { //nolint:gosec // fits
+				t.Level, int64(t.Index), joinDigests(t.Hashes)); err != nil {
 				return fmt.Errorf("store tile: %w", err)
 			}
 		}
 		_, err := tx.ExecContext(ctx, `INSERT INTO checkpoints (`+sealedColumns+`) VALUES (?,?,?,?,?,?,?,?,?,?)`,
-			int64(c.Checkpoint.Size), c.Checkpoint.Origin, c.Checkpoint.Root[:], c.Checkpoint.Note, int64(c.PreviousSize), //nolint:gosec // fits
+			int64(c.Checkpoint.Size), c.Checkpoint.Origin, c.Checkpoint.Root[:], c.Checkpoint.Note, int64(c.PreviousSize),
 			micros(c.SealedAt), c.State, c.Pending, string(evidence), micros(c.CommittedAt))
 		return err
 	})
@@ -48,7 +48,7 @@ func (s *Store) SaveProgress(ctx context.Context, c hub.Sealed) error {
 	}
 	return s.inTx(ctx, "save anchor progress", func(tx *sql.Tx) error {
 		res, err := tx.ExecContext(ctx, `UPDATE checkpoints SET state = ?, pending = ?, evidence = ?, committed_at = ? WHERE size = ?`,
-			c.State, c.Pending, string(evidence), micros(c.CommittedAt), int64(c.Checkpoint.Size)) //nolint:gosec // fits
+			c.State, c.Pending, string(evidence), micros(c.CommittedAt), int64(c.Checkpoint.Size))
 		if err != nil {
 			return err
 		}

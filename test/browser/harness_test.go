@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"os"
 	"os/exec"
@@ -153,7 +154,7 @@ func desktop() device { return device{"desktop", 1440, 900, false} }
 // tab is a page in a window of its own, without anything that other tabs have stored.
 type tab struct {
 	t   *testing.T
-	ctx context.Context
+	ctx context.Context //nolint:containedctx // chromedp keeps the tab in it
 }
 
 func open(t *testing.T, d device, url string) *tab {
@@ -230,9 +231,7 @@ func fetch(t *testing.T, url string, header http.Header) (int, string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for name, values := range header {
-		r.Header[name] = values
-	}
+	maps.Copy(r.Header, header)
 	a, err := http.DefaultClient.Do(r)
 	if err != nil {
 		t.Fatal(err)

@@ -58,12 +58,10 @@ func received[M any](m M, ok bool, ended <-chan error) (M, error) {
 // Unavailable is the fault of a broker that cannot be reached or has gone. A certificate that does not fit is for a
 // person to mend. A fault stays what it is.
 func Unavailable(doing string, err error) *hub.Fault {
-	var known *hub.Fault
-	if errors.As(err, &known) {
+	if known, ok := errors.AsType[*hub.Fault](err); ok {
 		return known
 	}
-	var certificate *tls.CertificateVerificationError
-	if errors.As(err, &certificate) {
+	if _, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
 		f := hub.Faultf(hub.Unauthorized, "broker.certificate", "the broker's certificate is not trusted").Because(err)
 		f.MessageZh = "消息服务器的证书不受信任"
 		f.Hint, f.HintZh = "name the authority that issued it under tls.ca", "请在 tls.ca 中指明签发它的机构"

@@ -60,8 +60,12 @@ func Port(tb testing.TB) int {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	defer l.Close() //nolint:errcheck // it was free
-	return l.Addr().(*net.TCPAddr).Port
+	defer l.Close()
+	at, ok := l.Addr().(*net.TCPAddr)
+	if !ok {
+		tb.Fatalf("listening on %v", l.Addr())
+	}
+	return at.Port
 }
 
 // Await waits until something listens at the address.

@@ -49,7 +49,13 @@ func (s *source) look(ctx context.Context) error {
 			delete(s.done, p)
 		}
 	}
-	slices.SortFunc(ready, func(a, b File) int {
+	s.queue = s.inOrder(ready)
+	return nil
+}
+
+// inOrder sorts files as they are to be taken.
+func (s *source) inOrder(files []File) []File {
+	slices.SortFunc(files, func(a, b File) int {
 		if s.files.Order == "mtime" {
 			if c := a.ModTime.Compare(b.ModTime); c != 0 {
 				return c
@@ -57,8 +63,7 @@ func (s *source) look(ctx context.Context) error {
 		}
 		return strings.Compare(a.Path, b.Path)
 	})
-	s.queue = ready
-	return nil
+	return files
 }
 
 // sight continues what earlier looks saw of a file.
@@ -122,10 +127,10 @@ type listing struct {
 func (l listing) match(ctx context.Context, pattern string) ([]File, error) {
 	dir, rest := fixed(pattern)
 	dirs := []string{dir}
+	var files []File
 	for i, step := range rest {
-		last := i == len(rest)-1
 		var next []string
-		var files []File
+		files = nil
 		for _, d := range dirs {
 			entries, err := l.list(ctx, d)
 			if i > 0 && errors.Is(err, fs.ErrNotExist) {
@@ -134,10 +139,7 @@ func (l listing) match(ctx context.Context, pattern string) ([]File, error) {
 			if err != nil {
 				return nil, folderFault(d, err)
 			}
-			for _, e := range entries {
-				if ok, err := path.Match(step, path.Base(e.Path)); err != nil || !ok {
-					continue
-				}
+			for _, e := range named(entries, step) {
 				if e.Folder {
 					next = append(next, e.Path)
 				} else {
@@ -145,12 +147,20 @@ func (l listing) match(ctx context.Context, pattern string) ([]File, error) {
 				}
 			}
 		}
-		if last {
-			return files, nil
-		}
 		dirs = next
 	}
-	return nil, nil
+	return files, nil
+}
+
+// named returns the entries whose name matches one step of a pattern.
+func named(entries []File, step string) []File {
+	var out []File
+	for _, e := range entries {
+		if ok, err := path.Match(step, path.Base(e.Path)); err == nil && ok {
+			out = append(out, e)
+		}
+	}
+	return out
 }
 
 // fixed cuts a pattern into the folder that it names and the steps below, of which the last is for files.

@@ -92,21 +92,8 @@ func Open(ctx context.Context, place Place, files Files, env connectors.Env) (co
 // Next implements [connectors.Source].
 func (s *source) Next(ctx context.Context) (connectors.Item, error) {
 	for {
-		if len(s.queue) == 0 {
-			if s.looked {
-				s.looked = false
-				if err := s.trouble; err != nil {
-					s.trouble = nil
-					return connectors.Item{}, err
-				}
-				return connectors.Item{}, io.EOF
-			}
-			if err := s.look(ctx); err != nil {
-				return connectors.Item{}, err
-			}
-			if s.looked = len(s.queue) > 0; !s.looked {
-				return connectors.Item{}, io.EOF
-			}
+		if err := s.refill(ctx); err != nil {
+			return connectors.Item{}, err
 		}
 		item, err := s.take(ctx, s.queue[0])
 		if ctx.Err() != nil && err != nil {
@@ -125,6 +112,29 @@ func (s *source) Next(ctx context.Context) (connectors.Item, error) {
 				At(hub.Where{File: text(origin)}).Because(err)
 		}
 	}
+}
+
+// refill looks for files when none is left of the last look. When that look has had its end, it returns the trouble that it
+// met, or io.EOF.
+func (s *source) refill(ctx context.Context) error {
+	if len(s.queue) > 0 {
+		return nil
+	}
+	if s.looked {
+		s.looked = false
+		if err := s.trouble; err != nil {
+			s.trouble = nil
+			return err
+		}
+		return io.EOF
+	}
+	if err := s.look(ctx); err != nil {
+		return err
+	}
+	if s.looked = len(s.queue) > 0; !s.looked {
+		return io.EOF
+	}
+	return nil
 }
 
 // errSkip says that a file is not to be taken now.
