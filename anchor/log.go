@@ -18,7 +18,8 @@ import (
 type Options struct {
 	// Key signs the checkpoints; its name is the log's origin.
 	Key *SigningKey
-	// Hash is the tree's hash function, SHA-256 by default. Leaves must give leaf hashes of the same function.
+	// Hash is the tree's hash function; the default is that of the key: SM3 for SM2, else SHA-256. Leaves must give leaf
+	// hashes of the same function.
 	Hash    Hash
 	Leaves  Leaves
 	Journal Journal
@@ -101,6 +102,9 @@ func New(opts Options) (*Log, error) {
 func (o *Options) complete() error {
 	if o.Key == nil || o.Leaves == nil || o.Journal == nil || len(o.Ledgers) == 0 {
 		return errors.New("open log: Key, Leaves, Journal and Ledgers are required")
+	}
+	if o.Hash == SHA256 {
+		o.Hash = o.Key.Public().Hash()
 	}
 	names := make(map[string]bool)
 	for _, l := range o.Ledgers {

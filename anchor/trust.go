@@ -16,7 +16,7 @@ import (
 //	origin: hub.example.com/log
 //	keys:                                  # of the log; more than one while a key is replaced
 //	  - hub.example.com/log+1a2b3c4d+AbC…
-//	hash: sha-256                          # or sm3
+//	hash: sha-256                          # or sm3; by the keys if absent
 //	ledgers:                               # by name; what stands under each is the ledger's own
 //	  notary: { key: notary.example.com+5e6f7081+AdE… }
 //	require: 1                             # how many of them must have witnessed; all, if absent
@@ -102,8 +102,7 @@ func ParseTrust(b []byte) (*Trust, error) {
 			return bad("the key %s is not one of %s", s, t.Origin)
 		}
 	}
-	var err error
-	if t.hash, err = ParseHash(t.Hash); err != nil {
+	if err := t.setHash(); err != nil {
 		return nil, err
 	}
 	if t.Require < 0 {
@@ -113,6 +112,28 @@ func ParseTrust(b []byte) (*Trust, error) {
 		return bad("it requires %d ledgers and names %d", t.Require, len(t.Ledgers))
 	}
 	return &t, nil
+}
+
+// setHash sets the tree's hash function: the one that is named, else that of the keys. SM2 keys belong to SM3 logs.
+func (t *Trust) setHash() error {
+	named, err := ParseHash(t.Hash)
+	if err != nil {
+		return err
+	}
+	t.hash = named
+	for i, s := range t.Keys {
+		key, err := ParseVerifierKey(s)
+		if err != nil {
+			return err
+		}
+		if i == 0 && t.Hash == "" {
+			t.hash = key.Hash()
+		}
+		if key.Hash() != t.hash && (key.Hash() == SM3 || t.Hash == "") {
+			return hub.Faultf(hub.Invalid, "trust.invalid", "the trust file is refused: the key %s is not for %v", s, t.hash)
+		}
+	}
+	return nil
 }
 
 // pinned returns what the reader trusts of a ledger, nil for nothing.

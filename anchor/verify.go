@@ -180,6 +180,9 @@ func (s *verification) checkpoint() (string, error) {
 	if len(sigs) != 1 {
 		return "", fmt.Errorf("a receipt's checkpoint bears the log's signature alone, this one bears %d", len(sigs))
 	}
+	if s.trust == nil {
+		s.hash = key.Hash()
+	}
 	if s.signed, err = OpenCheckpoint([]byte(s.r.Checkpoint), key); err != nil {
 		return "", err
 	}

@@ -35,7 +35,7 @@ type Options struct {
 	Key *anchor.SigningKey
 	// Logs are the keys of the logs that the notary serves. It refuses a checkpoint that none of them signed.
 	Logs []anchor.VerifierKey
-	// Hash is the hash function of those logs.
+	// Hash is the hash function of those logs; the default is that of each log's key.
 	Hash anchor.Hash
 	// Now is the clock; the default is time.Now.
 	Now func() time.Time
@@ -165,7 +165,8 @@ func (l *Ledger) Commit(_ context.Context, c anchor.Commitment) (hub.Evidence, e
 	if l.broken != nil {
 		return hub.Evidence{}, l.broken
 	}
-	if err := l.checkSigned(c.Checkpoint); err != nil {
+	hash, err := l.checkSigned(c.Checkpoint)
+	if err != nil {
 		return hub.Evidence{}, err
 	}
 	entries := l.held[c.Checkpoint.Origin]
@@ -175,7 +176,7 @@ func (l *Ledger) Commit(_ context.Context, c anchor.Commitment) (hub.Evidence, e
 		}
 		return l.evidence(entries[i])
 	}
-	if err := l.checkExtends(entries, c); err != nil {
+	if err := checkExtends(hash, entries, c); err != nil {
 		return hub.Evidence{}, err
 	}
 	e := entry{
@@ -193,8 +194,9 @@ func (l *Ledger) Commit(_ context.Context, c anchor.Commitment) (hub.Evidence, e
 	return hub.Evidence{Ledger: Name, Entry: line}, nil
 }
 
-// checkSigned refuses a checkpoint that none of the known logs signed, or that is not what its note says.
-func (l *Ledger) checkSigned(c hub.Checkpoint) error {
+// checkSigned refuses a checkpoint that none of the known logs signed, or that is not what its note says. It returns the
+// hash function of the log.
+func (l *Ledger) checkSigned(c hub.Checkpoint) (anchor.Hash, error) {
 	for _, key := range l.opts.Logs {
 		if key.Name() != c.Origin {
 			continue
@@ -204,15 +206,15 @@ func (l *Ledger) checkSigned(c hub.Checkpoint) error {
 			continue // another key of the same log may fit
 		}
 		if opened.Size != c.Size || opened.Root != c.Root || c.Size == 0 {
-			return hub.Faultf(hub.Invalid, "notary.checkpoint", "the checkpoint is not what its note says")
+			return 0, hub.Faultf(hub.Invalid, "notary.checkpoint", "the checkpoint is not what its note says")
 		}
-		return nil
+		return max(l.opts.Hash, key.Hash()), nil
 	}
-	return hub.Faultf(hub.Forbidden, "notary.signature", "no known key of log %.100q signed the checkpoint", c.Origin)
+	return 0, hub.Faultf(hub.Forbidden, "notary.signature", "no known key of log %.100q signed the checkpoint", c.Origin)
 }
 
 // checkExtends refuses a checkpoint that does not extend the newest one of its log.
-func (l *Ledger) checkExtends(entries []held, c anchor.Commitment) error {
+func checkExtends(hash anchor.Hash, entries []held, c anchor.Commitment) error {
 	var newest held
 	if len(entries) > 0 {
 		newest = entries[len(entries)-1]
@@ -228,7 +230,7 @@ func (l *Ledger) checkExtends(entries []held, c anchor.Commitment) error {
 		return nil
 	}
 	from, to := anchor.Head{Size: newest.size, Root: newest.root}, anchor.Head{Size: c.Checkpoint.Size, Root: c.Checkpoint.Root}
-	err := anchor.VerifyConsistency(l.opts.Hash, from, to, c.Consistency)
+	err := anchor.VerifyConsistency(hash, from, to, c.Consistency)
 	if err != nil {
 		return conflict("size %d does not extend size %d: %v", c.Checkpoint.Size, newest.size, err)
 	}

@@ -63,10 +63,16 @@ type StreamConfig struct {
 	MinFree strictyaml.Size `yaml:"minFree"`
 }
 
-// AnchorConfig is the log and its ledger.
+// AnchorConfig is the log and its ledgers.
 type AnchorConfig struct {
 	// Origin names the log for ever, like a URL without a scheme; the default is "suyuan.local/log".
 	Origin string `yaml:"origin"`
+	// Hash is the hash function of the log, for ever: sha-256, the default, with Ed25519 signatures, or sm3 with SM2 ones.
+	Hash string `yaml:"hash" enum:"sha-256,sm3"`
+	// Ledgers witness every checkpoint; the default is the embedded notary alone. Quorum is how many of them must have
+	// witnessed a checkpoint before receipts are given out; 0 means all.
+	Ledgers []LedgerConfig `yaml:"ledgers"`
+	Quorum  int            `yaml:"quorum" min:"0"`
 	// MaxLeaves and MaxAge seal a batch by size or age; the defaults are 65536 and 1s.
 	MaxLeaves int           `yaml:"maxLeaves" min:"1"`
 	MaxAge    time.Duration `yaml:"maxAge"`
@@ -123,6 +129,7 @@ func (c *Config) Check(at strictyaml.Locator) hub.Faults {
 	if c.Anchor.MaxAge <= 0 {
 		refuse("anchor.maxAge", "config.max-age", "maxAge must be longer than 0", "1s is the default")
 	}
+	faults = append(faults, c.Anchor.checkLedgers(at)...)
 	if c.Drain <= 0 {
 		refuse("drain", "config.drain", "drain must be longer than 0", "20s is the default")
 	}

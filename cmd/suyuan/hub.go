@@ -18,7 +18,6 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/suyuan-io/suyuan/anchor"
-	"github.com/suyuan-io/suyuan/anchor/notary"
 	"github.com/suyuan-io/suyuan/api"
 	"github.com/suyuan-io/suyuan/connectors"
 	"github.com/suyuan-io/suyuan/hub"
@@ -47,7 +46,7 @@ type Hub struct {
 	store    *sqlite.Store
 	pipeline *pipeline.Pipeline
 	host     *connectors.Host
-	ledger   *notary.Ledger
+	ledgers  []openLedger
 	anchor   *anchor.Log
 	api      *api.Server
 	web      *web.Server
@@ -90,7 +89,7 @@ func (h *Hub) openStore(ctx context.Context) error {
 	if err := os.MkdirAll(h.cfg.data("keys"), 0o700); err != nil {
 		return hub.Faultf(hub.Unavailable, "data.folder", "cannot make the data folder").Because(err)
 	}
-	if h.store, err = sqlite.Open(ctx, sqlite.Config{Path: h.cfg.data("hub.db")}); err != nil {
+	if h.store, err = sqlite.Open(ctx, sqlite.Config{Path: h.cfg.data("hub.db"), LeafHash: h.cfg.Anchor.hash().Leaf}); err != nil {
 		return err
 	}
 	h.onClose(h.store.Close)
@@ -140,22 +139,22 @@ func (r recorder) Append(ctx context.Context, outcomes []hub.Outcome) ([]hub.Ver
 	return verdicts, err
 }
 
-func (h *Hub) openAnchor(context.Context) error {
-	key, err := anchor.LoadOrCreateKey(h.cfg.data("keys", "log.key"), h.cfg.Anchor.Origin)
+func (h *Hub) openAnchor(ctx context.Context) error {
+	key, err := h.cfg.Anchor.algorithm().LoadOrCreateKey(h.cfg.data("keys", "log.key"), h.cfg.Anchor.Origin)
 	if err != nil {
 		return err
 	}
-	notaryKey, err := anchor.LoadOrCreateKey(h.cfg.data("keys", "notary.key"), "notary."+h.cfg.Anchor.Origin)
-	if err != nil {
-		return err
+	ledgers := make([]anchor.Ledger, 0, len(h.cfg.Anchor.ledgers()))
+	for _, c := range h.cfg.Anchor.ledgers() {
+		l, err := c.open(ctx, &h.cfg, key.Public())
+		if err != nil {
+			return err
+		}
+		h.onClose(l.Close)
+		h.ledgers, ledgers = append(h.ledgers, l), append(ledgers, l)
 	}
-	h.ledger, err = notary.Open(h.cfg.data("notary.log"), notary.Options{Key: notaryKey, Logs: []anchor.VerifierKey{key.Public()}})
-	if err != nil {
-		return err
-	}
-	h.onClose(h.ledger.Close)
 	h.anchor, err = anchor.New(anchor.Options{
-		Key: key, Leaves: h.store, Journal: h.store, Ledgers: []anchor.Ledger{h.ledger},
+		Key: key, Leaves: h.store, Journal: h.store, Ledgers: ledgers, Quorum: h.cfg.Anchor.Quorum,
 		MaxLeaves: uint64(h.cfg.Anchor.MaxLeaves), MaxAge: h.cfg.Anchor.MaxAge,
 		Logger: h.log, Registerer: h.registry, Tracer: otel.Tracer("suyuan/anchor"),
 	})

@@ -2,7 +2,6 @@ package sqlite
 
 import (
 	"context"
-	"crypto/sha256"
 	"database/sql"
 	"errors"
 	"fmt"
@@ -240,8 +239,7 @@ func (a *appender) insert(e *hub.Event, o *hub.Outcome, sl slot) error {
 		}
 		terms[i] = id
 	}
-	leaf := e.Leaf.Bytes()
-	leafHash := sha256.Sum256(append([]byte{0}, leaf...))
+	leafHash := a.s.leafHash(e.Leaf.Bytes())
 	if _, err := a.addEvent.ExecContext(a.ctx, int64(sl.seq), e.Key.ID, micros(e.Key.DeclaredAt),
 		micros(e.Facets.EventTime), micros(a.at), micros(time.Time(e.Leaf.ReceivedAt)), terms[0], terms[1], terms[2], terms[3],
 		string(o.Record.ID), e.Hash, e.Leaf.Raw[:], e.Leaf.Salt[:], leafHash[:], pack(e.Body)); err != nil {

@@ -8,6 +8,7 @@ package sqlite
 
 import (
 	"context"
+	"crypto/sha256"
 	"database/sql"
 	"embed"
 	"errors"
@@ -29,9 +30,10 @@ var migrations embed.FS
 
 // Store is an open database. It is safe for concurrent use.
 type Store struct {
-	write *sql.DB // one connection
-	read  *sql.DB
-	now   func() time.Time
+	write    *sql.DB // one connection
+	read     *sql.DB
+	now      func() time.Time
+	leafHash func(record []byte) hub.Digest
 
 	mu    sync.Mutex // held by the one writing transaction
 	size  uint64     // next seq
@@ -50,6 +52,13 @@ type Config struct {
 	Path string
 	// Now is the clock for recordTime; nil means time.Now.
 	Now func() time.Time
+	// LeafHash is the log's hash of a leaf record, for a log that is not of SHA-256; nil means RFC 6962 with SHA-256.
+	LeafHash func(record []byte) hub.Digest
+}
+
+// sha256Leaf is the leaf hash of RFC 6962, section 2.1.
+func sha256Leaf(record []byte) hub.Digest {
+	return sha256.Sum256(append(make([]byte, 1, 1+len(record)), record...))
 }
 
 // Open opens the database, brings it to the newest schema, and returns the store.
@@ -57,10 +66,13 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
+	if c.LeafHash == nil {
+		c.LeafHash = sha256Leaf
+	}
 	if err := os.MkdirAll(filepath.Dir(c.Path), 0o700); err != nil {
 		return nil, fmt.Errorf("open store: %w", err)
 	}
-	s := &Store{now: c.Now, terms: map[string]int64{}, names: map[int64]string{}}
+	s := &Store{now: c.Now, leafHash: c.LeafHash, terms: map[string]int64{}, names: map[int64]string{}}
 	var err error
 	if s.write, err = sql.Open("sqlite", dsn(c.Path, "_txlock=immediate")); err != nil {
 		return nil, fmt.Errorf("open store: %w", err)
