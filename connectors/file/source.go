@@ -224,7 +224,7 @@ func (f found) read(ctx context.Context) (digest string, body []byte, err error)
 	if err != nil {
 		return "", nil, err
 	}
-	defer file.Close() //nolint:errcheck // only read
+	defer file.Close()
 	h := sha256.New()
 	if f.info.Size() <= memory {
 		body, err = io.ReadAll(io.LimitReader(file, memory+1))

@@ -261,7 +261,7 @@ func TestCloudEventsMinimalVectors(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer f.Close() //nolint:errcheck // only read
+	defer f.Close()
 	n := 0
 	for d := yaml.NewDecoder(f); ; n++ {
 		var event struct {

@@ -76,7 +76,7 @@ func (s *Store) RunningJobs(ctx context.Context) ([]hub.CaptureJob, error) {
 }
 
 func (s *Store) jobs(ctx context.Context, where string, args ...any) ([]hub.CaptureJob, error) {
-	rows, err := s.read.QueryContext(ctx, `SELECT `+jobColumns+` FROM capture_jobs`+where, args...) //nolint:gosec // fixed text
+	rows, err := s.read.QueryContext(ctx, `SELECT `+jobColumns+` FROM capture_jobs`+where, args...)
 	if err != nil {
 		return nil, unavailable("list capture jobs", err)
 	}

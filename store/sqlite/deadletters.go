@@ -196,7 +196,7 @@ func (s *Store) DeadLetters(ctx context.Context, f hub.DeadFilter) ([]hub.DeadLe
 			where, args = append(where, c.column+` = ?`), append(args, c.value)
 		}
 	}
-	rows, err := s.read.QueryContext(ctx, `SELECT `+letterColumns+` FROM dead_letters WHERE `+ //nolint:gosec // fixed column names
+	rows, err := s.read.QueryContext(ctx, `SELECT `+letterColumns+` FROM dead_letters WHERE `+
 		strings.Join(where, ` AND `)+` ORDER BY id LIMIT ?`, append(args, f.Limit)...)
 	if err != nil {
 		return nil, unavailable("list dead letters", err)

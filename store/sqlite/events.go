@@ -88,7 +88,7 @@ func (s *Store) EventsAbout(ctx context.Context, ids []string, limit int) ([]hub
 	for i, id := range ids {
 		keys[i] = hashKey(id)
 	}
-	rows, err := s.read.QueryContext(ctx, `SELECT `+eventColumns+` FROM events e WHERE e.seq IN (SELECT seq FROM things WHERE key IN (?`+ //nolint:gosec // placeholders only
+	rows, err := s.read.QueryContext(ctx, `SELECT `+eventColumns+` FROM events e WHERE e.seq IN (SELECT seq FROM things WHERE key IN (?`+
 		strings.Repeat(`,?`, len(keys)-1)+`)) ORDER BY e.event_time, e.seq LIMIT ?`, append(keys, limit+1)...)
 	if err != nil {
 		return nil, false, unavailable("find events", err)

@@ -65,7 +65,7 @@ func (s *Store) SealedFrom(ctx context.Context, size uint64, limit int) ([]hub.S
 	if limit < 0 {
 		cond, limit = `size <= ? ORDER BY size DESC`, -limit
 	}
-	bound := int64(min(size, 1<<62)) //nolint:gosec // fits
+	bound := int64(min(size, 1<<62))
 	rows, err := s.read.QueryContext(ctx, `SELECT `+sealedColumns+` FROM checkpoints WHERE `+cond+` LIMIT ?`, bound, limit)
 	if err != nil {
 		return nil, unavailable("read checkpoints", err)
@@ -106,7 +106,7 @@ func scanSealed(rows *sql.Rows) (hub.Sealed, error) {
 func (s *Store) Tile(ctx context.Context, level int, index uint64) (hub.Tile, error) {
 	t := hub.Tile{Level: level, Index: index}
 	var b []byte
-	err := s.read.QueryRowContext(ctx, `SELECT hashes FROM tiles WHERE level = ? AND idx = ?`, level, int64(index)).Scan(&b) //nolint:gosec // fits
+	err := s.read.QueryRowContext(ctx, `SELECT hashes FROM tiles WHERE level = ? AND idx = ?`, level, int64(index)).Scan(&b)
 	if errors.Is(err, sql.ErrNoRows) {
 		return t, hub.Faultf(hub.NotFound, "anchor.no-tile", "there is no tile %d/%d", level, index)
 	}

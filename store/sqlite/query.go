@@ -72,7 +72,7 @@ func (f *finder) look(ctx context.Context, spots []spot) (full bool, err error) 
 	for i, sp := range spots {
 		seqs[i] = sp.seq
 	}
-	rows, err := f.s.read.QueryContext(ctx, `SELECT `+eventColumns+` FROM events e WHERE e.seq IN (?`+ //nolint:gosec // placeholders only
+	rows, err := f.s.read.QueryContext(ctx, `SELECT `+eventColumns+` FROM events e WHERE e.seq IN (?`+
 		strings.Repeat(`,?`, len(seqs)-1)+`)`, seqs...)
 	if err != nil {
 		return false, unavailable("read events", err)

@@ -68,7 +68,7 @@ func (s *Store) AllSubscriptions(ctx context.Context) ([]hub.Subscription, error
 }
 
 func (s *Store) subscriptions(ctx context.Context, where string, args ...any) ([]hub.Subscription, error) {
-	rows, err := s.read.QueryContext(ctx, `SELECT `+subscriptionColumns+` FROM subscriptions`+where, args...) //nolint:gosec // fixed text
+	rows, err := s.read.QueryContext(ctx, `SELECT `+subscriptionColumns+` FROM subscriptions`+where, args...)
 	if err != nil {
 		return nil, unavailable("list subscriptions", err)
 	}

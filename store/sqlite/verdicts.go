@@ -27,7 +27,7 @@ func (s *Store) verdicts(ctx context.Context, refs []hub.RecordRef, out []hub.Ve
 		key := hashKey(string(r.Connector), string(r.ID))
 		keys[i], at[key] = key, append(at[key], i)
 	}
-	rows, err := s.read.QueryContext(ctx, `SELECT key, connector, id, verdict FROM records WHERE key IN (?`+ //nolint:gosec // placeholders only
+	rows, err := s.read.QueryContext(ctx, `SELECT key, connector, id, verdict FROM records WHERE key IN (?`+
 		strings.Repeat(`,?`, len(keys)-1)+`)`, keys...)
 	if err != nil {
 		return unavailable("read verdicts", err)
