@@ -7,16 +7,19 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"runtime/debug"
+	"runtime/pprof"
 	"syscall"
 
 	"github.com/spf13/cobra"
 	"go.uber.org/zap"
 
+	"github.com/suyuan-io/suyuan/hub"
 	"github.com/suyuan-io/suyuan/internal/telemetry"
 )
 
 func serveCommand(std stdio) *cobra.Command {
-	var configFile, listen string
+	var configFile, listen, profile string
 	cmd := &cobra.Command{
 		Use: "serve --config FILE", Short: "Run the hub", Args: cobra.NoArgs,
 		Long: `Run the hub until it is interrupted. SIGTERM and Ctrl-C drain: no new requests are taken, what is in flight is recorded
@@ -34,16 +37,37 @@ and anchored, then the process ends with 0. The first start prints the generated
 			if err != nil {
 				return err
 			}
-			return serve(cmd.Context(), cfg, log, std.out)
+			stop, err := profileCPU(profile)
+			if err != nil {
+				return err
+			}
+			return errors.Join(serve(cmd.Context(), cfg, log, std.out), stop())
 		},
 	}
 	cmd.Flags().StringVar(&configFile, "config", "suyuan.yaml", "configuration file")
 	cmd.Flags().StringVar(&listen, "listen", "", "address to listen on, in place of the configuration's")
+	cmd.Flags().StringVar(&profile, "cpuprofile", "", "write a CPU profile (go tool pprof) of the whole run to this file")
 	return cmd
+}
+
+// profileCPU profiles into a file until stop is called; no file profiles nothing.
+func profileCPU(path string) (stop func() error, err error) {
+	if path == "" {
+		return func() error { return nil }, nil
+	}
+	f, err := os.Create(path)
+	if err != nil {
+		return nil, hub.Faultf(hub.Unavailable, "profile.file", "cannot write a profile").Because(err)
+	}
+	if err := pprof.StartCPUProfile(f); err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return func() error { pprof.StopCPUProfile(); return f.Close() }, nil
 }
 
 // serve runs a hub until ctx ends.
 func serve(ctx context.Context, cfg Config, log *zap.Logger, out io.Writer) (err error) {
+	boundMemory()
 	h, err := OpenHub(ctx, cfg, log)
 	if err != nil {
 		return err
@@ -55,6 +79,24 @@ func serve(ctx context.Context, cfg Config, log *zap.Logger, out io.Writer) (err
 	h.hup = hup
 	greet(out, h)
 	return h.Run(ctx)
+}
+
+// The Go heap of a hub. Batches are bounded, so that little lives long, and collecting half as often costs little memory;
+// the soft limit makes the collector work harder before a burst makes the process large. SQLite's caches and what the kernel
+// maps come on top.
+const (
+	gcPercent   = 200
+	memoryLimit = 384 << 20
+)
+
+// boundMemory sets the collector, unless GOGC or GOMEMLIMIT say otherwise.
+func boundMemory() {
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(gcPercent)
+	}
+	if os.Getenv("GOMEMLIMIT") == "" {
+		debug.SetMemoryLimit(memoryLimit)
+	}
 }
 
 // greet prints where the hub is and, once, its admin key.

@@ -30,6 +30,12 @@ type Load struct {
 	Connections int
 	// Sign makes the headers of a request.
 	Sign func(id string, body []byte) (http.Header, error)
+	// Body makes the body of a request of n records from the given number; nil is [Body].
+	Body func(run string, from, n int) []byte
+	// Pace is how many records a second are begun; 0 is as many as are answered.
+	Pace int
+	// Accepted is told what was accepted, when it was; nil tells nobody. It may be called concurrently.
+	Accepted func(run string, from, n int, at time.Time)
 }
 
 // Target is where it is sent.
@@ -46,8 +52,8 @@ type Target struct {
 // Usage is what a process has used so far.
 type Usage struct {
 	CPU time.Duration
-	// Peak is the largest resident memory in bytes, Disk what its folder holds.
-	Peak, Disk int64
+	// Resident and Peak are the resident memory in bytes, now and at its largest; Disk is what the database holds.
+	Resident, Peak, Disk int64
 }
 
 // Result is what one run gave.
@@ -57,7 +63,8 @@ type Result struct {
 	Refused  int
 	Sending  time.Duration // until the last answer
 	Anchored time.Duration // until the last record was anchored, 0 for a target that records nothing
-	P50, P99 time.Duration
+	P50, P90 time.Duration // of the answers
+	P99, Max time.Duration
 	CPU      time.Duration // for each record
 	Disk     float64       // bytes for each record
 	Peak     int64
@@ -71,7 +78,11 @@ func (r Result) Rate() float64 {
 // String renders the result on one line.
 func (r Result) String() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%-10s %8.0f /s  answers p50 %s p99 %s", r.Name, r.Rate(), r.P50.Round(10*time.Microsecond), r.P99.Round(10*time.Microsecond))
+	fmt.Fprintf(&b, "%-12s %8.0f /s", r.Name, r.Rate())
+	if r.Max > 0 {
+		round := func(d time.Duration) time.Duration { return d.Round(10 * time.Microsecond) }
+		fmt.Fprintf(&b, "  answers p50 %s p90 %s p99 %s max %s", round(r.P50), round(r.P90), round(r.P99), round(r.Max))
+	}
 	if r.CPU > 0 {
 		fmt.Fprintf(&b, "  cpu %s a record", r.CPU.Round(100*time.Nanosecond))
 	}
@@ -82,7 +93,10 @@ func (r Result) String() string {
 		fmt.Fprintf(&b, "  peak %d MiB", r.Peak>>20)
 	}
 	if r.Refused > 0 {
-		fmt.Fprintf(&b, "  refused %d", r.Refused)
+		fmt.Fprintf(&b, "  shed and sent again %d", r.Refused)
+	}
+	if r.Anchored > 0 {
+		fmt.Fprintf(&b, "  accepted = recorded = anchored = %d", r.Records)
 	}
 	return b.String()
 }
@@ -98,28 +112,65 @@ func Run(ctx context.Context, name string, l Load, t Target, progress func(done 
 	if err != nil {
 		return Result{}, err
 	}
-	s := &sender{load: l, target: t, client: client(l.Connections), run: fmt.Sprintf("%d", time.Now().UnixNano())}
+	s := newSender(l, t)
 	began := time.Now()
 	s.send(ctx, progress)
 	r := Result{Name: name, Records: int(s.accepted.Load()), Refused: int(s.refused.Load()), Sending: time.Since(began)}
 	if s.err != nil {
 		return r, s.err
 	}
-	r.P50, r.P99 = percentiles(s.latencies)
+	r.spread(s.latencies)
 	if t.Key != "" {
-		if err := t.await(ctx, start+uint64(r.Records)); err != nil {
+		if err := t.Await(ctx, start+uint64(r.Records)); err != nil {
 			return r, err
 		}
 		r.Anchored = time.Since(began)
 	}
+	return r, r.charge(t, before)
+}
+
+// charge fills in what the server used since before.
+func (r *Result) charge(t Target, before Usage) error {
 	after, err := t.usage()
 	if err != nil || r.Records == 0 {
-		return r, err
+		return err
 	}
 	r.CPU = (after.CPU - before.CPU) / time.Duration(r.Records)
 	r.Disk = float64(after.Disk-before.Disk) / float64(r.Records)
 	r.Peak = after.Peak
-	return r, nil
+	return nil
+}
+
+// spread fills in the percentiles of latencies.
+func (r *Result) spread(latencies []time.Duration) {
+	slices.Sort(latencies)
+	if n := len(latencies); n > 0 {
+		r.P50, r.P90, r.P99, r.Max = latencies[n/2], latencies[n*90/100], latencies[n*99/100], latencies[n-1]
+	}
+}
+
+// Median takes the median of each figure of several runs.
+func Median(runs []Result) Result {
+	m := runs[0]
+	mid := func(of func(Result) int64) int64 {
+		values := make([]int64, len(runs))
+		for i, r := range runs {
+			values[i] = of(r)
+		}
+		slices.Sort(values)
+		return values[len(values)/2]
+	}
+	for _, d := range []func(*Result) *time.Duration{
+		func(r *Result) *time.Duration { return &r.Sending }, func(r *Result) *time.Duration { return &r.Anchored },
+		func(r *Result) *time.Duration { return &r.P50 }, func(r *Result) *time.Duration { return &r.P90 },
+		func(r *Result) *time.Duration { return &r.P99 }, func(r *Result) *time.Duration { return &r.Max },
+		func(r *Result) *time.Duration { return &r.CPU },
+	} {
+		*d(&m) = time.Duration(mid(func(r Result) int64 { return int64(*d(&r)) }))
+	}
+	m.Disk = float64(mid(func(r Result) int64 { return int64(r.Disk) }))
+	m.Peak = mid(func(r Result) int64 { return r.Peak })
+	return m
 }
 
 // sender sends one load.
@@ -128,11 +179,19 @@ type sender struct {
 	target            Target
 	client            *http.Client
 	run               string // makes the ids of this run its own
+	began             time.Time
 	accepted, refused atomic.Int64
 
 	mu        sync.Mutex
 	latencies []time.Duration
 	err       error
+}
+
+func newSender(l Load, t Target) *sender {
+	if l.Body == nil {
+		l.Body = func(run string, from, n int) []byte { return Body(run, from, n, l.Batch > 1) }
+	}
+	return &sender{load: l, target: t, client: client(l.Connections), run: fmt.Sprintf("%d", time.Now().UnixNano()), began: time.Now()}
 }
 
 func client(connections int) *http.Client {
@@ -150,7 +209,7 @@ func (s *sender) send(ctx context.Context, progress func(done int)) {
 			for ctx.Err() == nil {
 				from := int(next.Add(int64(s.load.Batch))) - s.load.Batch
 				n := min(s.load.Batch, s.load.Records-from)
-				if n <= 0 {
+				if n <= 0 || !s.pace(ctx, from) {
 					return
 				}
 				if !s.one(ctx, from, n) {
@@ -165,10 +224,24 @@ func (s *sender) send(ctx context.Context, progress func(done int)) {
 	workers.Wait()
 }
 
+// pace waits until the record is to be sent.
+func (s *sender) pace(ctx context.Context, from int) bool {
+	if s.load.Pace == 0 {
+		return true
+	}
+	due := s.began.Add(time.Duration(float64(from) / float64(s.load.Pace) * float64(time.Second)))
+	select {
+	case <-time.After(time.Until(due)):
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
 // one sends one request until it is accepted; what is shed is sent again after the time that the hub asked for.
 func (s *sender) one(ctx context.Context, from, n int) bool {
 	id := fmt.Sprintf("msg_%s_%d", s.run, from)
-	body := Body(s.run, from, n, s.load.Batch > 1)
+	body := s.load.Body(s.run, from, n)
 	for {
 		h, err := s.load.Sign(id, body)
 		if err != nil {
@@ -188,11 +261,14 @@ func (s *sender) one(ctx context.Context, from, n int) bool {
 		_ = a.Body.Close()
 		took := time.Since(began)
 		switch a.StatusCode {
-		case http.StatusAccepted:
+		case http.StatusAccepted, http.StatusOK:
 			s.accepted.Add(int64(n))
 			s.mu.Lock()
 			s.latencies = append(s.latencies, took)
 			s.mu.Unlock()
+			if s.load.Accepted != nil {
+				s.load.Accepted(s.run, from, n, began.Add(took))
+			}
 			return true
 		case http.StatusTooManyRequests, http.StatusServiceUnavailable:
 			s.refused.Add(1)
@@ -216,6 +292,12 @@ func (s *sender) fail(err error) bool {
 	return false
 }
 
+// Serial is the serial number of the i-th record of a run.
+func Serial(run string, i int) string { return fmt.Sprintf("%s%09d", run[len(run)-6:], i) }
+
+// Item is the identity of the i-th record of a run, as a path of a Digital Link.
+func Item(run string, i int) string { return "/01/07613035982949/21/" + Serial(run, i) }
+
 // Body is the body of one request: n records from the given number, about 700 bytes each, as the sample's brand has them.
 func Body(run string, from, n int, batch bool) []byte {
 	var b bytes.Buffer
@@ -226,25 +308,17 @@ func Body(run string, from, n int, batch bool) []byte {
 		if i > from {
 			b.WriteByte(',')
 		}
-		fmt.Fprintf(&b, `{"code":"%s%09d","gtin":"7613035982949","batch":"9121755841","madeOn":"2026-11-%02d %02d:%02d:%02d","bestBefore":"2028-10-31",`+
+		fmt.Fprintf(&b, `{"code":"%s","gtin":"7613035982949","batch":"9121755841","madeOn":"2026-11-%02d %02d:%02d:%02d","bestBefore":"2028-10-31",`+
 			`"plantGln":"5391520850004","line":"L%d","shift":"B","operator":"op-%04d","cartonSscc":"05391520850000001","nameZh":"启赋有机幼儿配方奶粉3阶段",`+
 			`"nameEn":"illuma organic formula stage 3","series":"启赋有机","packaging":"罐装","packSpec":"900 g × 6","origin":"IE",`+
 			`"plant":"Wyeth Nutritionals Ireland, Askeaton plant","address":"Askeaton, Co. Limerick, Ireland","quality":{"fill":%d.%02d,"seal":"ok",`+
 			`"oxygen":0.%02d},"note":"printed by line printer, checked by camera, no remarks"}`,
-			run[len(run)-6:], i, 1+i%28, i%24, i%60, i/60%60, i%8, i%10000, 899+i%3, i%100, i%100)
+			Serial(run, i), 1+i%28, i%24, i%60, i/60%60, i%8, i%10000, 899+i%3, i%100, i%100)
 	}
 	if batch {
 		b.WriteString(`]}`)
 	}
 	return b.Bytes()
-}
-
-func percentiles(d []time.Duration) (p50, p99 time.Duration) {
-	if len(d) == 0 {
-		return 0, 0
-	}
-	slices.Sort(d)
-	return d[len(d)/2], d[len(d)*99/100]
 }
 
 func (t Target) usage() (Usage, error) {
@@ -293,8 +367,8 @@ func (t Target) log(ctx context.Context) (size, committed uint64, err error) {
 	return out.LogSize, committed, nil
 }
 
-// await waits until exactly want events are recorded and anchored. More than that, or standing still, is a fault.
-func (t Target) await(ctx context.Context, want uint64) error {
+// Await waits until exactly want events are recorded and anchored. More than that, or standing still, is a fault.
+func (t Target) Await(ctx context.Context, want uint64) error {
 	const patience = 30 * time.Second
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()

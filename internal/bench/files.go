@@ -11,11 +11,16 @@ import (
 func Write(dir, secret, durability string) error {
 	fill := strings.NewReplacer("@DIR@", filepath.ToSlash(dir), "@DURABILITY@", durability)
 	for name, text := range map[string]string{
-		"suyuan.yaml":                 hubYAML,
-		"secret":                      secret,
-		"connectors/bench.yaml":       singleYAML,
-		"connectors/bench-batch.yaml": batchYAML,
-		"mappings/bench.yaml":         mappingYAML,
+		"suyuan.yaml":                  hubYAML,
+		"secret":                       secret,
+		"connectors/bench.yaml":        singleYAML,
+		"connectors/bench-batch.yaml":  batchYAML,
+		"connectors/bench-shed.yaml":   shedYAML,
+		"connectors/bench-ndjson.yaml": fileYAML("ndjson", "{ ndjson: {} }"),
+		"connectors/bench-csv.yaml":    fileYAML("csv", "{ csv: { header: true } }"),
+		"mappings/bench.yaml":          mappingYAML,
+		"drop/ndjson/README":           "files of the benchmark",
+		"drop/csv/README":              "files of the benchmark",
 	} {
 		path := filepath.Join(dir, filepath.FromSlash(name))
 		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
@@ -50,6 +55,26 @@ decode: { json: { split: /records } }
 map: ../mappings/bench.yaml
 limits: { inFlight: 100000 }
 `
+
+// shedYAML has the limits that an instance has by itself, so that overload is shed.
+const shedYAML = `id: bench-shed
+provider: wyeth-illuma
+source: { webhook: { preset: standard-webhooks, secrets: ["${file:@DIR@/secret}"] } }
+decode: { json: { split: /records } }
+map: ../mappings/bench.yaml
+`
+
+// fileYAML is a connector that reads the files of one format.
+func fileYAML(format, decoder string) string {
+	return "id: bench-" + format + `
+provider: wyeth-illuma
+source:
+  file: { paths: ["@DIR@/drop/` + format + "/*." + format + `"], ready: { minAge: 1ms, stablePolls: 1 }, after: { success: delete } }
+decode: ` + decoder + `
+map: ../mappings/bench.yaml
+interval: 50ms
+`
+}
 
 const mappingYAML = `version: 1
 timezone: "+01:00"

@@ -1,0 +1,106 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/suyuan-io/suyuan/hub"
+	"github.com/suyuan-io/suyuan/internal/bench"
+)
+
+// hubProcess is a hub in a process of its own.
+type hubProcess struct {
+	cmd      *exec.Cmd
+	dir      string
+	url, key string
+}
+
+// startHub starts this binary as a hub in dir and waits until it listens.
+func startHub(ctx context.Context, dir, profile string) (*hubProcess, error) {
+	self, err := os.Executable()
+	if err != nil {
+		return nil, err
+	}
+	p := &hubProcess{dir: dir, cmd: exec.CommandContext(ctx, self, "serve", "--config", filepath.Join(dir, "suyuan.yaml"),
+		"--cpuprofile", profile)}
+	p.cmd.Stderr = os.Stderr
+	out, err := p.cmd.StdoutPipe()
+	if err != nil {
+		return nil, err
+	}
+	if err := p.cmd.Start(); err != nil {
+		return nil, hub.Faultf(hub.Unavailable, "bench.start", "cannot start a hub").Because(err)
+	}
+	lines := bufio.NewScanner(out)
+	for p.key == "" && lines.Scan() {
+		if _, url, ok := strings.Cut(lines.Text(), "listening on "); ok {
+			p.url = url
+		}
+		_, p.key, _ = strings.Cut(lines.Text(), "keep it): ")
+	}
+	if p.key == "" {
+		p.stop()
+		return nil, hub.Faultf(hub.Unavailable, "bench.start", "the hub did not start")
+	}
+	go func() { _, _ = io.Copy(io.Discard, out) }() // ends with the process
+	return p, nil
+}
+
+func (p *hubProcess) stop() {
+	_ = p.cmd.Process.Signal(syscall.SIGTERM)
+	_ = p.cmd.Wait()
+}
+
+// usage reads the process's figures from /proc (proc_pid_stat(5), proc_pid_status(5)).
+func (p *hubProcess) usage() (bench.Usage, error) {
+	var u bench.Usage
+	pid := strconv.Itoa(p.cmd.Process.Pid)
+	stat, err := os.ReadFile("/proc/" + pid + "/stat")
+	if err != nil {
+		return u, nil //nolint:nilerr // not Linux: these figures are left out
+	}
+	const userTime, systemTime, ticksPerSecond = 11, 12, 100
+	fields := strings.Fields(string(stat[strings.LastIndexByte(string(stat), ')')+2:]))
+	for _, i := range []int{userTime, systemTime} {
+		ticks, err := strconv.ParseInt(fields[i], 10, 64)
+		if err != nil {
+			return u, fmt.Errorf("read processor time: %w", err)
+		}
+		u.CPU += time.Duration(ticks) * time.Second / ticksPerSecond
+	}
+	status, err := os.ReadFile("/proc/" + pid + "/status")
+	if err != nil {
+		return u, fmt.Errorf("read memory: %w", err)
+	}
+	for line := range strings.Lines(string(status)) {
+		name, rest, _ := strings.Cut(line, ":")
+		into := map[string]*int64{"VmHWM": &u.Peak, "VmRSS": &u.Resident}[name]
+		if into == nil {
+			continue
+		}
+		kib, err := strconv.ParseInt(strings.Fields(rest)[0], 10, 64)
+		if err != nil {
+			return u, fmt.Errorf("read memory: %w", err)
+		}
+		*into = kib << 10
+	}
+	names, err := filepath.Glob(filepath.Join(p.dir, "data", "hub.db*"))
+	if err != nil {
+		return u, err
+	}
+	for _, name := range names {
+		if info, err := os.Stat(name); err == nil {
+			u.Disk += info.Size()
+		}
+	}
+	return u, nil
+}
