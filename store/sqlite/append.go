@@ -3,15 +3,13 @@ package sqlite
 import (
 	"context"
 	"database/sql"
-	"errors"
 	"fmt"
 	"strconv"
 	"strings"
 	"time"
 
-	"github.com/klauspost/compress/s2"
-
 	"github.com/suyuan-io/suyuan/hub"
+	"github.com/suyuan-io/suyuan/store/internal/body"
 )
 
 // Append implements pipeline.Appender. A crash before the commit leaves nothing of the batch; after it everything is
@@ -242,7 +240,7 @@ func (a *appender) insert(e *hub.Event, o *hub.Outcome, sl slot) error {
 	leafHash := a.s.leafHash(e.Leaf.Bytes())
 	if _, err := a.addEvent.ExecContext(a.ctx, int64(sl.seq), e.Key.ID, micros(e.Key.DeclaredAt),
 		micros(e.Facets.EventTime), micros(a.at), micros(time.Time(e.Leaf.ReceivedAt)), terms[0], terms[1], terms[2], terms[3],
-		string(o.Record.ID), e.Hash, e.Leaf.Raw[:], e.Leaf.Salt[:], leafHash[:], pack(e.Body)); err != nil {
+		string(o.Record.ID), e.Hash, e.Leaf.Raw[:], e.Leaf.Salt[:], leafHash[:], body.Pack(e.Body)); err != nil {
 		return fmt.Errorf("insert event: %w", err)
 	}
 	values := []any{eventIDKey(e.Key.ID), int64(sl.seq)}
@@ -276,39 +274,6 @@ func (a *appender) note(o *hub.Outcome, k known, v hub.Verdict, seqs string) err
 	}
 	a.recorded.records[k.key] = recordRow{ref: o.Record, raw: raw, verdict: v, dead: k.dead}
 	return nil
-}
-
-// The first byte of a stored body says how the rest is packed.
-const (
-	packedRaw = 0
-	packedS2  = 1
-)
-
-func pack(body []byte) []byte {
-	out := make([]byte, 1, 1+len(body))
-	if c := s2.EncodeBetter(nil, body); len(c) < len(body) {
-		out[0] = packedS2
-		return append(out, c...)
-	}
-	out[0] = packedRaw
-	return append(out, body...)
-}
-
-func unpack(b []byte) ([]byte, error) {
-	if len(b) == 0 {
-		return nil, errors.New("unpack body: empty")
-	}
-	switch b[0] {
-	case packedRaw:
-		return b[1:], nil
-	case packedS2:
-		out, err := s2.Decode(nil, b[1:])
-		if err != nil {
-			return nil, fmt.Errorf("unpack body: %w", err)
-		}
-		return out, nil
-	}
-	return nil, fmt.Errorf("unpack body: unknown packing %d", b[0])
 }
 
 func recordConflict(o *hub.Outcome) *hub.Fault {

@@ -12,6 +12,7 @@ import (
 
 	"github.com/suyuan-io/suyuan/epcis"
 	"github.com/suyuan-io/suyuan/hub"
+	"github.com/suyuan-io/suyuan/store/internal/body"
 )
 
 const eventColumns = `e.seq, e.event_id, e.declared_at, e.recorded_at, e.received_at, e.provider, e.connector, e.record_id, e.hash,
@@ -33,13 +34,13 @@ func (s *Store) scanEvent(row interface{ Scan(...any) error }) (hub.Event, error
 func (s *Store) scanStated(row interface{ Scan(...any) error }) (hub.Event, *epcis.Event, error) {
 	var e hub.Event
 	var declared, recorded, received, provider, connector int64
-	var raw, salt, body []byte
+	var raw, salt, packed []byte
 	if err := row.Scan(&e.Seq, &e.Key.ID, &declared, &recorded, &received, &provider, &connector, &e.Record.ID, &e.Hash,
-		&raw, &salt, &body); err != nil {
+		&raw, &salt, &packed); err != nil {
 		return e, nil, err
 	}
 	var err error
-	if e.Body, err = unpack(body); err != nil {
+	if e.Body, err = body.Unpack(packed); err != nil {
 		return e, nil, corrupt(e.Seq, err)
 	}
 	e.Key.DeclaredAt, e.RecordedAt = fromMicros(declared), fromMicros(recorded)

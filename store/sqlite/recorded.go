@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/suyuan-io/suyuan/hub"
+	"github.com/suyuan-io/suyuan/store/internal/body"
 )
 
 // recorded is what the store knows of the records and events of one batch: read with few queries before the batch is
@@ -126,11 +127,11 @@ func (r *recorded) readEvents(ctx context.Context, tx *sql.Tx, keys []any) error
 	for rows.Next() {
 		var id string
 		var row eventRow
-		var body []byte
-		if err := rows.Scan(&id, &row.declared, &row.seq, &row.content.Hash, &body); err != nil {
+		var packed []byte
+		if err := rows.Scan(&id, &row.declared, &row.seq, &row.content.Hash, &packed); err != nil {
 			return err
 		}
-		plain, err := unpack(body)
+		plain, err := body.Unpack(packed)
 		if err != nil {
 			return corrupt(row.seq, err)
 		}

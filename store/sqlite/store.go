@@ -33,6 +33,7 @@ type Store struct {
 	write    *sql.DB // one connection
 	read     *sql.DB
 	now      func() time.Time
+	heap     *heap
 	leafHash func(record []byte) hub.Digest
 
 	mu    sync.Mutex // held by the one writing transaction
@@ -74,7 +75,7 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 	}
 	s := &Store{now: c.Now, leafHash: c.LeafHash, terms: map[string]int64{}, names: map[int64]string{}}
 	var err error
-	if s.write, err = sql.Open("sqlite", dsn(c.Path, "_txlock=immediate")); err != nil {
+	if s.write, err = sql.Open("sqlite", dsn(c.Path, writing)); err != nil {
 		return nil, fmt.Errorf("open store: %w", err)
 	}
 	s.write.SetMaxOpenConns(1)
@@ -86,8 +87,13 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 	}
 	s.read.SetMaxOpenConns(8)
 	s.read.SetMaxIdleConns(8)
+	s.heap = pinHeap()
 	return s, nil
 }
+
+// writing is for the writer. It checkpoints every 32 MiB, not every 4: pages that many transactions change are brought home
+// once for all of them.
+const writing = "_txlock=immediate&_pragma=wal_autocheckpoint(8000)&_pragma=journal_size_limit(33554432)"
 
 func dsn(path, extra string) string {
 	return "file:" + path + "?_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=busy_timeout(10000)" +
@@ -143,7 +149,9 @@ func (s *Store) reload(ctx context.Context) error {
 func (s *Store) Close() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return errors.Join(s.read.Close(), s.write.Close())
+	err := errors.Join(s.read.Close(), s.write.Close())
+	s.heap.release()
+	return err
 }
 
 // Ping reports whether the database answers.

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/suyuan-io/suyuan/hub"
+	"github.com/suyuan-io/suyuan/store/internal/body"
 )
 
 // Verdicts returns what became of records, in order; 0 for one that the pipeline has not reached. It is for many records
@@ -74,14 +75,14 @@ func (s *Store) Contents(ctx context.Context, ids []string) (map[hub.EventKey]hu
 		var k hub.EventKey
 		var declared int64
 		var hash string
-		var body []byte
-		if err := rows.Scan(&k.ID, &declared, &hash, &body); err != nil {
+		var packed []byte
+		if err := rows.Scan(&k.ID, &declared, &hash, &packed); err != nil {
 			return nil, unavailable("read events", err)
 		}
 		if !wanted[k.ID] {
 			continue
 		}
-		plain, err := unpack(body)
+		plain, err := body.Unpack(packed)
 		if err != nil {
 			return nil, err
 		}
