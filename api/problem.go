@@ -79,7 +79,8 @@ func ProblemOf(err error) Problem {
 // retryAfter is how many seconds a client should wait before it tries again what is unavailable now.
 const retryAfter = 2
 
-// fail answers with the problem of err. Only what is our own doing is logged here, since nobody else will.
+// fail answers with the problem of err. Only what is our own doing is logged here, since nobody else
+// will; what is shed or waits for a disk is counted, and a line for each would be a load of its own.
 func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
 	p := ProblemOf(err)
 	p.Instance = r.URL.EscapedPath()
@@ -96,7 +97,7 @@ func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
 	case http.StatusUnauthorized:
 		h.Set("WWW-Authenticate", `Bearer realm="suyuan"`)
 	}
-	if p.Status >= http.StatusInternalServerError && !errors.Is(err, context.Canceled) {
+	if p.Status >= http.StatusInternalServerError && p.Status != http.StatusServiceUnavailable && !errors.Is(err, context.Canceled) {
 		s.log.Warn("request failed", zap.String("path", r.URL.Path), zap.Int("status", p.Status), zap.Error(err))
 	}
 	h.Set("Content-Type", "application/problem+json")
