@@ -1,34 +1,23 @@
 #!/usr/bin/env python3
-"""Verifies Suyuan receipts offline, as docs/formats.md specifies them.
+"""Verifies Suyuan receipts offline, as docs/formats.md specifies them: on the embedded notary and on Hyperledger Fabric.
 
-    python3 verify.py [--key VERIFIER-KEY] RECEIPT...
-
---key is the verifier key of the log that you trust; without it a receipt is checked in itself only. It needs Python 3.8
-and, for the Ed25519 signatures, the package "cryptography". It prints one line a receipt and exits 0 only if all hold.
-Evidence of ledgers other than the embedded notary is refused, because nothing here checks it: use `suyuan verify`.
+--key is the log's verifier key, --trust a trust file written as JSON, which is YAML, too; without them a receipt is checked
+in itself only. It needs Python 3.8 and the package "cryptography" (42 or later), prints one line a receipt and exits 0 only
+if all hold. Evidence of other ledgers is refused, because nothing here checks it: use `suyuan verify`.
 """
-import argparse
-import base64
-import datetime
-import decimal
-import hashlib
-import json
-import re
-import sys
-try:
-    from cryptography.exceptions import InvalidSignature
-    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-except ImportError:
-    sys.exit("verify.py checks Ed25519 signatures with the package 'cryptography': pip install cryptography")
+import argparse, base64, datetime, decimal, hashlib, json, re, sys  # noqa: E401
+from cryptography import x509
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, utils
+from cryptography.hazmat.primitives.hashes import SHA256
 
-RECEIPT, NOTARY = "https://suyuan.dev/receipt/v1", "https://suyuan.dev/notary/v1"
+RECEIPT, NOTARY, FABRIC = ("https://suyuan.dev/%s/v1" % kind for kind in ("receipt", "notary", "fabric"))
 KEY_NAME, NAME = "[!-*,-~]{1,255}", "[a-z0-9][a-z0-9-]{0,62}"
-
+HALF_ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551 // 2  # of the curve P-256
 
 def need(condition, why):
     if not condition:
         raise ValueError(why)
-
 
 def number(x):
     """A JSON number as ECMAScript writes it (RFC 8785, section 3.2.2.3)."""
@@ -37,14 +26,10 @@ def number(x):
     digits, point = "".join(map(str, digits)), len(digits) + exponent
     if digits == "0":
         return "0"
-    if 0 < point <= 21:
-        text = digits[:point].ljust(point, "0") + ("." + digits[point:] if digits[point:] else "")
-    elif -6 < point <= 0:
-        text = "0." + "0" * -point + digits
-    else:
-        text = digits[0] + ("." + digits[1:] if digits[1:] else "") + "e%+d" % (point - 1)
+    text = (digits[:point].ljust(point, "0") + "." + digits[point:] if 0 < point <= 21 else
+            "0." + "0" * -point + digits if -6 < point <= 0 else digits[0] + "." + digits[1:])
+    text = text.rstrip(".") + ("" if -6 < point <= 21 else "e%+d" % (point - 1))
     return "-" + text if x < 0 else text
-
 
 def jcs(v):
     """The canonical form of a value (RFC 8785), as text."""
@@ -52,38 +37,25 @@ def jcs(v):
         return "{" + ",".join(jcs(n) + ":" + jcs(v[n]) for n in sorted(v, key=lambda n: n.encode("utf-16-be"))) + "}"
     if isinstance(v, list):
         return "[" + ",".join(map(jcs, v)) + "]"
-    if isinstance(v, (int, float)) and not isinstance(v, bool):
-        return number(v)
-    return json.dumps(v, ensure_ascii=False)
-
+    return number(v) if type(v) in (int, float) else json.dumps(v, ensure_ascii=False)
 
 def pairs(members):
-    need(len(dict(members)) == len(members), "a name stands twice")
-    return dict(members)
-
-
-def is_instant(v):
-    return type(v) is str and datetime.datetime.fromisoformat(v[:-1]).isoformat(timespec="milliseconds") + "Z" == v
-
+    return need(len(dict(members)) == len(members), "a name stands twice") or dict(members)
 
 KINDS = {
     "count": lambda v: type(v) is int and 0 <= v < 2**53,
     "digest": lambda v: type(v) is str and re.fullmatch("[0-9a-f]{64}", v),
     "digests": lambda v: type(v) is list and all(map(KINDS["digest"], v)),
-    "instant": is_instant,
-    "list": lambda v: type(v) is list,
-    "object": lambda v: type(v) is dict,
-    "text": lambda v: type(v) is str,
+    "instant": lambda v: datetime.datetime.fromisoformat(v[:-1]).isoformat(timespec="milliseconds") + "Z" == v,
+    "list": lambda v: type(v) is list, "object": lambda v: type(v) is dict, "text": lambda v: type(v) is str,
     "value": lambda v: True,
 }
-
 
 def shape(value, **want):
     """Refuses a value that does not have exactly these members of these kinds."""
     need(isinstance(value, dict) and set(value) == set(want), "it has not exactly the members " + ", ".join(want))
     for name, kind in want.items():
         need(KINDS[kind](value[name]), "%s is no %s" % (name, kind))
-
 
 def read(raw):
     raw = raw[:-1] if raw.endswith(b"\n") else raw
@@ -99,12 +71,10 @@ def read(raw):
     need(r["type"] == RECEIPT, "its type is not " + RECEIPT)
     return r
 
-
 def unbase64(s):
     b = base64.b64decode(s, validate=True)
     need(base64.b64encode(b).decode() == s, "%r is not canonical base64" % s)
     return b
-
 
 def parse_key(text):
     """(name, id, Ed25519 key) of "name+id+base64" (c2sp.org/signed-note)."""
@@ -114,55 +84,114 @@ def parse_key(text):
     need(len(b) == 33 and b[0] == 1, "it is not an Ed25519 key")
     key_id = hashlib.sha256(parts[0].encode() + b"\n" + b).digest()[:4]
     need(key_id.hex() == parts[1], "the key's id does not fit")
-    return parts[0], key_id, Ed25519PublicKey.from_public_bytes(b[1:])
-
+    return parts[0], key_id, ed25519.Ed25519PublicKey.from_public_bytes(b[1:])
 
 def open_checkpoint(note, key):
     """(origin, size, root) of a checkpoint (c2sp.org/tlog-checkpoint) that key alone signed."""
     name, key_id, public = parse_key(key)
-    text, blank, rest = note.rpartition("\n\n")
-    lines = text.split("\n")
-    need(blank and len(lines) == 3 and not re.search("[\0-\x09\x0b-\x1f]", note), "it is not a checkpoint")
-    line = re.fullmatch("— ([^ \n]+) ([^ \n]+)\n", rest)
-    need(line, "it bears not exactly one signature")
-    origin, size, root = lines[0], lines[1], unbase64(lines[2])
-    need(re.fullmatch(KEY_NAME, origin), "its origin is not one")
-    need(re.fullmatch("0|[1-9][0-9]{0,15}", size) and int(size) < 2**53 and len(root) == 32, "size or root is not one")
-    need(origin == name == line[1], "origin, key and signature are of different names")
-    signature = unbase64(line[2])
-    need(signature[:4] == key_id, "the key did not sign it")
-    public.verify(signature[4:], (text + "\n").encode())
-    return origin, int(size), root
-
+    m = re.fullmatch("(%s)\n(0|[1-9][0-9]{0,15})\n([^\n]+)\n\n— ([^ \n]+) ([^\n]+)\n" % KEY_NAME, note)
+    need(m and m[1] == m[4] == name, "it is not a checkpoint with the one signature of its origin")
+    size, root, signature = int(m[2]), unbase64(m[3]), unbase64(m[5])
+    need(size < 2**53 and len(root) == 32 and signature[:4] == key_id, "size or root is not one, or the key did not sign")
+    public.verify(signature[4:], note[:m.end(3) + 1].encode())
+    return name, size, root
 
 def root_of(leaf, index, size, hashes):
-    """The root that an inclusion proof gives (RFC 9162, section 2.1.3.2)."""
-    need(index < size, "the leaf is not in the tree")
-    h, node, last = hashlib.sha256(b"\0" + leaf).digest(), index, size - 1
-    for sibling in map(bytes.fromhex, hashes):
-        need(last > 0, "the proof has too many hashes")
-        if node & 1 or node == last:
-            h = hashlib.sha256(b"\1" + sibling + h).digest()
-            while not node & 1 and node:
-                node, last = node >> 1, last >> 1
-        else:
-            h = hashlib.sha256(b"\1" + h + sibling).digest()
-        node, last = node >> 1, last >> 1
-    need(last == 0, "the proof has too few hashes")
+    """The root that an inclusion proof gives (RFC 9162, section 2.1.3.2); above `inner` every sibling is on the left."""
+    inner = (index ^ size - 1).bit_length()
+    need(index < size and len(hashes) == inner + bin(index >> inner).count("1"), "the proof has another length")
+    h = hashlib.sha256(b"\0" + leaf).digest()
+    for i, sibling in enumerate(map(bytes.fromhex, hashes)):
+        h = hashlib.sha256(b"\1" + (sibling + h if i >= inner or index >> i & 1 else h + sibling)).digest()
     return h
 
-
-def check_ledger(evidence, note):
-    need([e["ledger"] for e in evidence] == ["notary"], "it is not witnessed by the notary alone")
-    entry = evidence[0]["entry"]
+def check_notary(entry, c, pinned):
     shape(entry, checkpoint="text", index="count", key="text", previous="digest", recordedAt="instant",
           signature="text", type="text")
-    need(entry["type"] == NOTARY and entry["checkpoint"] == note, "the entry is about something else")
+    need(entry["type"] == NOTARY and entry["checkpoint"] == c["checkpoint"], "the entry is about something else")
     signed = "suyuan.dev/notary/v1\n" + jcs({k: v for k, v in entry.items() if k != "signature"})
     parse_key(entry["key"])[2].verify(unbase64(entry["signature"]), signed.encode())
+    need(pinned is None or pinned["key"] == entry["key"], "the notary's key is not the trusted one")
 
+def fields(b):
+    """A protocol buffer message as {field number: [value...]}; only fields of integers and of bytes occur."""
+    out, at, numbers = {}, 0, []
+    while at < len(b):
+        varint = re.compile(b"[\x80-\xff]*[\0-\x7f]").match(b, at)
+        numbers, at = numbers + [sum((c & 127) << 7 * i for i, c in enumerate(varint[0]))], varint.end()
+        if len(numbers) == 2:
+            (tag, n), numbers = numbers, []
+            need(tag & 7 in (0, 2) and (tag & 7 == 0 or at + n <= len(b)), "a message is malformed")
+            out.setdefault(tag >> 3, []).append(b[at:at + n] if tag & 7 else n)
+            at += n if tag & 7 else 0
+    return out
 
-def verify(raw, pinned):
+def get(b, *path, default=b""):
+    for n in path:
+        b = fields(b).get(n, [default])[-1]
+    return b
+
+def signed(identity, signature, message, who):
+    """(MSP id, certificate) of an identity (msp/identities.proto) that signed message."""
+    msp, cert = get(identity, 1).decode(), x509.load_pem_x509_certificate(get(identity, 2))
+    need(utils.decode_dss_signature(signature)[1] <= HALF_ORDER, "the signature of the %s of %s has a high s" % (who, msp))
+    cert.public_key().verify(signature, message, ec.ECDSA(SHA256()))
+    return msp, cert
+
+def open_envelope(b):
+    """What a transaction says whose signatures all fit (common/common.proto, peer/transaction.proto)."""
+    payload, channel, author = get(b, 1), get(b, 1, 1, 1), get(b, 1, 1, 2)
+    creator = signed(get(author, 1), get(b, 2), payload, "creator")
+    (action,) = fields(get(payload, 2))[1]
+    need(get(channel, 1) == 3 and get(action, 1) == author, "it is not one transaction of its creator")
+    need(hashlib.sha256(get(author, 2) + get(author, 1)).hexdigest() == get(channel, 5).decode(), "its id does not fit")
+    answer, result = get(action, 2, 2, 1), get(action, 2, 2, 1, 2)
+    need(hashlib.sha256(channel + author + get(action, 2, 1)).digest() == get(answer, 1), "another proposal was endorsed")
+    need(get(result, 3, 1) == 200, "the contract did not agree")
+    sets = {get(ns, 1): fields(get(ns, 2)) for ns in fields(get(result, 1))[2]}
+    name = get(result, 4, 2)
+    need(not any(s.get(3) for ns, s in sets.items() if ns != name), "it writes elsewhere")
+    endorsers = [signed(get(e, 1), get(e, 2), answer + get(e, 1), "endorser") for e in fields(get(action, 2, 2)).get(2, [])]
+    return {"where": (get(channel, 4).decode(), name.decode()), "id": get(channel, 5).decode(), "creator": creator,
+            "at": get(channel, 3, 1), "endorsers": endorsers, "reads": sets[name].get(1, []),
+            "writes": {get(w, 1): get(w, 3) for w in sets[name].get(3, [])}, "answer": get(result, 3, 3)}
+
+def check_chain(signer, at, pinned, unit):
+    when, (msp, cert) = datetime.datetime.fromtimestamp(at, datetime.timezone.utc), signer
+    for root in x509.load_pem_x509_certificates(pinned["roots"][msp].encode()):
+        try:
+            cert.verify_directly_issued_by(root)
+        except (InvalidSignature, ValueError, TypeError):
+            continue
+        need(all(c.not_valid_before_utc <= when <= c.not_valid_after_utc for c in (cert, root)), "a certificate had expired")
+        units = [a.value for a in cert.subject if a.oid == x509.NameOID.ORGANIZATIONAL_UNIT_NAME]
+        return need(unit == "-" or unit in units, "a certificate of %s is that of no peer" % msp)
+    raise ValueError("a certificate of %s is from a foreign authority" % msp)
+
+def check_fabric(entry, c, pinned):
+    shape(entry, attestation="text", block="count", transaction="text", type="text", validation="text")
+    need(entry["type"] == FABRIC and entry["validation"] == "VALID", "the transaction was marked invalid")
+    made, seen = open_envelope(unbase64(entry["transaction"])), open_envelope(unbase64(entry["attestation"]))
+    key, head = ("checkpoint %(origin)s %(size)016d" % c).encode(), ("head " + c["origin"]).encode()
+    need(set(made["writes"]) == {key, head}, "it does not write exactly this checkpoint")
+    record, answer = json.loads(made["writes"][key]), json.loads(seen["answer"])
+    stated = dict(c, txId=made["id"], submitter=made["creator"][0])
+    need({k: record[k] for k in stated} == stated, "it writes another checkpoint")
+    need((seen["where"], seen["writes"], answer["record"]) == (made["where"], {}, record), "it is attested otherwise")
+    need([get(r, 2, 1) for r in seen["reads"] if get(r, 1) == key] == [entry["block"]], "it is of another block")
+    if pinned is None:
+        return
+    need(made["where"] == (pinned["channel"], pinned["chaincode"]), "it stands on another channel or contract")
+    if pinned.get("owner"):
+        need(pinned["owner"] == made["creator"][0], "it was submitted by another organisation")
+        check_chain(made["creator"], made["at"], pinned, "-")
+    for t in (made, seen):
+        by = {s[0]: s for s in t["endorsers"] if s[0] in pinned["rule"]["msps"]}
+        for s in by.values():
+            check_chain(s, t["at"], pinned, pinned.get("peerOU", "peer"))
+        need(len(by) >= pinned["rule"]["nOf"], "it is endorsed by [%s], below the rule" % ", ".join(by))
+
+def verify(raw, trust):
     """Makes the checks in order; the first that fails ends them: (name, reason), or (None, description)."""
     check = "format"
     try:
@@ -177,24 +206,28 @@ def verify(raw, pinned):
         check = "inclusion"
         need(proof["treeSize"] == size, "proof and checkpoint are of different sizes")
         need(root_of(jcs(leaf).encode(), proof["leafIndex"], size, proof["hashes"]) == root, "they give another root")
-        check = "ledger"
-        check_ledger(r["ledger"], r["checkpoint"])
+        check, c = "ledger", {"checkpoint": r["checkpoint"], "origin": origin, "size": size, "root": root.hex()}
+        names, ledgers = [e["ledger"] for e in r["ledger"]], trust.get("ledgers", {})
+        need(names and len(set(names)) == len(names), "nobody has witnessed it, or somebody twice")
+        for e in r["ledger"]:
+            need(e["ledger"] in ("notary", "fabric"), "nothing here checks evidence of %r" % e["ledger"])
+            (check_fabric if e["ledger"] == "fabric" else check_notary)(e["entry"], c, ledgers.get(e["ledger"]))
         check = "trust"
-        need(pinned is None or pinned == r["key"], "the log's key is not the trusted one")
-    except (ValueError, RecursionError, OverflowError, InvalidSignature) as e:
+        need(not trust or r["key"] in trust["keys"], "the log's key is not a trusted one")
+        need(len(set(names) & set(ledgers)) >= trust.get("require", len(ledgers)), "too few trusted ledgers witnessed it")
+    except (ValueError, LookupError, RecursionError, OverflowError, TypeError, AttributeError, InvalidSignature) as e:
         return check, str(e) or "the signature does not fit"
-    own = "" if pinned else " (its key was taken from the receipt)"
+    own = "" if trust else " (its key was taken from the receipt)"
     return None, "leaf %d of %d of %s%s" % (proof["leafIndex"], size, origin, own)
-
 
 if __name__ == "__main__":
     args = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    args.add_argument("--key")
-    args.add_argument("receipts", nargs="+", metavar="RECEIPT")
+    for name, nargs in (("--key", None), ("--trust", None), ("receipts", "+")):
+        args.add_argument(name, nargs=nargs)
     args, failures = args.parse_args(), 0
+    pinned = json.load(open(args.trust, "rb")) if args.trust else {"keys": [args.key]} if args.key else {}
     for path in args.receipts:
-        with open(path, "rb") as f:
-            failed, detail = verify(f.read(), args.key)
+        failed, detail = verify(open(path, "rb").read(), pinned)
         failures += failed is not None
         print("%s %s: %s" % (path, "verifies" if failed is None else "REFUSED by check %s" % failed, detail))
     sys.exit(1 if failures else 0)

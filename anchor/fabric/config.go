@@ -4,7 +4,6 @@ import (
 	"crypto"
 	"crypto/ecdsa"
 	"crypto/ed25519"
-	"crypto/tls"
 	"crypto/x509"
 	"fmt"
 	"net"
@@ -13,10 +12,7 @@ import (
 
 	"github.com/hyperledger/fabric-gateway/pkg/identity"
 	"google.golang.org/grpc"
-	"google.golang.org/grpc/credentials"
-	"google.golang.org/grpc/keepalive"
 	"google.golang.org/grpc/resolver"
-	"google.golang.org/grpc/resolver/manual"
 
 	"github.com/suyuan-io/suyuan/hub"
 )
@@ -68,7 +64,7 @@ type member struct {
 }
 
 // load reads and checks all files and returns every fault at once.
-func (c *Config) load(now time.Time) (member, *grpc.ClientConn, error) {
+func (c *Config) load(now time.Time, options []grpc.DialOption) (member, *grpc.ClientConn, error) {
 	if c.Chaincode == "" {
 		c.Chaincode = "suyuan"
 	}
@@ -90,7 +86,7 @@ func (c *Config) load(now time.Time) (member, *grpc.ClientConn, error) {
 	if len(faults) > 0 {
 		return member{}, nil, faults
 	}
-	conn, err := dial(addresses, roots)
+	conn, err := dial(addresses, roots, options)
 	return m, conn, err
 }
 
@@ -172,22 +168,6 @@ func (c *Config) endpoints() ([]resolver.Address, *x509.CertPool, hub.Faults) {
 		faults = append(faults, configFault("peers", "names no peer", "未列出节点"))
 	}
 	return addresses, roots, faults
-}
-
-// dial returns a connection to the first address that can be reached, now and after each loss.
-func dial(addresses []resolver.Address, roots *x509.CertPool) (*grpc.ClientConn, error) {
-	r := manual.NewBuilderWithScheme("fabric")
-	r.InitialState(resolver.State{Addresses: addresses})
-	conn, err := grpc.NewClient("fabric:///peers",
-		grpc.WithResolvers(r),
-		grpc.WithTransportCredentials(credentials.NewTLS(&tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12})),
-		// Peers close a connection that pings more often than once a minute.
-		grpc.WithKeepaliveParams(keepalive.ClientParameters{Time: 61 * time.Second, Timeout: 20 * time.Second}),
-	)
-	if err != nil {
-		return nil, fmt.Errorf("connect to peers: %w", err)
-	}
-	return conn, nil
 }
 
 func configFault(field, en, zh string) *hub.Fault {

@@ -29,17 +29,20 @@ type Ledger struct {
 	conn     *grpc.ClientConn
 	gateway  *client.Gateway
 	contract *client.Contract
-	system   *client.Contract // qscc, which answers about transactions
-	sign     identity.Sign
+	// system answers about transactions (qscc), configuration about the channel (cscc).
+	system        *client.Contract
+	configuration *client.Contract
+	sign          identity.Sign
 
 	mu    sync.Mutex
 	turns map[string]chan struct{} // by origin; holds a token while a commit of it is under way
 }
 
 // Open reads the configuration's files and checks them; it connects when first needed. dir is the driver's folder,
-// which it creates; one process may have it. All faults of the configuration are returned at once, of kind Invalid.
-func Open(config Config, dir string) (*Ledger, error) {
-	m, conn, err := config.load(time.Now())
+// which it creates; one process may have it. All faults of the configuration are returned at once, of kind Invalid. The
+// options are added to those of the connection.
+func Open(config Config, dir string, options ...grpc.DialOption) (*Ledger, error) {
+	m, conn, err := config.load(time.Now(), options)
 	if err != nil {
 		return nil, err
 	}
@@ -55,7 +58,8 @@ func Open(config Config, dir string) (*Ledger, error) {
 	return &Ledger{
 		config: config, state: folder(dir), conn: conn, gateway: gateway, sign: m.sign,
 		contract: network.GetContract(config.Chaincode), system: network.GetContract("qscc"),
-		turns: make(map[string]chan struct{}),
+		configuration: network.GetContract("cscc"),
+		turns:         make(map[string]chan struct{}),
 	}, nil
 }
 
@@ -195,6 +199,10 @@ func (l *Ledger) signTransaction(t *client.Transaction) ([]byte, error) {
 // settle brings the pending transaction of origin, if there is one, to its end: into a block, valid or not. An
 // acknowledged submit is not durable, so after any doubt the same bytes are submitted again; the peers take a
 // transaction id once. An error leaves the outcome unknown, and the transaction pending.
+//
+// A transaction that an identity signed which has expired since is given up: no orderer takes it any more. Had one taken
+// it before, it could still come; then it and the one that is made in its place have read the same keys, and the peers
+// let only one of them take effect.
 func (l *Ledger) settle(ctx context.Context, origin string) error {
 	p, err := l.state.pending(origin)
 	if err != nil || p == nil {
@@ -208,6 +216,9 @@ func (l *Ledger) settle(ctx context.Context, origin string) error {
 		return fmt.Errorf("read pending transaction: %w", err)
 	}
 	commit, err := transaction.SubmitWithContext(ctx)
+	if err != nil && p.expired(time.Now()) {
+		return l.state.dropPending(origin)
+	}
 	if err != nil {
 		return unknown("submit", err)
 	}

@@ -8,8 +8,11 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"time"
 
 	"github.com/go-json-experiment/json"
+	"github.com/hyperledger/fabric-protos-go-apiv2/gateway"
+	"google.golang.org/protobuf/proto"
 
 	"github.com/suyuan-io/suyuan/hub"
 )
@@ -28,6 +31,20 @@ type pending struct {
 	TxID   string `json:"txId"`
 	// Transaction is the gateway's PreparedTransaction with the signed envelope.
 	Transaction []byte `json:"transaction"`
+}
+
+// expired reports whether the certificate with which p is signed has expired at now.
+func (p *pending) expired(now time.Time) bool {
+	var prepared gateway.PreparedTransaction
+	if err := proto.Unmarshal(p.Transaction, &prepared); err != nil {
+		return false
+	}
+	envelope, err := proto.MarshalOptions{Deterministic: true}.Marshal(prepared.GetEnvelope())
+	if err != nil {
+		return false
+	}
+	e, err := openEnvelope(envelope)
+	return err == nil && now.After(e.creator.cert.NotAfter)
 }
 
 func (f folder) pendingPath(origin string) string {

@@ -37,6 +37,7 @@ type Config struct {
 	Drain time.Duration `yaml:"drain"`
 
 	dir string // of the file; relative paths are relative to it
+	at  strictyaml.Locator
 }
 
 // TLSConfig names PEM files.
@@ -116,6 +117,7 @@ func loadConfig(path string) (Config, error) {
 
 // Check implements [strictyaml.Checker].
 func (c *Config) Check(at strictyaml.Locator) hub.Faults {
+	c.at = at
 	var faults hub.Faults
 	refuse := func(path, code, message, hint string) {
 		faults = append(faults, hub.Faultf(hub.Invalid, code, "%s", message).WithHint(hint).At(at(path)))

@@ -167,10 +167,8 @@ func (p *prover) SealedFrom(ctx context.Context, size uint64, limit int) ([]hub.
 // Trust implements api.Anchors.
 func (p *prover) Trust() []byte {
 	b := fmt.Appendf(nil, "# The keys of this hub's log and ledgers. Compare them with what the operator tells you by another way.\n"+
-		"origin: %s\nkeys:\n  - %s\nhash: %v\nledgers:\n", p.h.anchor.Origin(), p.h.anchor.Key(), p.h.cfg.Anchor.hash())
-	for _, l := range p.h.ledgers {
-		b = fmt.Appendf(b, "  %s: %s\n", l.Name(), l.pin)
-	}
+		"origin: %s\nkeys:\n  - %s\nhash: %v\n", p.h.anchor.Origin(), p.h.anchor.Key(), p.h.cfg.Anchor.hash())
+	b = append(b, p.h.pins()...)
 	if q := p.h.cfg.Anchor.Quorum; q > 0 {
 		b = fmt.Appendf(b, "require: %d\n", q)
 	}

@@ -1,11 +1,17 @@
 package main
 
 import (
+	"bytes"
 	"context"
+	"errors"
 	"fmt"
+	"strings"
 	"time"
 
+	"github.com/goccy/go-yaml"
+
 	"github.com/suyuan-io/suyuan/anchor"
+	"github.com/suyuan-io/suyuan/anchor/fabric"
 	"github.com/suyuan-io/suyuan/anchor/notary"
 	"github.com/suyuan-io/suyuan/hub"
 	"github.com/suyuan-io/suyuan/internal/strictyaml"
@@ -15,15 +21,19 @@ import (
 type LedgerConfig struct {
 	// Notary is the embedded ledger, a file of the data folder.
 	Notary *NotaryConfig `yaml:"notary"`
+	// Fabric is a Hyperledger Fabric consortium.
+	Fabric *fabric.Config `yaml:"fabric"`
 }
 
 // NotaryConfig is the embedded notary. It has nothing to set.
 type NotaryConfig struct{}
 
-// openLedger is a ledger, and what a trust file says of it: one line of YAML.
+// openLedger is an open ledger.
 type openLedger struct {
 	anchor.Ledger
-	pin string
+
+	// pin returns what a trust file says of it, in YAML. It may ask the ledger.
+	pin func(ctx context.Context) ([]byte, error)
 }
 
 // hash returns the hash function of the log.
@@ -57,6 +67,9 @@ func (c *LedgerConfig) name() string {
 	if c.Notary != nil {
 		names = append(names, notary.Name)
 	}
+	if c.Fabric != nil {
+		names = append(names, fabric.Name)
+	}
 	if len(names) != 1 {
 		return ""
 	}
@@ -76,6 +89,9 @@ func (c *AnchorConfig) checkLedgers(at strictyaml.Locator) hub.Faults {
 		case seen[name]:
 			faults = append(faults, hub.Faultf(hub.Invalid, "config.ledger-twice", "two ledgers are named %q", name).
 				WithHint("give one of them another name").At(where))
+		case name == fabric.Name && c.hash() != anchor.SHA256:
+			faults = append(faults, hub.Faultf(hub.Invalid, "config.ledger-hash", "the contract on Fabric checks logs of SHA-256 only").
+				WithHint("leave out anchor.hash, or name another ledger").At(where))
 		default:
 			seen[name] = true
 		}
@@ -89,6 +105,19 @@ func (c *AnchorConfig) checkLedgers(at strictyaml.Locator) hub.Faults {
 
 // open opens the ledger for the log with the given key.
 func (c *LedgerConfig) open(_ context.Context, cfg *Config, log anchor.VerifierKey) (openLedger, error) {
+	if c.Fabric != nil {
+		l, err := openFabric(cfg, *c.Fabric)
+		if err != nil {
+			return openLedger{}, err
+		}
+		return openLedger{l, func(ctx context.Context) ([]byte, error) {
+			t, err := l.Trust(ctx)
+			if err != nil {
+				return nil, err
+			}
+			return yaml.Marshal(t)
+		}}, nil
+	}
 	return openNotary(cfg, log)
 }
 
@@ -101,5 +130,74 @@ func openNotary(cfg *Config, log anchor.VerifierKey) (openLedger, error) {
 	if err != nil {
 		return openLedger{}, err
 	}
-	return openLedger{l, fmt.Sprintf("{ key: %s }", l.Key())}, nil
+	return openLedger{l, func(context.Context) ([]byte, error) { return fmt.Appendf(nil, "key: %s\n", l.Key()), nil }}, nil
+}
+
+// openFabric opens the driver of a consortium. It connects when first needed.
+func openFabric(cfg *Config, c fabric.Config) (*fabric.Ledger, error) {
+	l, err := fabric.Open(c.Paths(cfg.path), cfg.data("fabric"))
+	if err != nil {
+		return nil, cfg.underLedger(fabric.Name, err)
+	}
+	return l, nil
+}
+
+// underLedger says where in the configuration file the settings of a ledger stand, whose faults name their own fields.
+func (c *Config) underLedger(name string, err error) error {
+	place := ""
+	for i, l := range c.Anchor.Ledgers {
+		if l.name() == name {
+			place = fmt.Sprintf("anchor.ledgers[%d].%s", i, name)
+		}
+	}
+	var faults hub.Faults
+	for _, f := range appendFaults(nil, err) {
+		moved := *f
+		if c.at != nil && moved.Where.Pointer != "" {
+			moved.Where = c.at(place + "." + moved.Where.Pointer)
+		}
+		faults = append(faults, &moved)
+	}
+	return faults.Err()
+}
+
+// probeLedgers asks the ledgers outside of the hub whether they take its checkpoints.
+func probeLedgers(ctx context.Context, cfg *Config) error {
+	for _, c := range cfg.Anchor.ledgers() {
+		if c.Fabric == nil {
+			continue
+		}
+		l, err := openFabric(cfg, *c.Fabric)
+		if err != nil {
+			return err
+		}
+		ctx, cancel := context.WithTimeout(ctx, probeTimeout)
+		defer cancel()
+		if err := errors.Join(l.Probe(ctx, cfg.Anchor.Origin), l.Close()); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// trustTimeout bounds how long the ledgers may take to say what a reader may pin of them.
+const trustTimeout = 5 * time.Second
+
+// pins returns the ledgers' part of the trust file. A ledger that cannot be asked now is left out, and a comment says so.
+func (h *Hub) pins() []byte {
+	ctx, cancel := context.WithTimeout(context.Background(), trustTimeout)
+	defer cancel()
+	b := []byte("ledgers:\n")
+	for _, l := range h.ledgers {
+		pin, err := l.pin(ctx)
+		if err != nil {
+			b = fmt.Appendf(b, "  # %s could not be asked: %s\n", l.Name(), strings.ReplaceAll(err.Error(), "\n", " "))
+			continue
+		}
+		b = fmt.Appendf(b, "  %s:\n", l.Name())
+		for line := range bytes.Lines(pin) {
+			b = fmt.Appendf(b, "    %s", line)
+		}
+	}
+	return b
 }

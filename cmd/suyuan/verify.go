@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/suyuan-io/suyuan/anchor"
+	"github.com/suyuan-io/suyuan/anchor/fabric"
 	"github.com/suyuan-io/suyuan/anchor/notary"
 	"github.com/suyuan-io/suyuan/epcis"
 	"github.com/suyuan-io/suyuan/hub"
@@ -16,7 +17,7 @@ import (
 // verifier knows every ledger's evidence.
 func verifier() *anchor.Verifier {
 	return &anchor.Verifier{
-		Ledgers: map[string]anchor.EvidenceVerifier{notary.Name: notary.Verify},
+		Ledgers: map[string]anchor.EvidenceVerifier{notary.Name: notary.Verify, fabric.Name: fabric.Verify},
 		EventHash: func(event []byte) (string, error) {
 			e, err := epcis.ParseEvent(event, nil)
 			if err != nil {
