@@ -56,8 +56,10 @@ func dial(addresses []resolver.Address, roots *x509.CertPool, options []grpc.Dia
 }
 
 // call makes one call within its time limit.
+//
+//nolint:revive // the signature is gRPC's
 func (p *peers) call(ctx context.Context, method string, request, reply any, conn *grpc.ClientConn, invoke grpc.UnaryInvoker,
-	options ...grpc.CallOption) error { //nolint:revive // the signature is gRPC's
+	options ...grpc.CallOption) error {
 	for suffix, limit := range map[string]time.Duration{
 		"/Evaluate": evaluateTimeout, "/Endorse": endorseTimeout, "/Submit": submitTimeout,
 	} {

@@ -6,12 +6,10 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"path/filepath"
 	"sync"
 	"testing"
 	"time"
 
-	"github.com/suyuan-io/suyuan/anchor"
 	"github.com/suyuan-io/suyuan/anchor/fabric"
 	"github.com/suyuan-io/suyuan/test/fabricnet"
 )
@@ -106,6 +104,3 @@ func open(t *testing.T, c fabric.Config, dir string) *fabric.Ledger {
 	t.Cleanup(func() { _ = l.Close() }) // a test may have closed it
 	return l
 }
-
-var _ = filepath.Join
-var _ anchor.Ledger

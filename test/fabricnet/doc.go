@@ -5,7 +5,7 @@
 //
 // It does what an administrator does with the peer command (join, install, approve, commit) over the peers' own
 // protocol. It needs the programs peer, orderer, configtxgen and cryptogen of Fabric 2.5 or 3.1; see [Find]. Gossip and
-// raft run on short intervals, and one anchor peer is named: settings for tests, not for a consortium.
+// raft run on short intervals, which is for tests, not for a consortium.
 //
 // It leaves what is tested to test/fabric, and building Fabric to whoever wants these tests.
 package fabricnet

@@ -91,7 +91,7 @@ func (n *Network) process(name, address, program string, args ...string) *Proces
 
 // write fills the templates and writes the external builder.
 func (n *Network) write(p plan) error {
-	for _, process := range n.processes() {
+	for _, process := range n.Processes() {
 		if err := os.MkdirAll(process.dir, 0o700); err != nil {
 			return fmt.Errorf("lay out network: %w", err)
 		}
@@ -149,7 +149,7 @@ func (n *Network) generate(ctx context.Context) ([]byte, error) {
 		{n.opts.Programs.Cryptogen, "generate", "--config", filepath.Join(dir, "crypto.yaml"), "--output", filepath.Join(dir, "crypto")},
 		{n.opts.Programs.Configtxgen, "-configPath", dir, "-profile", "Anchors", "-channelID", channel, "-outputBlock", block},
 	} {
-		cmd := exec.CommandContext(ctx, args[0], args[1:]...) //nolint:gosec // the programs are the caller's
+		cmd := exec.CommandContext(ctx, args[0], args[1:]...)
 		cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + dir, "FABRIC_CFG_PATH=" + dir}
 		if out, err := cmd.CombinedOutput(); err != nil {
 			return nil, fmt.Errorf("run %s: %w: %.2000s", filepath.Base(args[0]), err, out)

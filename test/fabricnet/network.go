@@ -96,7 +96,7 @@ func (n *Network) start(ctx context.Context) error {
 		return err
 	}
 	release()
-	for _, p := range n.processes() {
+	for _, p := range n.Processes() {
 		if err := p.launch(); err != nil {
 			return err
 		}
@@ -144,7 +144,7 @@ func (n *Network) Ready(ctx context.Context) error { return n.ready(ctx, chainco
 func (n *Network) ready(ctx context.Context, name string) error {
 	var running []*Org
 	for _, o := range n.Orgs {
-		if o.Peer.running() && o.Contract.running() {
+		if o.Peer.Running() && o.Contract.Running() {
 			running = append(running, o)
 		}
 	}
@@ -168,8 +168,8 @@ func (n *Network) msps() []string {
 	return ids
 }
 
-// processes lists everything that runs.
-func (n *Network) processes() []*Process {
+// Processes lists everything that runs.
+func (n *Network) Processes() []*Process {
 	var all []*Process
 	if n.Orderer != nil {
 		all = append(all, n.Orderer)
@@ -188,7 +188,7 @@ func (n *Network) Close() error {
 			errs = append(errs, o.operator.close())
 		}
 	}
-	for _, p := range slices.Backward(n.processes()) {
+	for _, p := range slices.Backward(n.Processes()) {
 		errs = append(errs, p.Kill())
 	}
 	return errors.Join(errs...)

@@ -50,7 +50,7 @@ func (p *Process) launch() error {
 		return fmt.Errorf("start %s: %w", p.Name, err)
 	}
 	defer log.Close()
-	cmd := exec.Command(p.program, p.args...) //nolint:gosec,noctx // the programs are the caller's; Close ends them
+	cmd := exec.Command(p.program, p.args...)
 	cmd.Dir, cmd.Env = p.dir, append([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + p.dir}, p.env...)
 	cmd.Stdout, cmd.Stderr = log, log
 	cmd.SysProcAttr = dieWithParent()
@@ -132,8 +132,8 @@ func reserve(ctx context.Context, n int) (addresses []string, release func(), er
 	return addresses, release, nil
 }
 
-// running reports whether it was started and not killed.
-func (p *Process) running() bool {
+// Running reports whether it was started and not killed.
+func (p *Process) Running() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.cmd != nil

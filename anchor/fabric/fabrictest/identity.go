@@ -54,10 +54,14 @@ func NewMember(tb testing.TB, mspID, ou string, ca *Member, notAfter time.Time) 
 	if err != nil {
 		tb.Fatal(err)
 	}
+	notBefore := time.Now().Add(-time.Minute) // no earlier than that of an authority that was made just before
+	if notAfter.Before(time.Now()) {
+		notBefore = notAfter.Add(-48 * time.Hour)
+	}
 	template := &x509.Certificate{
 		SerialNumber: big.NewInt(time.Now().UnixNano()),
 		Subject:      pkix.Name{CommonName: ou + "." + mspID, OrganizationalUnit: []string{ou}},
-		NotBefore:    notAfter.Add(-48 * time.Hour), NotAfter: notAfter,
+		NotBefore:    notBefore, NotAfter: notAfter,
 		IsCA: ca == nil, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign,
 		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, DNSNames: []string{"localhost"},
 	}

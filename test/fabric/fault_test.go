@@ -1,0 +1,237 @@
+package fabric_test
+
+import (
+	"context"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/suyuan-io/suyuan/anchor/fabric/fabrictest"
+	"github.com/suyuan-io/suyuan/test/fabricnet"
+)
+
+// TestFaults lets something go wrong in the network while checkpoints are anchored. Whatever it is: none is lost, none
+// is there twice, and the log never forks.
+func TestFaults(t *testing.T) {
+	n := network(t)
+	for name, fault := range map[string]func(t *testing.T, w *world){
+		"a peer is killed during endorsement":                    peerKilledDuringEndorse,
+		"a peer is killed while its block is awaited":            peerKilledDuringCommit,
+		"the orderer is down":                                    ordererDown,
+		"the orderer dies after it acknowledged the transaction": ordererDiesAfterSubmit,
+		"the network to the hub's peer is cut":                   partition,
+		"another organisation's peer hangs":                      peerHangs,
+		"a transaction is submitted three times":                 submittedThreeTimes,
+		"the contract is restarted":                              contractRestarted,
+		"everything is restarted":                                everythingRestarted,
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, deploy(t))
+			w.start(t)
+			w.record(t, 5)
+			w.anchored(t)
+			fault(t, w)
+			w.anchored(t)
+			w.record(t, 5)
+			w.anchored(t)
+			w.checkHistory(t)
+			whole(t, n)
+		})
+	}
+}
+
+// whole starts again what a fault has ended.
+func whole(t *testing.T, n *fabricnet.Network) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	for _, p := range n.Processes() {
+		if p.Running() {
+			continue
+		}
+		if err := p.Start(ctx); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := n.Ready(ctx); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// do fails the test, from any goroutine, if something that the test does to the network fails.
+func do(t *testing.T, steps ...func() error) {
+	t.Helper()
+	for _, step := range steps {
+		if err := step(); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// peerKilledDuringEndorse freezes the contract, so that the endorsement is surely under way when the peer dies.
+func peerKilledDuringEndorse(t *testing.T, w *world) {
+	org := w.n.Orgs[0]
+	w.calls.once("Endorse", func(call func() error) error {
+		do(t, org.Contract.Freeze)
+		ended := make(chan error, 1)
+		go func() { ended <- call() }()
+		do(t, org.Peer.Kill, org.Contract.Thaw)
+		return <-ended
+	})
+	w.record(t, 5)
+	t.Log(w.troubled(t))
+}
+
+// peerKilledDuringCommit freezes the orderer, so that the block does not come before the peer dies.
+func peerKilledDuringCommit(t *testing.T, w *world) {
+	w.calls.once("Submit", func(call func() error) error {
+		err := call()
+		do(t, w.n.Orderer.Freeze)
+		return err
+	})
+	w.calls.once("CommitStatus", func(call func() error) error {
+		ended := make(chan error, 1)
+		go func() { ended <- call() }()
+		do(t, w.n.Orgs[0].Peer.Kill, w.n.Orderer.Thaw)
+		return <-ended
+	})
+	w.record(t, 5)
+	t.Log(w.troubled(t))
+}
+
+// ordererDown keeps the orderer down until the hub has noticed, or for 30 s when SUYUAN_FABRIC_LONG is set.
+func ordererDown(t *testing.T, w *world) {
+	do(t, w.n.Orderer.Kill)
+	w.record(t, 5)
+	t.Log(w.troubled(t))
+	if os.Getenv("SUYUAN_FABRIC_LONG") != "" {
+		<-time.After(30 * time.Second)
+	}
+	do(t, func() error { return w.n.Orderer.Start(t.Context()) })
+}
+
+// ordererDiesAfterSubmit loses a transaction that was acknowledged: only submitting the same bytes again brings it back.
+func ordererDiesAfterSubmit(t *testing.T, w *world) {
+	w.calls.once("Submit", func(call func() error) error {
+		err := call()
+		do(t, w.n.Orderer.Kill)
+		return err
+	})
+	w.record(t, 5)
+	t.Log(w.troubled(t))
+	do(t, func() error { return w.n.Orderer.Start(t.Context()) })
+}
+
+// partition puts a proxy before the hub's own peer and cuts it: the connection stays open and nobody answers.
+func partition(t *testing.T, w *world) {
+	w.stop()
+	p, err := fabricnet.NewProxy(t.Context(), w.config.Peers[0].Address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { do(t, p.Close) })
+	w.config.Peers[0].Address = p.Address
+	w.start(t)
+	w.record(t, 5)
+	w.anchored(t)
+	p.Cut()
+	w.record(t, 5)
+	w.anchored(t) // by way of another organisation's peer
+	p.Heal()
+	w.record(t, 5)
+}
+
+func peerHangs(t *testing.T, w *world) {
+	do(t, w.n.Orgs[1].Peer.Freeze)
+	w.record(t, 5)
+	w.anchored(t)
+	do(t, w.n.Orgs[1].Peer.Thaw)
+	w.record(t, 5)
+}
+
+func submittedThreeTimes(t *testing.T, w *world) {
+	for range 2 {
+		w.calls.once("Submit", func(call func() error) error {
+			do(t, call, call)
+			return call()
+		})
+		w.record(t, 5)
+		w.anchored(t)
+	}
+}
+
+func contractRestarted(t *testing.T, w *world) {
+	for _, o := range w.n.Orgs {
+		do(t, o.Contract.Kill)
+	}
+	w.record(t, 5)
+	t.Log(w.troubled(t))
+	for _, o := range w.n.Orgs {
+		do(t, func() error { return o.Contract.Start(t.Context()) })
+	}
+}
+
+func everythingRestarted(t *testing.T, w *world) {
+	for _, p := range w.n.Processes() {
+		do(t, p.Kill)
+	}
+	w.record(t, 5)
+	t.Log(w.troubled(t))
+	whole(t, w.n)
+}
+
+// TestExpiredCertificate lets the hub's certificate expire while a transaction is under way whose outcome is not known.
+// The hub says what is wrong; with a new certificate it goes on where it was.
+func TestExpiredCertificate(t *testing.T) {
+	n, config := network(t), deploy(t)
+	org := n.Orgs[0]
+	cert, key := org.Authority()
+	authority := fabrictest.LoadMember(t, org.MSP, cert, key)
+	w := newWorld(t, config)
+	renewed := w.config
+	expiresAt := time.Now().Add(20 * time.Second)
+	soon := fabrictest.NewMember(t, org.MSP, "client", authority, expiresAt)
+	w.config.Certificate, w.config.Key = write(t, soon.CertPEM), write(t, soon.KeyPEM)
+	w.start(t)
+	w.record(t, 5)
+	w.anchored(t)
+	if time.Now().After(expiresAt) {
+		t.Skip("SKIPPED, NOT PASSED: the machine is so busy that the certificate has expired before it was used")
+	}
+	do(t, n.Orderer.Kill)
+	w.record(t, 5)
+	w.troubled(t) // the transaction is signed, and no orderer took it
+	<-time.After(time.Until(expiresAt.Add(time.Second)))
+	do(t, func() error { return n.Orderer.Start(t.Context()) })
+	err := eventually(t, "the hub says that its certificate expired", func() error {
+		if err := w.log.Ready(); err != nil && strings.Contains(err.Error(), "does not accept our identity") {
+			return err
+		}
+		return nil
+	})
+	t.Log(err)
+	w.stop()
+	w.config = renewed
+	w.start(t)
+	w.anchored(t)
+	w.record(t, 5)
+	w.anchored(t)
+	w.checkHistory(t)
+	whole(t, n)
+}
+
+func write(t *testing.T, b []byte) string {
+	t.Helper()
+	f, err := os.CreateTemp(t.TempDir(), "*.pem")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := f.Write(b); err != nil {
+		t.Fatal(err)
+	}
+	if err := f.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return f.Name()
+}
