@@ -48,7 +48,7 @@ func (l *Ledger) nothingDone(step string, err error) error {
 		fault.MessageZh = "节点的 TLS 证书未通过校验"
 		fault.Hint, fault.HintZh = "check peers[].ca and peers[].serverName", "请检查 peers[].ca 与 peers[].serverName"
 	case contains("channel '"+strings.ToLower(l.config.Channel)+"' not found", "channel not found", "failed to get channel",
-		"could not find channel", "invalid channel"):
+		"could not find channel", "invalid channel", "failed to get config for channel"):
 		fault.Code, fault.Message = "fabric.channel", fmt.Sprintf("%s: the peer has not joined channel %s", step, l.config.Channel)
 		fault.MessageZh = "节点未加入通道 " + l.config.Channel
 		fault.Hint, fault.HintZh = "join the peer to the channel, or correct the name", "请让节点加入通道,或更正通道名"

@@ -142,15 +142,12 @@ func TestRewrittenHistoryIsRefused(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	changed := honest.Fork(t, 50, "rewritten")
-	changed.Grow(t, 100)
-	changed.Grow(t, 300)
-	undone := honest.Fork(t, 200, "a")
+	rewritten := func() *anchortest.Log { return honest.Fork(t, 50, "rewritten") }
 	for name, c := range map[string]anchor.Commitment{
-		"another root for an anchored size":          changed.Commit(t, 100, 300),
-		"growth from a history that was rewritten":   changed.Commit(t, 300, 400),
-		"growth from a size that was never anchored": changed.Commit(t, 100, 400),
-		"a smaller log": undone.Commit(t, 0, 200),
+		"another root for an anchored size":          rewritten().Commit(t, 100, 300),
+		"growth from a history that was rewritten":   rewritten().Commit(t, 300, 400),
+		"growth from a size that was never anchored": rewritten().Commit(t, 100, 400),
+		"a smaller log": honest.Fork(t, 0, "a").Commit(t, 0, 200),
 	} {
 		t.Run(name, func(t *testing.T) {
 			// The dishonest hub has no memory that could stop it.
