@@ -22,7 +22,8 @@ type Leaves interface {
 // Journal keeps the tree and the checkpoints. Safe for concurrent use.
 type Journal interface {
 	// Seal stores a checkpoint and the tiles that it adds in one durable transaction. It is a fault of kind Conflict if
-	// the size is not larger than that of the last sealed checkpoint.
+	// the size is not larger than that of the last sealed checkpoint, or s.PreviousSize is another: of several processes
+	// that each believe to be the one that seals, only one can follow a checkpoint.
 	Seal(ctx context.Context, s Sealed, tiles []Tile) error
 	// SaveProgress stores s.State, s.Pending, s.Evidence and s.CommittedAt of the checkpoint of s.Checkpoint.Size,
 	// durably.

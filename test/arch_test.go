@@ -33,7 +33,7 @@ var layers = map[string][]string{
 	"connectors/...":           {"hub", "connectors", "connectors/internal/drop", "epcis", "schemas", "internal/strictyaml"},
 	"pipeline":                 {"hub", "epcis", "schemas", "connectors/decode", "connectors/mapping"},
 	"store/internal/body":      {},
-	"store/...":                {"hub", "epcis", "epcis/gs1", "store/internal/body"},
+	"store/...":                {"hub", "epcis", "epcis/gs1", "store/internal/body", "store/internal/relational"},
 	"trace":                    {"hub"},
 	"anchor":                   {"hub"},
 	"anchor/...":               {"hub", "anchor"},

@@ -98,8 +98,12 @@ func (s *Store) Seal(_ context.Context, sealed anchor.Sealed, tiles []anchor.Til
 	return s.Faults.Do(func() error {
 		s.mu.Lock()
 		defer s.mu.Unlock()
-		if n := len(s.sealed); n > 0 && s.sealed[n-1].Checkpoint.Size >= sealed.Checkpoint.Size {
-			return hub.Faultf(hub.Conflict, "journal.size", "size %d is not larger than the last", sealed.Checkpoint.Size)
+		last := uint64(0)
+		if n := len(s.sealed); n > 0 {
+			last = s.sealed[n-1].Checkpoint.Size
+		}
+		if sealed.PreviousSize != last || len(s.sealed) > 0 && sealed.Checkpoint.Size <= last {
+			return hub.Faultf(hub.Conflict, "journal.size", "size %d after %d does not follow %d", sealed.Checkpoint.Size, sealed.PreviousSize, last)
 		}
 		if s.tiles == nil {
 			s.tiles = make(map[[2]uint64]anchor.Tile)

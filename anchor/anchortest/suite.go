@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"math"
 	"slices"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -41,6 +43,8 @@ func Journal(t *testing.T, open func(t *testing.T) anchor.Journal) {
 		"an empty journal":                  emptyJournal,
 		"a sealed checkpoint is read back":  sealedIsReadBack,
 		"a size that does not grow":         sizeMustGrow,
+		"a seal that does not follow":       sealMustFollow,
+		"of two seals at once one wins":     sealsRace,
 		"progress is read back":             progressIsReadBack,
 		"progress of an unknown checkpoint": progressOfUnknown,
 		"checkpoints are found by size":     foundBySize,
@@ -114,6 +118,43 @@ func sizeMustGrow(t *testing.T, j anchor.Journal) {
 		}
 	}
 	wantSealed(t, j, 0, 10, 7)
+}
+
+// sealMustFollow is the fence against a process that seals although another one has taken over.
+func sealMustFollow(t *testing.T, j anchor.Journal) {
+	if err := j.Seal(t.Context(), sealedAt(9, 5), nil); hub.KindOf(err) != hub.Conflict {
+		t.Errorf("size 9 after 5 in an empty journal: got %v, want Conflict", err)
+	}
+	mustSeal(t, j, sealedAt(5, 0))
+	mustSeal(t, j, sealedAt(7, 5))
+	for _, previous := range []uint64{0, 5, 6, 8} {
+		if err := j.Seal(t.Context(), sealedAt(9, previous), nil); hub.KindOf(err) != hub.Conflict {
+			t.Errorf("size 9 after %d when 7 was sealed: got %v, want Conflict", previous, err)
+		}
+	}
+	wantSealed(t, j, 0, 10, 5, 7)
+}
+
+func sealsRace(t *testing.T, j anchor.Journal) {
+	mustSeal(t, j, sealedAt(5, 0))
+	var won atomic.Int32
+	var wg sync.WaitGroup
+	for n := range uint64(8) {
+		wg.Go(func() {
+			switch err := j.Seal(t.Context(), sealedAt(6+n, 5), nil); hub.KindOf(err) {
+			case hub.Conflict, hub.Unavailable:
+			default:
+				if err != nil {
+					t.Error(err)
+				}
+				won.Add(1)
+			}
+		})
+	}
+	wg.Wait()
+	if won.Load() != 1 {
+		t.Fatalf("%d of 8 seals after 5 were taken", won.Load())
+	}
 }
 
 func progressIsReadBack(t *testing.T, j anchor.Journal) {

@@ -8,7 +8,6 @@ package sqlite
 
 import (
 	"context"
-	"crypto/sha256"
 	"database/sql"
 	"embed"
 	"errors"
@@ -16,13 +15,13 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"sync"
 	"time"
 
 	"github.com/pressly/goose/v3"
 	"modernc.org/sqlite" // the driver "sqlite", and its error type
 
 	"github.com/suyuan-io/suyuan/hub"
+	"github.com/suyuan-io/suyuan/store/internal/relational"
 )
 
 //go:embed migrations/*.sql
@@ -30,21 +29,10 @@ var migrations embed.FS
 
 // Store is an open database. It is safe for concurrent use.
 type Store struct {
-	write    *sql.DB // one connection
-	read     *sql.DB
-	now      func() time.Time
-	heap     *heap
-	leafHash func(record []byte) hub.Digest
-
-	mu    sync.Mutex // held by the one writing transaction
-	size  uint64     // next seq
-	terms map[string]int64
-	words map[int64]bool // keys of the vocabulary table
-	last  time.Time      // the newest record time
-	stale bool           // size and terms are to be read again: a transaction failed, or its commit's outcome is unknown
-
-	namesMu sync.RWMutex
-	names   map[int64]string // the reverse of terms, for readers
+	*relational.Store
+	write *sql.DB // one connection
+	read  *sql.DB
+	heap  *heap
 }
 
 // Config says where the database is.
@@ -57,38 +45,38 @@ type Config struct {
 	LeafHash func(record []byte) hub.Digest
 }
 
-// sha256Leaf is the leaf hash of RFC 6962, section 2.1.
-func sha256Leaf(record []byte) hub.Digest {
-	return sha256.Sum256(append(make([]byte, 1, 1+len(record)), record...))
-}
-
 // Open opens the database, brings it to the newest schema, and returns the store.
 func Open(ctx context.Context, c Config) (*Store, error) {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
-	if c.LeafHash == nil {
-		c.LeafHash = sha256Leaf
-	}
 	if err := os.MkdirAll(filepath.Dir(c.Path), 0o700); err != nil {
 		return nil, fmt.Errorf("open store: %w", err)
 	}
-	s := &Store{now: c.Now, leafHash: c.LeafHash, terms: map[string]int64{}, names: map[int64]string{}}
+	s := &Store{}
 	var err error
 	if s.write, err = sql.Open("sqlite", dsn(c.Path, writing)); err != nil {
 		return nil, fmt.Errorf("open store: %w", err)
 	}
 	s.write.SetMaxOpenConns(1)
-	if err := s.prepare(ctx); err != nil {
-		return nil, errors.Join(fmt.Errorf("open store %s: %w", c.Path, err), s.write.Close())
-	}
 	if s.read, err = sql.Open("sqlite", dsn(c.Path, "_pragma=query_only(1)&_pragma=cache_size(-8192)")); err != nil {
 		return nil, errors.Join(fmt.Errorf("open store: %w", err), s.write.Close())
 	}
 	s.read.SetMaxOpenConns(8)
 	s.read.SetMaxIdleConns(8)
+	if err := s.prepare(ctx, c); err != nil {
+		return nil, errors.Join(fmt.Errorf("open store %s: %w", c.Path, err), s.read.Close(), s.write.Close())
+	}
 	s.heap = pinHeap()
 	return s, nil
+}
+
+// dialect is what SQLite does its own way.
+func dialect() relational.Dialect {
+	return relational.Dialect{
+		Writer: newWriter, Fault: fault,
+		ByLog: `NOT INDEXED`, ByTime: `INDEXED BY events_by_time`, ByStep: `INDEXED BY events_by_step`, Cross: `CROSS JOIN`,
+	}
 }
 
 // writing is for the writer. It checkpoints every 32 MiB, not every 4: pages that many transactions change are brought home
@@ -101,7 +89,7 @@ func dsn(path, extra string) string {
 }
 
 // prepare migrates the schema and loads what the writer keeps in memory.
-func (s *Store) prepare(ctx context.Context) error {
+func (s *Store) prepare(ctx context.Context, c Config) error {
 	sub, err := fs.Sub(migrations, "migrations")
 	if err != nil {
 		return err
@@ -113,111 +101,29 @@ func (s *Store) prepare(ctx context.Context) error {
 	if _, err := p.Up(ctx); err != nil {
 		return fmt.Errorf("migrate: %w", err)
 	}
-	if err := s.reload(ctx); err != nil {
+	if s.Store, err = relational.New(ctx, dialect(), relational.Config{Write: s.write, Read: s.read, Now: c.Now, LeafHash: c.LeafHash}); err != nil {
 		return err
 	}
-	return s.backfill(ctx)
-}
-
-// reload reads what the writer keeps in memory: after a failed commit only the database knows what is true.
-func (s *Store) reload(ctx context.Context) error {
-	var n sql.NullInt64
-	if err := s.write.QueryRowContext(ctx, `SELECT max(seq) FROM events`).Scan(&n); err != nil {
-		return err
-	}
-	s.size = 0
-	if n.Valid {
-		s.size = uint64(n.Int64) + 1
-	}
-	var last sql.NullInt64
-	if err := s.write.QueryRowContext(ctx, `SELECT recorded_at FROM events ORDER BY seq DESC LIMIT 1`).Scan(&last); err != nil &&
-		!errors.Is(err, sql.ErrNoRows) {
-		return err
-	}
-	s.last = fromMicros(last.Int64)
-	if err := s.loadTerms(ctx); err != nil {
-		return err
-	}
-	if err := s.loadWords(ctx); err != nil {
-		return err
-	}
-	s.stale = false
-	return nil
+	return s.Backfill(ctx)
 }
 
 // Close closes the database after a checkpoint of its write-ahead log.
 func (s *Store) Close() error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	defer s.Hold()()
 	err := errors.Join(s.read.Close(), s.write.Close())
 	s.heap.release()
 	return err
 }
 
-// Ping reports whether the database answers.
-func (s *Store) Ping(ctx context.Context) error {
-	if err := s.read.PingContext(ctx); err != nil {
-		return unavailable("ping store", err)
-	}
-	return nil
-}
-
-// inTx runs fn in the one writing transaction. When it fails, what the writer keeps in memory is read again before the
-// next one.
-func (s *Store) inTx(ctx context.Context, what string, fn func(tx *sql.Tx) error) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.stale {
-		if err := s.reload(ctx); err != nil {
-			return unavailable(what, err)
-		}
-	}
-	tx, err := s.write.BeginTx(ctx, nil)
-	if err != nil {
-		return unavailable(what, err)
-	}
-	if err := fn(tx); err != nil {
-		s.stale = true
-		return classify(what, errors.Join(err, tx.Rollback()))
-	}
-	if err := tx.Commit(); err != nil {
-		s.stale = true
-		return classify(what, err)
-	}
-	return nil
-}
-
-// classify keeps faults as they are and makes the rest Unavailable: a database that fails is a passing condition, and
-// the caller repeats the same call.
-func classify(what string, err error) error {
-	if _, ok := errors.AsType[*hub.Fault](err); ok {
-		return fmt.Errorf("%s: %w", what, err)
-	}
-	return unavailable(what, err)
-}
-
 // Codes of SQLite's documentation (sqlite.org/rescode.html).
 const sqliteFull = 13
 
-func unavailable(what string, err error) error {
+// fault says what of an error of SQLite the operator can do something about.
+func fault(what string, err error) *hub.Fault {
 	var se *sqlite.Error
 	if errors.As(err, &se) && se.Code()&0xff == sqliteFull {
 		return hub.Faultf(hub.Unavailable, "store.full", "%s", what).
 			WithHint("free space on the disk of the database; the hub resumes by itself").Because(err)
 	}
-	return hub.Faultf(hub.Unavailable, "store.unavailable", "%s", what).Because(err)
-}
-
-func micros(t time.Time) int64 {
-	if t.IsZero() {
-		return 0
-	}
-	return t.UnixMicro()
-}
-
-func fromMicros(us int64) time.Time {
-	if us == 0 {
-		return time.Time{}
-	}
-	return time.UnixMicro(us).UTC()
+	return nil
 }

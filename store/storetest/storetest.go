@@ -71,6 +71,7 @@ func Run(t *testing.T, open func(t *testing.T) func() Store) {
 		"URN and Digital Link find the same events":         oneIdentity,
 		"concurrent appends keep the sequence gapless":      concurrentAppends,
 		"the leaf record comes back as it was committed to": leafComesBack,
+		"texts of any bytes come back":                      anyBytes,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, open(t)) })
 	}
@@ -418,5 +419,38 @@ func leafComesBack(t *testing.T, open func() Store) {
 	}
 	if diff := cmp.Diff(o.Events[0].Facets, e.Facets); diff != "" {
 		t.Fatal(diff)
+	}
+}
+
+func anyBytes(t *testing.T, open func() Store) {
+	s := open()
+	var all []hub.Outcome
+	ids := []string{"zero\x00byte", "not \xff\xfe UTF-8", "the mark \U0010FFFF itself", "\U0010FFFF\x00", "启赋"}
+	for i, id := range ids {
+		o := Outcome(t, i, "A")
+		o.Record.ID = hub.RecordID(id)
+		o.Events[0].Record = o.Record
+		l := Letter("letter "+id, "bad")
+		l.Dead.Origin = id
+		all = append(all, o, l)
+	}
+	for range 2 {
+		if _, err := s.Append(t.Context(), all); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, o := range all {
+		if st, err := s.Record(t.Context(), o.Record); err != nil || st.Record != o.Record {
+			t.Errorf("record %q: %+v, %v", o.Record.ID, st, err)
+		}
+	}
+	for i, id := range ids {
+		if e, err := s.EventAt(t.Context(), hub.Seq(i)); err != nil || string(e.Record.ID) != id {
+			t.Errorf("event of %q: %q, %v", id, e.Record.ID, err)
+		}
+	}
+	letters, err := s.DeadLetters(t.Context(), hub.DeadFilter{})
+	if err != nil || len(letters) != len(ids) || letters[0].Record.ID != hub.RecordID("letter "+ids[0]) || letters[1].Origin != ids[1] {
+		t.Fatalf("letters: %+v, %v", letters, err)
 	}
 }

@@ -1,8 +1,7 @@
-package sqlite
+package relational
 
 import (
 	"context"
-	"strings"
 
 	"github.com/suyuan-io/suyuan/hub"
 	"github.com/suyuan-io/suyuan/store/internal/body"
@@ -22,16 +21,16 @@ func (s *Store) Verdicts(ctx context.Context, refs []hub.RecordRef) ([]hub.Verdi
 }
 
 func (s *Store) verdicts(ctx context.Context, refs []hub.RecordRef, out []hub.Verdict) error {
-	keys := make([]any, len(refs))
+	keys := make([]int64, len(refs))
 	at := make(map[int64][]int, len(refs))
 	for i, r := range refs {
 		key := hashKey(string(r.Connector), string(r.ID))
 		keys[i], at[key] = key, append(at[key], i)
 	}
-	rows, err := s.read.QueryContext(ctx, `SELECT key, connector, id, verdict FROM records WHERE key IN (?`+
-		strings.Repeat(`,?`, len(keys)-1)+`)`, keys...)
+	cond, args := s.in(`key`, keys)
+	rows, err := s.read.QueryContext(ctx, `SELECT key, connector, id, verdict FROM records WHERE `+cond, args...)
 	if err != nil {
-		return unavailable("read verdicts", err)
+		return s.unavailable("read verdicts", err)
 	}
 	defer rows.Close()
 	for rows.Next() {
@@ -39,16 +38,20 @@ func (s *Store) verdicts(ctx context.Context, refs []hub.RecordRef, out []hub.Ve
 		var id string
 		var v hub.Verdict
 		if err := rows.Scan(&key, &connector, &id, &v); err != nil {
-			return unavailable("read verdicts", err)
+			return s.unavailable("read verdicts", err)
+		}
+		from, err := s.name(connector)
+		if err != nil {
+			return s.unavailable("read verdicts", err)
 		}
 		for _, i := range at[key] { // a record whose key collided lies elsewhere: whoever waits for it asks for it alone
-			if id == string(refs[i].ID) && s.name(connector) == string(refs[i].Connector) {
+			if s.dialect.Text(id) == string(refs[i].ID) && from == string(refs[i].Connector) {
 				out[i] = v
 			}
 		}
 	}
 	if err := rows.Err(); err != nil {
-		return unavailable("read verdicts", err)
+		return s.unavailable("read verdicts", err)
 	}
 	return nil
 }
@@ -58,16 +61,16 @@ func (s *Store) Contents(ctx context.Context, ids []string) (map[hub.EventKey]hu
 	if len(ids) == 0 {
 		return nil, nil
 	}
-	keys := make([]any, len(ids))
+	keys := make([]int64, len(ids))
 	wanted := make(map[string]bool, len(ids))
 	for i, id := range ids {
 		keys[i], wanted[id] = eventIDKey(id), true
 	}
-	text := `SELECT e.event_id, e.declared_at, e.hash, e.body FROM things t CROSS JOIN events e ON e.seq = t.seq
-		WHERE t.key IN (?` + strings.Repeat(`,?`, len(keys)-1) + `)`
-	rows, err := s.read.QueryContext(ctx, text, keys...)
+	cond, args := s.in(`t.key`, keys)
+	rows, err := s.read.QueryContext(ctx, `SELECT e.event_id, e.declared_at, e.hash, e.body FROM things t `+s.dialect.Cross+
+		` events e ON e.seq = t.seq WHERE `+cond, args...)
 	if err != nil {
-		return nil, unavailable("read events", err)
+		return nil, s.unavailable("read events", err)
 	}
 	defer rows.Close()
 	out := map[hub.EventKey]hub.Content{}
@@ -77,9 +80,9 @@ func (s *Store) Contents(ctx context.Context, ids []string) (map[hub.EventKey]hu
 		var hash string
 		var packed []byte
 		if err := rows.Scan(&k.ID, &declared, &hash, &packed); err != nil {
-			return nil, unavailable("read events", err)
+			return nil, s.unavailable("read events", err)
 		}
-		if !wanted[k.ID] {
+		if k.ID = s.dialect.Text(k.ID); !wanted[k.ID] {
 			continue
 		}
 		plain, err := body.Unpack(packed)
@@ -90,7 +93,7 @@ func (s *Store) Contents(ctx context.Context, ids []string) (map[hub.EventKey]hu
 		out[k] = hub.Content{Body: hub.Sum(plain), Hash: hash}
 	}
 	if err := rows.Err(); err != nil {
-		return nil, unavailable("read events", err)
+		return nil, s.unavailable("read events", err)
 	}
 	return out, nil
 }

@@ -1,9 +1,9 @@
-package sqlite
+package relational
 
 import (
 	"context"
-	"database/sql"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -16,15 +16,19 @@ import (
 // there, and the same batch appended again is Repeated throughout.
 func (s *Store) Append(ctx context.Context, outcomes []hub.Outcome) ([]hub.Verdict, error) {
 	verdicts := make([]hub.Verdict, len(outcomes))
-	err := s.inTx(ctx, "append outcomes", func(tx *sql.Tx) error {
-		a := appender{s: s, tx: tx, ctx: ctx, at: s.recordTime()}
-		if err := a.prepare(); err != nil {
+	err := s.inOne(ctx, "append outcomes", func(tx *Tx) error {
+		if err := s.head(ctx, tx); err != nil {
 			return err
 		}
-		defer a.close()
+		a := appender{s: s, tx: tx, ctx: ctx, at: s.recordTime(), before: s.size}
 		if err := a.load(outcomes); err != nil {
 			return err
 		}
+		var err error
+		if a.rows, err = s.dialect.Writer(ctx, tx); err != nil {
+			return err
+		}
+		defer a.rows.Close()
 		for i := range outcomes {
 			v, err := a.one(&outcomes[i])
 			if err != nil {
@@ -32,8 +36,7 @@ func (s *Store) Append(ctx context.Context, outcomes []hub.Outcome) ([]hub.Verdi
 			}
 			verdicts[i] = v
 		}
-		s.last = a.at
-		return nil
+		return a.finish()
 	})
 	if err != nil {
 		return nil, err
@@ -41,10 +44,30 @@ func (s *Store) Append(ctx context.Context, outcomes []hub.Outcome) ([]hub.Verdi
 	return verdicts, nil
 }
 
+// head brings what is remembered to the truth where other processes append as well.
+func (s *Store) head(ctx context.Context, tx *Tx) (err error) {
+	if s.dialect.Head != nil {
+		s.size, s.last, err = s.dialect.Head(ctx, tx)
+	}
+	return err
+}
+
+// finish inserts what is still to be inserted.
+func (a *appender) finish() error {
+	if err := a.rows.Flush(); err != nil {
+		return err
+	}
+	a.s.last = a.at
+	if a.s.dialect.Advance == nil || a.s.size == a.before {
+		return nil
+	}
+	return a.s.dialect.Advance(a.ctx, a.tx, a.s.size, a.at)
+}
+
 // recordTime is the time of a transaction's events. It never goes back, even where the clock does, so that the order of
 // record times is the order of the log.
 func (s *Store) recordTime() time.Time {
-	now := s.now().UTC().Truncate(time.Millisecond)
+	now := s.config.Now().UTC().Truncate(time.Millisecond)
 	if now.Before(s.last) {
 		return s.last
 	}
@@ -54,46 +77,15 @@ func (s *Store) recordTime() time.Time {
 // appender is one transaction of Append.
 type appender struct {
 	s   *Store
-	tx  *sql.Tx
+	tx  *Tx
 	ctx context.Context //nolint:containedctx // lives as long as the call that made it
 	at  time.Time
+	// before is the size of the log when the transaction began.
+	before uint64
 
 	// recorded is what the store knows of the batch's records and events; it grows as the batch is appended.
-	recorded            recorded
-	addRecord, addEvent *sql.Stmt
-	things, facets      rows
-}
-
-func (a *appender) prepare() error {
-	a.things = rows{into: `INSERT OR IGNORE INTO things (key, seq) VALUES `, width: 2}
-	a.facets = rows{into: `INSERT OR IGNORE INTO facets (key, event_time, seq) VALUES `, width: 3}
-	for _, p := range []struct {
-		stmt **sql.Stmt
-		text string
-	}{
-		{&a.addRecord, `INSERT OR REPLACE INTO records (key, connector, id, provider, raw, received_at, verdict, seqs, dead)
-			VALUES (?,?,?,?,?,?,?,?,?)`},
-		{&a.addEvent, `INSERT INTO events (seq, event_id, declared_at, event_time, recorded_at, received_at, type, biz_step,
-			provider, connector, record_id, hash, raw, salt, leaf_hash, body) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)`},
-	} {
-		stmt, err := a.tx.PrepareContext(a.ctx, p.text) //nolint:sqlclosecheck // a.close closes them all
-		if err != nil {
-			a.close()
-			return err
-		}
-		*p.stmt = stmt
-	}
-	return nil
-}
-
-func (a *appender) close() {
-	for _, stmt := range []*sql.Stmt{a.addRecord, a.addEvent} {
-		if stmt != nil {
-			_ = stmt.Close() // a prepared statement of a finished transaction has nothing left to lose
-		}
-	}
-	a.things.close()
-	a.facets.close()
+	recorded recorded
+	rows     Writer
 }
 
 // known is what the records table says of a record.
@@ -237,17 +229,25 @@ func (a *appender) insert(e *hub.Event, o *hub.Outcome, sl slot) error {
 		}
 		terms[i] = id
 	}
-	leafHash := a.s.leafHash(e.Leaf.Bytes())
-	if _, err := a.addEvent.ExecContext(a.ctx, int64(sl.seq), e.Key.ID, micros(e.Key.DeclaredAt),
+	leafHash := a.s.config.LeafHash(e.Leaf.Bytes())
+	if err := a.rows.Add(Events, []any{
+		int64(sl.seq), e.Key.ID, micros(e.Key.DeclaredAt),
 		micros(e.Facets.EventTime), micros(a.at), micros(time.Time(e.Leaf.ReceivedAt)), terms[0], terms[1], terms[2], terms[3],
-		string(o.Record.ID), e.Hash, e.Leaf.Raw[:], e.Leaf.Salt[:], leafHash[:], body.Pack(e.Body)); err != nil {
+		string(o.Record.ID), e.Hash, e.Leaf.Raw[:], e.Leaf.Salt[:], leafHash[:], body.Pack(e.Body),
+	}); err != nil {
 		return fmt.Errorf("insert event: %w", err)
 	}
-	values := []any{eventIDKey(e.Key.ID), int64(sl.seq)}
+	keys := make([]int64, 1, 1+len(e.Facets.Things))
+	keys[0] = eventIDKey(e.Key.ID)
+	values := make([]any, 0, 2*cap(keys))
+	values = append(values, keys[0], int64(sl.seq))
 	for _, t := range e.Facets.Things {
-		values = append(values, hashKey(t.ID), int64(sl.seq))
+		if key := hashKey(t.ID); !slices.Contains(keys, key) { // a thing may have two parts in an event
+			keys = append(keys, key)
+			values = append(values, key, int64(sl.seq))
+		}
 	}
-	if err := a.things.insert(a.ctx, a.tx, values); err != nil {
+	if err := a.rows.Add(Things, values); err != nil {
 		return fmt.Errorf("index event: %w", err)
 	}
 	return a.index(&e.Facets, o.Provider, sl.seq)
@@ -267,8 +267,12 @@ func (a *appender) note(o *hub.Outcome, k known, v hub.Verdict, seqs string) err
 	if k.found { // an edited replay: what the sender sent stays what a resend is compared with
 		raw = k.raw
 	}
-	_, err = a.addRecord.ExecContext(a.ctx, k.key, connector, string(o.Record.ID), provider, raw[:],
-		micros(o.ReceivedAt), v, seqs, k.dead)
+	values := []any{k.key, connector, string(o.Record.ID), provider, raw[:], micros(o.ReceivedAt), int64(v), seqs, int64(k.dead)}
+	if k.found {
+		err = a.rows.Replace(values)
+	} else {
+		err = a.rows.Add(Records, values)
+	}
 	if err != nil {
 		return fmt.Errorf("note record: %w", err)
 	}

@@ -1,4 +1,4 @@
-package sqlite
+package relational
 
 import (
 	"context"
@@ -18,17 +18,23 @@ func (s *Store) Seal(ctx context.Context, c hub.Sealed, tiles []hub.Tile) error 
 	if err != nil {
 		return fmt.Errorf("encode evidence: %w", err)
 	}
-	return s.inTx(ctx, "seal checkpoint", func(tx *sql.Tx) error {
+	return s.inTx(ctx, "seal checkpoint", func(tx *Tx) error {
+		if s.dialect.Lock != "" {
+			if _, err := tx.ExecContext(ctx, s.dialect.Lock); err != nil {
+				return err
+			}
+		}
 		var last sql.NullInt64
 		if err := tx.QueryRowContext(ctx, `SELECT max(size) FROM checkpoints`).Scan(&last); err != nil {
 			return err
 		}
-		if last.Valid && int64(c.Checkpoint.Size) <= last.Int64 {
-			return hub.Faultf(hub.Conflict, "anchor.sealed", "size %d is not larger than the last sealed size %d",
-				c.Checkpoint.Size, last.Int64)
+		if int64(c.PreviousSize) != last.Int64 || last.Valid && int64(c.Checkpoint.Size) <= last.Int64 {
+			return hub.Faultf(hub.Conflict, "anchor.sealed", "a checkpoint of size %d after %d does not follow the last sealed size %d",
+				c.Checkpoint.Size, c.PreviousSize, last.Int64)
 		}
 		for _, t := range tiles {
-			if _, err := tx.ExecContext(ctx, `INSERT OR REPLACE INTO tiles (level, idx, hashes) VALUES (?,?,?)`,
+			if _, err := tx.ExecContext(ctx, `INSERT INTO tiles (level, idx, hashes) VALUES (?,?,?)
+				ON CONFLICT (level, idx) DO UPDATE SET hashes = excluded.hashes`,
 				t.Level, int64(t.Index), joinDigests(t.Hashes)); err != nil {
 				return fmt.Errorf("store tile: %w", err)
 			}
@@ -46,7 +52,7 @@ func (s *Store) SaveProgress(ctx context.Context, c hub.Sealed) error {
 	if err != nil {
 		return fmt.Errorf("encode evidence: %w", err)
 	}
-	return s.inTx(ctx, "save anchor progress", func(tx *sql.Tx) error {
+	return s.inTx(ctx, "save anchor progress", func(tx *Tx) error {
 		res, err := tx.ExecContext(ctx, `UPDATE checkpoints SET state = ?, pending = ?, evidence = ?, committed_at = ? WHERE size = ?`,
 			c.State, c.Pending, string(evidence), micros(c.CommittedAt), int64(c.Checkpoint.Size))
 		if err != nil {
@@ -68,19 +74,19 @@ func (s *Store) SealedFrom(ctx context.Context, size uint64, limit int) ([]hub.S
 	bound := int64(min(size, 1<<62))
 	rows, err := s.read.QueryContext(ctx, `SELECT `+sealedColumns+` FROM checkpoints WHERE `+cond+` LIMIT ?`, bound, limit)
 	if err != nil {
-		return nil, unavailable("read checkpoints", err)
+		return nil, s.unavailable("read checkpoints", err)
 	}
 	defer rows.Close()
 	var out []hub.Sealed
 	for rows.Next() {
 		c, err := scanSealed(rows)
 		if err != nil {
-			return nil, unavailable("read checkpoints", err)
+			return nil, s.unavailable("read checkpoints", err)
 		}
 		out = append(out, c)
 	}
 	if err := rows.Err(); err != nil {
-		return nil, unavailable("read checkpoints", err)
+		return nil, s.unavailable("read checkpoints", err)
 	}
 	return out, nil
 }
@@ -111,7 +117,7 @@ func (s *Store) Tile(ctx context.Context, level int, index uint64) (hub.Tile, er
 		return t, hub.Faultf(hub.NotFound, "anchor.no-tile", "there is no tile %d/%d", level, index)
 	}
 	if err != nil {
-		return t, unavailable("read tile", err)
+		return t, s.unavailable("read tile", err)
 	}
 	t.Hashes, err = splitDigests(b)
 	return t, err

@@ -1,8 +1,7 @@
-package sqlite
+package relational
 
 import (
 	"context"
-	"database/sql"
 	"fmt"
 	"strings"
 
@@ -33,7 +32,7 @@ type word struct {
 func (a *appender) index(f *hub.Facets, provider hub.ProviderID, seq hub.Seq) error {
 	at := micros(f.EventTime)
 	values := make([]any, 0, 24)
-	add := func(key int64) { values = append(values, key, at, int64(seq)) }
+	add := func(key int64) { values = append(values, key, at, int64(seq)) } // each key once: its kind and value are
 	add(hashKey(facetProvider, string(provider)))
 	add(hashKey(facetWhat, f.Type, f.Action))
 	for _, p := range [...]struct{ kind, value string }{
@@ -51,7 +50,7 @@ func (a *appender) index(f *hub.Facets, provider hub.ProviderID, seq hub.Seq) er
 			add(hashKey(facetStem, s))
 		}
 	}
-	if err := a.facets.insert(a.ctx, a.tx, values); err != nil {
+	if err := a.rows.Add(Facets, values); err != nil {
 		return fmt.Errorf("index event: %w", err)
 	}
 	return a.know(f, provider, stems)
@@ -74,7 +73,7 @@ func (a *appender) know(f *hub.Facets, provider hub.ProviderID, stems map[string
 		if w.value == "" || a.s.words[key] {
 			continue
 		}
-		if _, err := a.tx.ExecContext(a.ctx, `INSERT OR IGNORE INTO vocabulary (kind, value, provider) VALUES (?,?,?)`,
+		if _, err := a.tx.ExecContext(a.ctx, `INSERT INTO vocabulary (kind, value, provider) VALUES (?,?,?) ON CONFLICT DO NOTHING`,
 			w.kind, w.value, w.provider); err != nil {
 			return fmt.Errorf("note a value: %w", err)
 		}
@@ -124,9 +123,9 @@ const canonicalStem = "https://id.gs1.org/"
 // backfillBatch is how many events of an older database one transaction indexes.
 const backfillBatch = 2000
 
-// backfill indexes the events that were recorded before the index existed. A crash loses the batch at hand; the next start
+// Backfill indexes the events that were recorded before the index existed. A crash loses the batch at hand; the next start
 // goes on.
-func (s *Store) backfill(ctx context.Context) error {
+func (s *Store) Backfill(ctx context.Context) error {
 	for {
 		var next, until int64
 		if err := s.write.QueryRowContext(ctx, `SELECT next, until FROM unindexed`).Scan(&next, &until); err != nil {
@@ -136,19 +135,20 @@ func (s *Store) backfill(ctx context.Context) error {
 			return nil
 		}
 		end := min(next+backfillBatch, until)
-		err := s.inTx(ctx, "index events", func(tx *sql.Tx) error { return s.backfillRange(ctx, tx, next, end) })
+		err := s.inTx(ctx, "index events", func(tx *Tx) error { return s.backfillRange(ctx, tx, next, end) })
 		if err != nil {
 			return err
 		}
 	}
 }
 
-func (s *Store) backfillRange(ctx context.Context, tx *sql.Tx, from, end int64) error {
-	a := appender{s: s, tx: tx, ctx: ctx}
-	if err := a.prepare(); err != nil {
+func (s *Store) backfillRange(ctx context.Context, tx *Tx, from, end int64) error {
+	w, err := s.dialect.Writer(ctx, tx)
+	if err != nil {
 		return err
 	}
-	defer a.close()
+	defer w.Close()
+	a := appender{s: s, tx: tx, ctx: ctx, rows: w}
 	rows, err := tx.QueryContext(ctx, `SELECT `+eventColumns+` FROM events e WHERE e.seq >= ? AND e.seq < ?`, from, end)
 	if err != nil {
 		return err
@@ -161,6 +161,9 @@ func (s *Store) backfillRange(ctx context.Context, tx *sql.Tx, from, end int64) 
 		if err := a.index(&found[i].Facets, found[i].Leaf.Provider, found[i].Seq); err != nil {
 			return err
 		}
+	}
+	if err := w.Flush(); err != nil {
+		return err
 	}
 	_, err = tx.ExecContext(ctx, `UPDATE unindexed SET next = ?`, end)
 	return err

@@ -1,4 +1,4 @@
-package sqlite
+package relational
 
 import (
 	"context"
@@ -34,8 +34,8 @@ func (s *Store) PutKey(ctx context.Context, k hub.Key) error {
 	for i, sc := range k.Scopes {
 		scopes[i] = string(sc)
 	}
-	return s.inTx(ctx, "store key", func(tx *sql.Tx) error {
-		_, err := tx.ExecContext(ctx, `INSERT OR REPLACE INTO keys (`+keyColumns+`) VALUES (?,?,?,?,?,?,?,?)`,
+	return s.inTx(ctx, "store key", func(tx *Tx) error {
+		_, err := tx.ExecContext(ctx, `INSERT INTO keys (`+keyColumns+`) VALUES (?,?,?,?,?,?,?,?) ON CONFLICT (id)`+replacing(keyColumns),
 			k.ID, k.Hash[:], string(k.Provider), strings.Join(scopes, " "), k.Note,
 			micros(k.CreatedAt), micros(k.RevokedAt), micros(k.LastUsedAt))
 		return err
@@ -49,7 +49,7 @@ func (s *Store) KeyByHash(ctx context.Context, h hub.Digest) (hub.Key, error) {
 		return k, hub.Faultf(hub.NotFound, "key.unknown", "the key is not known")
 	}
 	if err != nil {
-		return k, unavailable("read key", err)
+		return k, s.unavailable("read key", err)
 	}
 	return k, nil
 }
@@ -58,26 +58,26 @@ func (s *Store) KeyByHash(ctx context.Context, h hub.Digest) (hub.Key, error) {
 func (s *Store) Keys(ctx context.Context) ([]hub.Key, error) {
 	rows, err := s.read.QueryContext(ctx, `SELECT `+keyColumns+` FROM keys ORDER BY id`)
 	if err != nil {
-		return nil, unavailable("list keys", err)
+		return nil, s.unavailable("list keys", err)
 	}
 	defer rows.Close()
 	var out []hub.Key
 	for rows.Next() {
 		k, err := scanKey(rows)
 		if err != nil {
-			return nil, unavailable("list keys", err)
+			return nil, s.unavailable("list keys", err)
 		}
 		out = append(out, k)
 	}
 	if err := rows.Err(); err != nil {
-		return nil, unavailable("list keys", err)
+		return nil, s.unavailable("list keys", err)
 	}
 	return out, nil
 }
 
 // RevokeKey makes a key useless from now on.
 func (s *Store) RevokeKey(ctx context.Context, id string, at time.Time) error {
-	return s.inTx(ctx, "revoke key", func(tx *sql.Tx) error {
+	return s.inTx(ctx, "revoke key", func(tx *Tx) error {
 		res, err := tx.ExecContext(ctx, `UPDATE keys SET revoked_at = ? WHERE id = ? AND revoked_at = 0`, micros(at), id)
 		if err != nil {
 			return err

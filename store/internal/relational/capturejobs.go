@@ -1,4 +1,4 @@
-package sqlite
+package relational
 
 import (
 	"context"
@@ -37,8 +37,9 @@ func (s *Store) PutJob(ctx context.Context, j hub.CaptureJob) error {
 	if err != nil {
 		return fmt.Errorf("encode the errors of capture job %s: %w", j.ID, err)
 	}
-	return s.inTx(ctx, "store capture job", func(tx *sql.Tx) error {
-		_, err := tx.ExecContext(ctx, `INSERT OR REPLACE INTO capture_jobs (`+jobColumns+`) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)`,
+	return s.inTx(ctx, "store capture job", func(tx *Tx) error {
+		_, err := tx.ExecContext(ctx, `INSERT INTO capture_jobs (`+jobColumns+`) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)`+
+			`ON CONFLICT (id)`+replacing(jobColumns),
 			j.ID, string(j.Provider), string(j.Connector), j.Proceed, j.ContentType, j.File, j.Events, j.Failed, string(errs),
 			j.Running, j.Success, micros(j.CreatedAt), micros(j.FinishedAt))
 		return err
@@ -52,7 +53,7 @@ func (s *Store) Job(ctx context.Context, id string) (hub.CaptureJob, error) {
 		return j, hub.Faultf(hub.NotFound, "capture.unknown", "there is no capture job %q", id)
 	}
 	if err != nil {
-		return j, unavailable("read capture job", err)
+		return j, s.unavailable("read capture job", err)
 	}
 	return j, nil
 }
@@ -60,7 +61,7 @@ func (s *Store) Job(ctx context.Context, id string) (hub.CaptureJob, error) {
 // Jobs lists a provider's capture jobs, or everybody's if provider is empty, the newest first: those created before the
 // given time, or at it with a smaller id; at most limit. The zero time begins with the newest.
 func (s *Store) Jobs(ctx context.Context, provider hub.ProviderID, before time.Time, id string, limit int) ([]hub.CaptureJob, error) {
-	text, args := ` WHERE 1`, []any{}
+	text, args := ` WHERE true`, []any{}
 	if provider != "" {
 		text, args = text+` AND provider = ?`, append(args, string(provider))
 	}
@@ -78,19 +79,19 @@ func (s *Store) RunningJobs(ctx context.Context) ([]hub.CaptureJob, error) {
 func (s *Store) jobs(ctx context.Context, where string, args ...any) ([]hub.CaptureJob, error) {
 	rows, err := s.read.QueryContext(ctx, `SELECT `+jobColumns+` FROM capture_jobs`+where, args...)
 	if err != nil {
-		return nil, unavailable("list capture jobs", err)
+		return nil, s.unavailable("list capture jobs", err)
 	}
 	defer rows.Close()
 	var out []hub.CaptureJob
 	for rows.Next() {
 		j, err := scanJob(rows)
 		if err != nil {
-			return nil, unavailable("list capture jobs", err)
+			return nil, s.unavailable("list capture jobs", err)
 		}
 		out = append(out, j)
 	}
 	if err := rows.Err(); err != nil {
-		return nil, unavailable("list capture jobs", err)
+		return nil, s.unavailable("list capture jobs", err)
 	}
 	return out, nil
 }

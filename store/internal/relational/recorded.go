@@ -1,4 +1,4 @@
-package sqlite
+package relational
 
 import (
 	"context"
@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/suyuan-io/suyuan/hub"
 	"github.com/suyuan-io/suyuan/store/internal/body"
@@ -44,7 +43,7 @@ const perQuery = 500
 // load reads what is known of the batch.
 func (a *appender) load(outcomes []hub.Outcome) error {
 	r := recorded{s: a.s, records: map[int64]recordRow{}, absent: map[int64]bool{}, events: map[string][]eventRow{}}
-	var records, events []any
+	var records, events []int64
 	for i := range outcomes {
 		key := recordKey(outcomes[i].Record)
 		records = append(records, key)
@@ -74,13 +73,19 @@ func (r *recorded) scan(row interface{ Scan(...any) error }, key *int64) (record
 	var connector int64
 	var raw []byte
 	err := row.Scan(key, &connector, &out.ref.ID, &raw, &out.verdict, &out.dead)
-	out.ref.Connector = hub.ConnectorID(r.s.name(connector))
 	copy(out.raw[:], raw)
+	out.ref.ID = hub.RecordID(r.s.dialect.Text(string(out.ref.ID)))
+	if err != nil {
+		return out, err
+	}
+	name, err := r.s.name(connector)
+	out.ref.Connector = hub.ConnectorID(name)
 	return out, err
 }
 
-func (r *recorded) readRecords(ctx context.Context, tx *sql.Tx, keys []any) error {
-	rows, err := tx.QueryContext(ctx, `SELECT key, `+recordColumns+` FROM records WHERE key IN (`+marks(len(keys))+`)`, keys...)
+func (r *recorded) readRecords(ctx context.Context, tx *Tx, keys []int64) error {
+	cond, args := r.s.in(`key`, keys)
+	rows, err := tx.QueryContext(ctx, `SELECT key, `+recordColumns+` FROM records WHERE `+cond, args...)
 	if err != nil {
 		return err
 	}
@@ -98,7 +103,7 @@ func (r *recorded) readRecords(ctx context.Context, tx *sql.Tx, keys []any) erro
 }
 
 // record returns the row at a key. Keys beyond those of the batch are asked for only when one collides.
-func (r *recorded) record(ctx context.Context, tx *sql.Tx, key int64) (recordRow, bool, error) {
+func (r *recorded) record(ctx context.Context, tx *Tx, key int64) (recordRow, bool, error) {
 	if row, ok := r.records[key]; ok {
 		return row, true, nil
 	}
@@ -117,9 +122,10 @@ func (r *recorded) record(ctx context.Context, tx *sql.Tx, key int64) (recordRow
 	return row, true, nil
 }
 
-func (r *recorded) readEvents(ctx context.Context, tx *sql.Tx, keys []any) error {
-	rows, err := tx.QueryContext(ctx, `SELECT e.event_id, e.declared_at, e.seq, e.hash, e.body FROM things t JOIN events e USING (seq)
-		WHERE t.key IN (`+marks(len(keys))+`)`, keys...)
+func (r *recorded) readEvents(ctx context.Context, tx *Tx, keys []int64) error {
+	cond, args := r.s.in(`t.key`, keys)
+	rows, err := tx.QueryContext(ctx, `SELECT e.event_id, e.declared_at, e.seq, e.hash, e.body FROM things t
+		JOIN events e ON e.seq = t.seq WHERE `+cond, args...)
 	if err != nil {
 		return err
 	}
@@ -131,6 +137,7 @@ func (r *recorded) readEvents(ctx context.Context, tx *sql.Tx, keys []any) error
 		if err := rows.Scan(&id, &row.declared, &row.seq, &row.content.Hash, &packed); err != nil {
 			return err
 		}
+		id = r.s.dialect.Text(id)
 		plain, err := body.Unpack(packed)
 		if err != nil {
 			return corrupt(row.seq, err)
@@ -149,6 +156,3 @@ func (r *recorded) addEvent(e *hub.Event, seq hub.Seq) {
 		seq: seq, declared: micros(e.Key.DeclaredAt), content: hub.Content{Body: e.Leaf.Event, Hash: e.Hash},
 	})
 }
-
-// marks are n placeholders.
-func marks(n int) string { return "?" + strings.Repeat(",?", n-1) }

@@ -1,4 +1,4 @@
-package sqlite
+package relational
 
 import (
 	"context"
@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/suyuan-io/suyuan/epcis"
@@ -68,21 +67,21 @@ func (f *finder) run(ctx context.Context, wk *walk) error {
 
 // look reads the candidates and keeps those that match. It reports full when there is one more than the page may hold.
 func (f *finder) look(ctx context.Context, spots []spot) (full bool, err error) {
-	seqs := make([]any, len(spots))
+	seqs := make([]int64, len(spots))
 	for i, sp := range spots {
 		seqs[i] = sp.seq
 	}
-	rows, err := f.s.read.QueryContext(ctx, `SELECT `+eventColumns+` FROM events e WHERE e.seq IN (?`+
-		strings.Repeat(`,?`, len(seqs)-1)+`)`, seqs...)
+	cond, args := f.s.in(`e.seq`, seqs)
+	rows, err := f.s.read.QueryContext(ctx, `SELECT `+eventColumns+` FROM events e WHERE `+cond, args...)
 	if err != nil {
-		return false, unavailable("read events", err)
+		return false, f.s.unavailable("read events", err)
 	}
 	defer rows.Close()
 	matching := map[hub.Seq]*hub.Event{}
 	for rows.Next() {
 		e, parsed, err := f.s.scanStated(rows)
 		if err != nil {
-			return false, unavailable("read events", err)
+			return false, f.s.unavailable("read events", err)
 		}
 		if !f.matches(&e, parsed) {
 			continue
@@ -93,7 +92,7 @@ func (f *finder) look(ctx context.Context, spots []spot) (full bool, err error) 
 		matching[e.Seq] = &e
 	}
 	if err := rows.Err(); err != nil {
-		return false, unavailable("read events", err)
+		return false, f.s.unavailable("read events", err)
 	}
 	for _, sp := range spots {
 		e := matching[hub.Seq(sp.seq)]
@@ -125,7 +124,7 @@ func (s *Store) placesOf(ctx context.Context, q *epcis.Query) (places, error) {
 	}
 	rows, err := s.read.QueryContext(ctx, `SELECT id, attributes FROM statements WHERE kind = ?`, hub.AboutPlace)
 	if err != nil {
-		return nil, unavailable("read places", err)
+		return nil, s.unavailable("read places", err)
 	}
 	defer rows.Close()
 	p := places{}
@@ -133,7 +132,7 @@ func (s *Store) placesOf(ctx context.Context, q *epcis.Query) (places, error) {
 		var id string
 		var text sql.RawBytes
 		if err := rows.Scan(&id, &text); err != nil {
-			return nil, unavailable("read places", err)
+			return nil, s.unavailable("read places", err)
 		}
 		attrs := map[string]attribute{}
 		if err := json.Unmarshal(text, &attrs); err != nil {
@@ -144,7 +143,7 @@ func (s *Store) placesOf(ctx context.Context, q *epcis.Query) (places, error) {
 		}
 	}
 	if err := rows.Err(); err != nil {
-		return nil, unavailable("read places", err)
+		return nil, s.unavailable("read places", err)
 	}
 	return p, nil
 }
@@ -190,19 +189,19 @@ func (s *Store) Values(ctx context.Context, term hub.Term, provider hub.Provider
 	rows, err := s.read.QueryContext(ctx, `SELECT DISTINCT value FROM vocabulary WHERE kind = ? AND value > ? AND (? = '' OR provider = ?)
 		ORDER BY value LIMIT ?`, term, after, string(provider), string(provider), limit)
 	if err != nil {
-		return nil, unavailable("list values", err)
+		return nil, s.unavailable("list values", err)
 	}
 	defer rows.Close()
 	var out []string
 	for rows.Next() {
 		var v string
 		if err := rows.Scan(&v); err != nil {
-			return nil, unavailable("list values", err)
+			return nil, s.unavailable("list values", err)
 		}
-		out = append(out, v)
+		out = append(out, s.dialect.Text(v))
 	}
 	if err := rows.Err(); err != nil {
-		return nil, unavailable("list values", err)
+		return nil, s.unavailable("list values", err)
 	}
 	return out, nil
 }
@@ -217,7 +216,7 @@ func (s *Store) First(ctx context.Context, id string, provider hub.ProviderID, s
 	}
 	var first bool
 	if err := s.read.QueryRowContext(ctx, text, args...).Scan(&first); err != nil {
-		return false, unavailable("list identifiers", err)
+		return false, s.unavailable("list identifiers", err)
 	}
 	return first, nil
 }

@@ -1,4 +1,4 @@
-package sqlite
+package relational
 
 import (
 	"context"
@@ -68,16 +68,13 @@ func (a *appender) addLetter(d *hub.DeadLetter, o *hub.Outcome) (hub.DeadLetterI
 	if err != nil {
 		return 0, fmt.Errorf("encode fault: %w", err)
 	}
-	res, err := a.tx.ExecContext(a.ctx, `INSERT INTO dead_letters (connector, record_id, provider, raw, received_at, died_at,
+	var id int64
+	err = a.tx.QueryRowContext(a.ctx, `INSERT INTO dead_letters (connector, record_id, provider, raw, received_at, died_at,
 		attempts, stage, code, fault, content_type, origin, preamble, body, line, col, state, note)
-		VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,'')`,
+		VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,'') RETURNING id`,
 		string(o.Record.Connector), string(o.Record.ID), string(o.Provider), o.RawDigest[:], micros(o.ReceivedAt), micros(a.at),
 		o.Attempt+1, d.Stage, d.Fault.Code, fault, d.ContentType, d.Origin, notNil(d.Preamble), notNil(d.Body),
-		d.Line, d.Column, hub.DeadWaiting)
-	if err != nil {
-		return 0, fmt.Errorf("insert dead letter: %w", err)
-	}
-	id, err := res.LastInsertId()
+		d.Line, d.Column, hub.DeadWaiting).Scan(&id)
 	if err != nil {
 		return 0, fmt.Errorf("insert dead letter: %w", err)
 	}
@@ -144,7 +141,7 @@ func (f storedFault) fault() hub.Fault {
 const letterColumns = `id, connector, record_id, provider, received_at, died_at, attempts, stage, fault, content_type, origin,
 	line, col, state, note`
 
-func scanLetter(row interface{ Scan(...any) error }, more ...any) (hub.DeadLetter, error) {
+func (s *Store) scanLetter(row interface{ Scan(...any) error }, more ...any) (hub.DeadLetter, error) {
 	var d hub.DeadLetter
 	var received, died int64
 	var fault []byte
@@ -156,6 +153,8 @@ func scanLetter(row interface{ Scan(...any) error }, more ...any) (hub.DeadLette
 		return d, err
 	}
 	d.ReceivedAt, d.DiedAt = fromMicros(received), fromMicros(died)
+	d.Record.ID, d.Origin = hub.RecordID(s.dialect.Text(string(d.Record.ID))), s.dialect.Text(d.Origin)
+	d.ContentType, d.Note = s.dialect.Text(d.ContentType), s.dialect.Text(d.Note)
 	var f storedFault
 	if err := json.Unmarshal(fault, &f); err != nil {
 		return d, fmt.Errorf("decode fault: %w", err)
@@ -167,14 +166,14 @@ func scanLetter(row interface{ Scan(...any) error }, more ...any) (hub.DeadLette
 // DeadLetter implements pipeline.Morgue.
 func (s *Store) DeadLetter(ctx context.Context, id hub.DeadLetterID) (hub.DeadLetter, error) {
 	var preamble, body []byte
-	d, err := scanLetter(s.read.QueryRowContext(ctx, `SELECT `+letterColumns+`, preamble, body FROM dead_letters WHERE id = ?`,
+	d, err := s.scanLetter(s.read.QueryRowContext(ctx, `SELECT `+letterColumns+`, preamble, body FROM dead_letters WHERE id = ?`,
 		int64(id)), &preamble, &body)
 	if errors.Is(err, sql.ErrNoRows) {
 		return d, hub.Faultf(hub.NotFound, "dead-letter.unknown", "there is no dead letter %d", id).
 			WithHint("list them with: suyuan dead list")
 	}
 	if err != nil {
-		return d, unavailable("read dead letter", err)
+		return d, s.unavailable("read dead letter", err)
 	}
 	d.Preamble, d.Body = preamble, body
 	return d, nil
@@ -199,26 +198,26 @@ func (s *Store) DeadLetters(ctx context.Context, f hub.DeadFilter) ([]hub.DeadLe
 	rows, err := s.read.QueryContext(ctx, `SELECT `+letterColumns+` FROM dead_letters WHERE `+
 		strings.Join(where, ` AND `)+` ORDER BY id LIMIT ?`, append(args, f.Limit)...)
 	if err != nil {
-		return nil, unavailable("list dead letters", err)
+		return nil, s.unavailable("list dead letters", err)
 	}
 	defer rows.Close()
 	var out []hub.DeadLetter
 	for rows.Next() {
-		d, err := scanLetter(rows)
+		d, err := s.scanLetter(rows)
 		if err != nil {
-			return nil, unavailable("list dead letters", err)
+			return nil, s.unavailable("list dead letters", err)
 		}
 		out = append(out, d)
 	}
 	if err := rows.Err(); err != nil {
-		return nil, unavailable("list dead letters", err)
+		return nil, s.unavailable("list dead letters", err)
 	}
 	return out, nil
 }
 
 // UpdateDeadLetter implements pipeline.Morgue.
 func (s *Store) UpdateDeadLetter(ctx context.Context, d hub.DeadLetter, was hub.DeadState) error {
-	return s.inTx(ctx, "update dead letter", func(tx *sql.Tx) error {
+	return s.inTx(ctx, "update dead letter", func(tx *Tx) error {
 		res, err := tx.ExecContext(ctx, `UPDATE dead_letters SET state = ?, note = ?, preamble = ?, body = ? WHERE id = ? AND state = ?`,
 			d.State, d.Note, notNil(d.Preamble), notNil(d.Body), int64(d.ID), was)
 		if err != nil {

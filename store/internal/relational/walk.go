@@ -1,4 +1,4 @@
-package sqlite
+package relational
 
 import (
 	"cmp"
@@ -25,7 +25,7 @@ type walk struct {
 
 // stream is the candidates of one key of the driver.
 type stream struct {
-	key   any
+	key   int64
 	ahead []spot
 	last  *spot
 	chunk int
@@ -48,7 +48,7 @@ func (s *Store) newWalk(ctx context.Context, pl plan, after *hub.Mark) (*walk, e
 	}
 	keys := pl.driver.keys
 	if pl.driver.in == byTime || pl.driver.in == byLog {
-		keys = []any{nil}
+		keys = []int64{0}
 	}
 	for _, key := range keys {
 		w.streams = append(w.streams, stream{key: key, last: w.after, chunk: firstChunk})
@@ -136,29 +136,29 @@ func (w *walk) fill(ctx context.Context, st *stream) error {
 }
 
 // read reads candidates of one key after a spot, past the probes, in the plan's order; a negative limit is none.
-func (w *walk) read(ctx context.Context, key any, after *spot, limit int) ([]spot, error) {
+func (w *walk) read(ctx context.Context, key int64, after *spot, limit int) ([]spot, error) {
 	text, args := w.statement(key, after, limit)
 	rows, err := w.s.read.QueryContext(ctx, text, args...)
 	if err != nil {
-		return nil, unavailable("search events", err)
+		return nil, w.s.unavailable("search events", err)
 	}
 	defer rows.Close()
 	var out []spot
 	for rows.Next() {
 		var sp spot
 		if err := rows.Scan(&sp.time, &sp.seq); err != nil {
-			return nil, unavailable("search events", err)
+			return nil, w.s.unavailable("search events", err)
 		}
 		out = append(out, sp)
 	}
 	if err := rows.Err(); err != nil {
-		return nil, unavailable("search events", err)
+		return nil, w.s.unavailable("search events", err)
 	}
 	return out, nil
 }
 
 // statement builds the SQL of [walk.read]. Every value is a parameter.
-func (w *walk) statement(key any, after *spot, limit int) (text string, args []any) {
+func (w *walk) statement(key int64, after *spot, limit int) (text string, args []any) {
 	var b strings.Builder
 	put := func(sql string, values ...any) {
 		b.WriteString(sql)
@@ -168,25 +168,27 @@ func (w *walk) statement(key any, after *spot, limit int) (text string, args []a
 	case byFacet:
 		put(`SELECT c.event_time, c.seq FROM facets c WHERE c.key = ?`, key)
 	case byStep:
-		put(`SELECT c.event_time, c.seq FROM events c INDEXED BY events_by_step WHERE c.biz_step = ?`, key)
+		put(`SELECT c.event_time, c.seq FROM events c `+w.s.dialect.ByStep+` WHERE c.biz_step = ?`, key)
 	case byThing:
-		put(`SELECT c.event_time, c.seq FROM things t CROSS JOIN events c ON c.seq = t.seq WHERE t.key = ?`, key)
+		put(`SELECT c.event_time, c.seq FROM things t `+w.s.dialect.Cross+` events c ON c.seq = t.seq WHERE t.key = ?`, key)
 	case byLog:
-		put(`SELECT c.event_time, c.seq FROM events c NOT INDEXED WHERE c.seq >= 0`)
+		put(`SELECT c.event_time, c.seq FROM events c ` + w.s.dialect.ByLog + ` WHERE c.seq >= 0`)
 	case byTime:
-		put(`SELECT c.event_time, c.seq FROM events c INDEXED BY events_by_time WHERE c.event_time >= ?`, w.pl.from)
+		put(`SELECT c.event_time, c.seq FROM events c `+w.s.dialect.ByTime+` WHERE c.event_time >= ?`, w.pl.from)
 	}
 	put(` AND c.event_time >= ? AND c.event_time <= ? AND c.seq >= ? AND c.seq < ?`, w.pl.from, w.pl.to, w.pl.seqs[0], w.pl.seqs[1])
 	for _, p := range w.pl.probes {
-		in := `(?` + strings.Repeat(`,?`, len(p.keys)-1) + `)`
 		switch p.in {
 		case byFacet:
-			put(` AND EXISTS (SELECT 1 FROM facets f WHERE f.key IN `+in+` AND f.event_time = c.event_time AND f.seq = c.seq)`, p.keys...)
+			cond, keys := w.s.in(`f.key`, p.keys)
+			put(` AND EXISTS (SELECT 1 FROM facets f WHERE `+cond+` AND f.event_time = c.event_time AND f.seq = c.seq)`, keys...)
 		case byStep:
-			put(` AND EXISTS (SELECT 1 FROM events s INDEXED BY events_by_step WHERE s.biz_step IN `+in+
-				` AND s.event_time = c.event_time AND s.seq = c.seq)`, p.keys...)
+			cond, keys := w.s.in(`s.biz_step`, p.keys)
+			put(` AND EXISTS (SELECT 1 FROM events s `+w.s.dialect.ByStep+` WHERE `+cond+
+				` AND s.event_time = c.event_time AND s.seq = c.seq)`, keys...)
 		case byThing:
-			put(` AND EXISTS (SELECT 1 FROM things h WHERE h.key IN `+in+` AND h.seq = c.seq)`, p.keys...)
+			cond, keys := w.s.in(`h.key`, p.keys)
+			put(` AND EXISTS (SELECT 1 FROM things h WHERE `+cond+` AND h.seq = c.seq)`, keys...)
 		case byTime, byLog: // nothing to probe
 		}
 	}

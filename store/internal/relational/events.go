@@ -1,4 +1,4 @@
-package sqlite
+package relational
 
 import (
 	"context"
@@ -39,15 +39,24 @@ func (s *Store) scanStated(row interface{ Scan(...any) error }) (hub.Event, *epc
 		&raw, &salt, &packed); err != nil {
 		return e, nil, err
 	}
+	e.Key.ID, e.Record.ID = s.dialect.Text(e.Key.ID), hub.RecordID(s.dialect.Text(string(e.Record.ID)))
 	var err error
 	if e.Body, err = body.Unpack(packed); err != nil {
 		return e, nil, corrupt(e.Seq, err)
 	}
 	e.Key.DeclaredAt, e.RecordedAt = fromMicros(declared), fromMicros(recorded)
-	e.Record.Connector = hub.ConnectorID(s.name(connector))
+	from, err := s.name(connector)
+	if err != nil {
+		return e, nil, err
+	}
+	stated, err := s.name(provider)
+	if err != nil {
+		return e, nil, err
+	}
+	e.Record.Connector = hub.ConnectorID(from)
 	e.Leaf = hub.LeafRecord{
 		Connector: e.Record.Connector, Event: hub.Sum(e.Body), EventHash: e.Hash,
-		Provider: hub.ProviderID(s.name(provider)), ReceivedAt: hub.Instant(fromMicros(received)), Version: hub.LeafVersion,
+		Provider: hub.ProviderID(stated), ReceivedAt: hub.Instant(fromMicros(received)), Version: hub.LeafVersion,
 	}
 	copy(e.Leaf.Raw[:], raw)
 	copy(e.Leaf.Salt[:], salt)
@@ -70,12 +79,12 @@ func (s *Store) scanEvents(rows *sql.Rows) ([]hub.Event, error) {
 	for rows.Next() {
 		e, err := s.scanEvent(rows)
 		if err != nil {
-			return nil, classify("read events", err)
+			return nil, s.classify("read events", err)
 		}
 		out = append(out, e)
 	}
 	if err := rows.Err(); err != nil {
-		return nil, unavailable("read events", err)
+		return nil, s.unavailable("read events", err)
 	}
 	return out, nil
 }
@@ -85,14 +94,15 @@ func (s *Store) EventsAbout(ctx context.Context, ids []string, limit int) ([]hub
 	if len(ids) == 0 {
 		return nil, false, nil
 	}
-	keys := make([]any, len(ids), len(ids)+1)
+	keys := make([]int64, len(ids))
 	for i, id := range ids {
 		keys[i] = hashKey(id)
 	}
-	rows, err := s.read.QueryContext(ctx, `SELECT `+eventColumns+` FROM events e WHERE e.seq IN (SELECT seq FROM things WHERE key IN (?`+
-		strings.Repeat(`,?`, len(keys)-1)+`)) ORDER BY e.event_time, e.seq LIMIT ?`, append(keys, limit+1)...)
+	cond, args := s.in(`key`, keys)
+	rows, err := s.read.QueryContext(ctx, `SELECT `+eventColumns+` FROM events e WHERE e.seq IN (SELECT seq FROM things WHERE `+cond+
+		`) ORDER BY e.event_time, e.seq LIMIT ?`, append(args, limit+1)...)
 	if err != nil {
-		return nil, false, unavailable("find events", err)
+		return nil, false, s.unavailable("find events", err)
 	}
 	found, err := s.scanEvents(rows)
 	if err != nil {
@@ -115,7 +125,7 @@ func (s *Store) Event(ctx context.Context, id string) ([]hub.Event, error) {
 	rows, err := s.read.QueryContext(ctx, `SELECT `+eventColumns+` FROM events e WHERE e.seq IN (SELECT seq FROM things WHERE key = ?)
 		AND e.event_id = ? ORDER BY e.declared_at, e.seq`, eventIDKey(id), id)
 	if err != nil {
-		return nil, unavailable("find event", err)
+		return nil, s.unavailable("find event", err)
 	}
 	found, err := s.scanEvents(rows)
 	if err != nil {
@@ -138,7 +148,7 @@ func (s *Store) EventAt(ctx context.Context, seq hub.Seq) (hub.Event, error) {
 		return e, hub.Faultf(hub.NotFound, "event.unknown", "there is no event at sequence number %d", seq)
 	}
 	if err != nil {
-		return e, classify("read event", err)
+		return e, s.classify("read event", err)
 	}
 	return e, nil
 }
@@ -151,7 +161,7 @@ func (s *Store) RecordedAt(ctx context.Context, seq hub.Seq) (time.Time, error) 
 		return time.Time{}, hub.Faultf(hub.NotFound, "event.unknown", "there is no event at sequence number %d", seq)
 	}
 	if err != nil {
-		return time.Time{}, unavailable("read event", err)
+		return time.Time{}, s.unavailable("read event", err)
 	}
 	return fromMicros(us), nil
 }
@@ -160,7 +170,7 @@ func (s *Store) RecordedAt(ctx context.Context, seq hub.Seq) (time.Time, error) 
 func (s *Store) LogSize(ctx context.Context) (uint64, error) {
 	var n sql.NullInt64
 	if err := s.read.QueryRowContext(ctx, `SELECT max(seq) FROM events`).Scan(&n); err != nil {
-		return 0, unavailable("read log size", err)
+		return 0, s.unavailable("read log size", err)
 	}
 	if !n.Valid {
 		return 0, nil
@@ -172,14 +182,14 @@ func (s *Store) LogSize(ctx context.Context) (uint64, error) {
 func (s *Store) LeafHashes(ctx context.Context, from uint64, n int) ([]hub.Digest, error) {
 	rows, err := s.read.QueryContext(ctx, `SELECT leaf_hash FROM events WHERE seq >= ? ORDER BY seq LIMIT ?`, int64(from), n)
 	if err != nil {
-		return nil, unavailable("read leaves", err)
+		return nil, s.unavailable("read leaves", err)
 	}
 	defer rows.Close()
 	out := make([]hub.Digest, 0, n)
 	var b sql.RawBytes
 	for rows.Next() {
 		if err := rows.Scan(&b); err != nil {
-			return nil, unavailable("read leaves", err)
+			return nil, s.unavailable("read leaves", err)
 		}
 		var d hub.Digest
 		if copy(d[:], b) != hub.DigestSize {
@@ -188,7 +198,7 @@ func (s *Store) LeafHashes(ctx context.Context, from uint64, n int) ([]hub.Diges
 		out = append(out, d)
 	}
 	if err := rows.Err(); err != nil {
-		return nil, unavailable("read leaves", err)
+		return nil, s.unavailable("read leaves", err)
 	}
 	return out, nil
 }
@@ -206,12 +216,20 @@ func (s *Store) Record(ctx context.Context, ref hub.RecordRef) (hub.RecordStatus
 				WithHint("if it was accepted moments ago, ask again; otherwise check the connector and the id that the 202 gave")
 		}
 		if err != nil {
-			return st, unavailable("read record", err)
+			return st, s.unavailable("read record", err)
 		}
-		if id != string(ref.ID) || s.name(connector) != string(ref.Connector) {
+		from, err := s.name(connector)
+		if err != nil {
+			return st, s.unavailable("read record", err)
+		}
+		if s.dialect.Text(id) != string(ref.ID) || from != string(ref.Connector) {
 			continue
 		}
-		st.Provider, st.ReceivedAt = hub.ProviderID(s.name(provider)), fromMicros(received)
+		stated, err := s.name(provider)
+		if err != nil {
+			return st, s.unavailable("read record", err)
+		}
+		st.Provider, st.ReceivedAt = hub.ProviderID(stated), fromMicros(received)
 		st.Events, err = s.refs(ctx, seqs)
 		return st, err
 	}
@@ -231,9 +249,9 @@ func (s *Store) refs(ctx context.Context, seqs string) ([]hub.EventRef, error) {
 		var declared int64
 		if err := s.read.QueryRowContext(ctx, `SELECT event_id, declared_at FROM events WHERE seq = ?`, seq).
 			Scan(&ref.Key.ID, &declared); err != nil {
-			return nil, unavailable("read record", err)
+			return nil, s.unavailable("read record", err)
 		}
-		ref.Key.DeclaredAt = fromMicros(declared)
+		ref.Key.ID, ref.Key.DeclaredAt = s.dialect.Text(ref.Key.ID), fromMicros(declared)
 		out = append(out, ref)
 	}
 	return out, nil

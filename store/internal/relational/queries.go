@@ -1,4 +1,4 @@
-package sqlite
+package relational
 
 import (
 	"context"
@@ -10,8 +10,9 @@ import (
 
 // AddQuery stores a new named query; a fault of kind Conflict says that the party has one of the name.
 func (s *Store) AddQuery(ctx context.Context, q hub.NamedQuery) error {
-	return s.inTx(ctx, "store query", func(tx *sql.Tx) error {
-		res, err := tx.ExecContext(ctx, `INSERT OR IGNORE INTO named_queries (provider, name, definition, created_at) VALUES (?,?,?,?)`,
+	return s.inTx(ctx, "store query", func(tx *Tx) error {
+		res, err := tx.ExecContext(ctx, `INSERT INTO named_queries (provider, name, definition, created_at) VALUES (?,?,?,?)
+			ON CONFLICT DO NOTHING`,
 			string(q.Provider), q.Name, string(q.Definition), micros(q.CreatedAt))
 		if err != nil {
 			return err
@@ -36,7 +37,7 @@ func (s *Store) Query(ctx context.Context, provider hub.ProviderID, name string)
 		return q, hub.Faultf(hub.NotFound, "query.unknown-name", "there is no query %q", name).WithHint("list them with GET /queries")
 	}
 	if err != nil {
-		return q, unavailable("read query", err)
+		return q, s.unavailable("read query", err)
 	}
 	q.Definition, q.CreatedAt = []byte(definition), fromMicros(created)
 	return q, nil
@@ -47,7 +48,7 @@ func (s *Store) Queries(ctx context.Context, provider hub.ProviderID, after stri
 	rows, err := s.read.QueryContext(ctx, `SELECT name, definition, created_at FROM named_queries WHERE provider = ? AND name > ?
 		ORDER BY name LIMIT ?`, string(provider), after, limit)
 	if err != nil {
-		return nil, unavailable("list queries", err)
+		return nil, s.unavailable("list queries", err)
 	}
 	defer rows.Close()
 	var out []hub.NamedQuery
@@ -56,20 +57,20 @@ func (s *Store) Queries(ctx context.Context, provider hub.ProviderID, after stri
 		var definition string
 		var created int64
 		if err := rows.Scan(&q.Name, &definition, &created); err != nil {
-			return nil, unavailable("list queries", err)
+			return nil, s.unavailable("list queries", err)
 		}
 		q.Definition, q.CreatedAt = []byte(definition), fromMicros(created)
 		out = append(out, q)
 	}
 	if err := rows.Err(); err != nil {
-		return nil, unavailable("list queries", err)
+		return nil, s.unavailable("list queries", err)
 	}
 	return out, nil
 }
 
 // DeleteQuery deletes a party's named query and its subscriptions; a fault of kind NotFound says that there is none.
 func (s *Store) DeleteQuery(ctx context.Context, provider hub.ProviderID, name string) error {
-	return s.inTx(ctx, "delete query", func(tx *sql.Tx) error {
+	return s.inTx(ctx, "delete query", func(tx *Tx) error {
 		res, err := tx.ExecContext(ctx, `DELETE FROM named_queries WHERE provider = ? AND name = ?`, string(provider), name)
 		if err != nil {
 			return err

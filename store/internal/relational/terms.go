@@ -1,10 +1,12 @@
-package sqlite
+package relational
 
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"hash/fnv"
+	"time"
 )
 
 // hashKey is the 63-bit key of parts in the hashed indexes. FNV is enough: a collision costs a comparison, never a wrong
@@ -44,15 +46,15 @@ func (s *Store) loadTerms(ctx context.Context) error {
 }
 
 // term returns the id of text, adding it within tx if it is new.
-func (s *Store) term(ctx context.Context, tx *sql.Tx, text string) (int64, error) {
+func (s *Store) term(ctx context.Context, tx *Tx, text string) (int64, error) {
 	if id, ok := s.terms[text]; ok {
 		return id, nil
 	}
-	res, err := tx.ExecContext(ctx, `INSERT INTO terms (text) VALUES (?)`, text)
-	if err != nil {
-		return 0, fmt.Errorf("add term: %w", err)
+	var id int64
+	err := tx.QueryRowContext(ctx, `SELECT id FROM terms WHERE text = ?`, text).Scan(&id) // another process may have added it
+	if errors.Is(err, sql.ErrNoRows) {
+		err = tx.QueryRowContext(ctx, `INSERT INTO terms (text) VALUES (?) RETURNING id`, text).Scan(&id)
 	}
-	id, err := res.LastInsertId()
 	if err != nil {
 		return 0, fmt.Errorf("add term: %w", err)
 	}
@@ -63,9 +65,24 @@ func (s *Store) term(ctx context.Context, tx *sql.Tx, text string) (int64, error
 	return id, nil
 }
 
-// name returns the text of a term that a row refers to.
-func (s *Store) name(id int64) string {
+// name returns the text of a term that a row refers to. One that another process added is read when it is first met.
+func (s *Store) name(id int64) (string, error) {
 	s.namesMu.RLock()
-	defer s.namesMu.RUnlock()
-	return s.names[id]
+	text, ok := s.names[id]
+	s.namesMu.RUnlock()
+	if ok {
+		return text, nil
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), termTimeout)
+	defer cancel()
+	if err := s.read.QueryRowContext(ctx, `SELECT text FROM terms WHERE id = ?`, id).Scan(&text); err != nil {
+		return "", fmt.Errorf("read term %d: %w", id, err)
+	}
+	s.namesMu.Lock()
+	defer s.namesMu.Unlock()
+	s.names[id] = text
+	return text, nil
 }
+
+// termTimeout bounds the read of one term.
+const termTimeout = 10 * time.Second

@@ -1,4 +1,4 @@
-package sqlite
+package relational
 
 import (
 	"context"
@@ -43,7 +43,8 @@ func (a *appender) state(st *hub.Statement) error {
 	if err != nil {
 		return fmt.Errorf("encode statement: %w", err)
 	}
-	_, err = a.tx.ExecContext(a.ctx, `INSERT OR REPLACE INTO statements (kind, id, provider, stated_at, attributes) VALUES (?,?,?,?,?)`,
+	_, err = a.tx.ExecContext(a.ctx, `INSERT INTO statements (kind, id, provider, stated_at, attributes) VALUES (?,?,?,?,?)
+		ON CONFLICT (kind, id, provider) DO UPDATE SET stated_at = excluded.stated_at, attributes = excluded.attributes`,
 		st.Kind, st.ID, string(st.Provider), max(at, stated), string(out))
 	if err != nil {
 		return fmt.Errorf("store statement: %w", err)
@@ -56,7 +57,7 @@ func (s *Store) Statements(ctx context.Context, kind hub.StatementKind, id strin
 	rows, err := s.read.QueryContext(ctx, `SELECT provider, stated_at, attributes FROM statements WHERE kind = ? AND id = ?
 		ORDER BY stated_at, provider`, kind, id)
 	if err != nil {
-		return nil, unavailable("read statements", err)
+		return nil, s.unavailable("read statements", err)
 	}
 	defer rows.Close()
 	var out []hub.Statement
@@ -65,7 +66,7 @@ func (s *Store) Statements(ctx context.Context, kind hub.StatementKind, id strin
 		var at int64
 		var text string
 		if err := rows.Scan(&st.Provider, &at, &text); err != nil {
-			return nil, unavailable("read statements", err)
+			return nil, s.unavailable("read statements", err)
 		}
 		attrs := map[string]attribute{}
 		if err := json.Unmarshal([]byte(text), &attrs); err != nil {
@@ -78,7 +79,7 @@ func (s *Store) Statements(ctx context.Context, kind hub.StatementKind, id strin
 		out = append(out, st)
 	}
 	if err := rows.Err(); err != nil {
-		return nil, unavailable("read statements", err)
+		return nil, s.unavailable("read statements", err)
 	}
 	return out, nil
 }
@@ -86,11 +87,12 @@ func (s *Store) Statements(ctx context.Context, kind hub.StatementKind, id strin
 // CountScan implements trace.Library.
 func (s *Store) CountScan(ctx context.Context, id string, at time.Time) (hub.Scans, error) {
 	if !at.IsZero() {
-		err := s.inTx(ctx, "count scan", func(tx *sql.Tx) error {
+		err := s.inTx(ctx, "count scan", func(tx *Tx) error {
 			us := micros(at)
 			_, err := tx.ExecContext(ctx, `INSERT INTO scans (id, count, first_at, last_at) VALUES (?,1,?,?)
-				ON CONFLICT (id) DO UPDATE SET count = count + 1, first_at = min(first_at, excluded.first_at),
-				last_at = max(last_at, excluded.last_at)`, id, us, us)
+				ON CONFLICT (id) DO UPDATE SET count = scans.count + 1,
+				first_at = CASE WHEN excluded.first_at < scans.first_at THEN excluded.first_at ELSE scans.first_at END,
+				last_at = CASE WHEN excluded.last_at > scans.last_at THEN excluded.last_at ELSE scans.last_at END`, id, us, us)
 			return err
 		})
 		if err != nil {
@@ -104,7 +106,7 @@ func (s *Store) CountScan(ctx context.Context, id string, at time.Time) (hub.Sca
 		return sc, nil
 	}
 	if err != nil {
-		return sc, unavailable("read scans", err)
+		return sc, s.unavailable("read scans", err)
 	}
 	sc.FirstAt, sc.LastAt = fromMicros(first), fromMicros(last)
 	return sc, nil
@@ -118,16 +120,17 @@ func (s *Store) Position(ctx context.Context, id hub.ConnectorID) (hub.Position,
 		return "", nil
 	}
 	if err != nil {
-		return "", unavailable("read position", err)
+		return "", s.unavailable("read position", err)
 	}
 	return p, nil
 }
 
 // SavePosition implements connectors.Positions.
 func (s *Store) SavePosition(ctx context.Context, id hub.ConnectorID, p hub.Position) error {
-	return s.inTx(ctx, "save position", func(tx *sql.Tx) error {
-		_, err := tx.ExecContext(ctx, `INSERT OR REPLACE INTO positions (connector, position, saved_at) VALUES (?,?,?)`,
-			string(id), string(p), micros(s.now()))
+	return s.inTx(ctx, "save position", func(tx *Tx) error {
+		_, err := tx.ExecContext(ctx, `INSERT INTO positions (connector, position, saved_at) VALUES (?,?,?)
+			ON CONFLICT (connector) DO UPDATE SET position = excluded.position, saved_at = excluded.saved_at`,
+			string(id), string(p), micros(s.config.Now()))
 		return err
 	})
 }

@@ -1,8 +1,7 @@
-package sqlite
+package relational
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 
 	"github.com/suyuan-io/suyuan/hub"
@@ -30,7 +29,7 @@ func scanSubscription(row interface{ Scan(...any) error }) (hub.Subscription, er
 
 // AddSubscription stores a new subscription of a query that is there; a fault of kind NotFound says that it is not.
 func (s *Store) AddSubscription(ctx context.Context, sub hub.Subscription) error {
-	return s.inTx(ctx, "store subscription", func(tx *sql.Tx) error {
+	return s.inTx(ctx, "store subscription", func(tx *Tx) error {
 		var n int
 		if err := tx.QueryRowContext(ctx, `SELECT count(*) FROM named_queries WHERE provider = ? AND name = ?`,
 			string(sub.Provider), sub.Query).Scan(&n); err != nil {
@@ -50,7 +49,7 @@ func (s *Store) AddSubscription(ctx context.Context, sub hub.Subscription) error
 
 // SaveDelivery notes how far a subscription's delivery came; one that was deleted meanwhile stays deleted.
 func (s *Store) SaveDelivery(ctx context.Context, id string, p hub.Progress) error {
-	return s.inTx(ctx, "save delivery", func(tx *sql.Tx) error {
+	return s.inTx(ctx, "save delivery", func(tx *Tx) error {
 		_, err := tx.ExecContext(ctx, `UPDATE subscriptions SET next_seq = ?, last_run_at = ?, last_notified_at = ?, failures = ?,
 			last_error = ? WHERE id = ?`, int64(p.Next), micros(p.LastRunAt), micros(p.LastNotifiedAt), p.Failures, p.LastError, id)
 		return err
@@ -70,26 +69,26 @@ func (s *Store) AllSubscriptions(ctx context.Context) ([]hub.Subscription, error
 func (s *Store) subscriptions(ctx context.Context, where string, args ...any) ([]hub.Subscription, error) {
 	rows, err := s.read.QueryContext(ctx, `SELECT `+subscriptionColumns+` FROM subscriptions`+where, args...)
 	if err != nil {
-		return nil, unavailable("list subscriptions", err)
+		return nil, s.unavailable("list subscriptions", err)
 	}
 	defer rows.Close()
 	var out []hub.Subscription
 	for rows.Next() {
 		sub, err := scanSubscription(rows)
 		if err != nil {
-			return nil, unavailable("list subscriptions", err)
+			return nil, s.unavailable("list subscriptions", err)
 		}
 		out = append(out, sub)
 	}
 	if err := rows.Err(); err != nil {
-		return nil, unavailable("list subscriptions", err)
+		return nil, s.unavailable("list subscriptions", err)
 	}
 	return out, nil
 }
 
 // DeleteSubscription deletes a subscription; a fault of kind NotFound says that there is none.
 func (s *Store) DeleteSubscription(ctx context.Context, provider hub.ProviderID, query, id string) error {
-	return s.inTx(ctx, "delete subscription", func(tx *sql.Tx) error {
+	return s.inTx(ctx, "delete subscription", func(tx *Tx) error {
 		res, err := tx.ExecContext(ctx, `DELETE FROM subscriptions WHERE provider = ? AND query = ? AND id = ?`, string(provider), query, id)
 		if err != nil {
 			return err

@@ -1,4 +1,4 @@
-package sqlite
+package relational
 
 import (
 	"context"
@@ -28,7 +28,7 @@ const (
 // that fulfils every condition is still only a candidate.
 type condition struct {
 	in   index
-	keys []any
+	keys []int64
 }
 
 // plan is how a search walks: along the driver, past the probes.
@@ -74,7 +74,7 @@ func (s *Store) plan(ctx context.Context, q *epcis.Query, w hub.Window, p places
 	}
 	if recorded := pl.seqs[1] - pl.seqs[0]; q.RecordTime != (epcis.Span{}) && recorded < few && !w.Order.ByLog() {
 		// The usual question of who polls: what was recorded since. Few events are, wherever their times lie.
-		pl.driver, pl.all, pl.probes = condition{in: byLog, keys: []any{nil}}, true, conditions
+		pl.driver, pl.all, pl.probes = condition{in: byLog, keys: []int64{0}}, true, conditions
 		return pl, nil
 	}
 	return pl, s.choose(ctx, &pl, conditions)
@@ -113,20 +113,20 @@ func (s *Store) choose(ctx context.Context, pl *plan, conditions []condition) er
 func (s *Store) estimate(ctx context.Context, c condition, pl *plan) (int, error) {
 	total := 0
 	for _, key := range c.keys {
-		text, args := `SELECT count(*) FROM (SELECT 1 FROM things WHERE key = ? LIMIT ?)`, []any{key, few - total}
+		text, args := `SELECT count(*) FROM (SELECT 1 FROM things WHERE key = ? LIMIT ?) c`, []any{key, few - total}
 		switch c.in {
 		case byFacet:
-			text = `SELECT count(*) FROM (SELECT 1 FROM facets WHERE key = ? AND event_time BETWEEN ? AND ? LIMIT ?)`
+			text = `SELECT count(*) FROM (SELECT 1 FROM facets WHERE key = ? AND event_time BETWEEN ? AND ? LIMIT ?) c`
 			args = []any{key, pl.from, pl.to, few - total}
 		case byStep:
-			text = `SELECT count(*) FROM (SELECT 1 FROM events INDEXED BY events_by_step WHERE biz_step = ?
-				AND event_time BETWEEN ? AND ? LIMIT ?)`
+			text = `SELECT count(*) FROM (SELECT 1 FROM events ` + s.dialect.ByStep + ` WHERE biz_step = ?
+				AND event_time BETWEEN ? AND ? LIMIT ?) c`
 			args = []any{key, pl.from, pl.to, few - total}
 		default:
 		}
 		n := 0
 		if err := s.read.QueryRowContext(ctx, text, args...).Scan(&n); err != nil {
-			return 0, unavailable("plan a search", err)
+			return 0, s.unavailable("plan a search", err)
 		}
 		if total += n; total >= few {
 			break
@@ -161,7 +161,7 @@ func (s *Store) firstSince(ctx context.Context, t time.Time, until int64) (int64
 		mid := low + (high-low)/2
 		var at int64
 		if err := s.read.QueryRowContext(ctx, `SELECT recorded_at FROM events WHERE seq = ?`, mid).Scan(&at); err != nil {
-			return 0, unavailable("search by record time", err)
+			return 0, s.unavailable("search by record time", err)
 		}
 		if fromMicros(at).Before(t) {
 			low = mid + 1
@@ -185,13 +185,13 @@ func (s *Store) FirstSince(ctx context.Context, t time.Time) (hub.Seq, error) {
 // conditions are what of a query indexes can answer.
 func (s *Store) conditions(ctx context.Context, q *epcis.Query, w hub.Window, p places) ([]condition, error) {
 	var out []condition
-	add := func(in index, keys []any) {
+	add := func(in index, keys []int64) {
 		if len(keys) > 0 && len(keys) <= maxKeys {
 			out = append(out, condition{in, keys})
 		}
 	}
 	facets := func(kind string, values []string) {
-		keys := make([]any, len(values))
+		keys := make([]int64, len(values))
 		for i, v := range values {
 			keys[i] = hashKey(kind, v)
 		}
@@ -209,7 +209,7 @@ func (s *Store) conditions(ctx context.Context, q *epcis.Query, w hub.Window, p 
 		return nil, err
 	}
 	add(byStep, steps)
-	ids := make([]any, len(q.EventIDs))
+	ids := make([]int64, len(q.EventIDs))
 	for i, id := range q.EventIDs {
 		ids[i] = eventIDKey(id)
 	}
@@ -228,7 +228,7 @@ func (s *Store) conditions(ctx context.Context, q *epcis.Query, w hub.Window, p 
 }
 
 // whatKeys are the keys of type and action together, nil when the query states neither in a closed list.
-func whatKeys(q *epcis.Query) []any {
+func whatKeys(q *epcis.Query) []int64 {
 	types, actions := q.EventTypes, q.Actions
 	if len(types) == 0 {
 		return nil // extended types are not known beforehand
@@ -236,7 +236,7 @@ func whatKeys(q *epcis.Query) []any {
 	if len(actions) == 0 {
 		actions = []string{"ADD", "OBSERVE", "DELETE", ""}
 	}
-	var keys []any
+	var keys []int64
 	for _, t := range types {
 		for _, prefix := range []string{"epcis:", "https://ref.gs1.org/epcis/"} {
 			t = strings.TrimPrefix(t, prefix)
@@ -250,13 +250,13 @@ func whatKeys(q *epcis.Query) []any {
 
 // stepKeys are the terms of business steps. A step that no event ever had has none, and a key that nothing matches stands
 // for it.
-func (s *Store) stepKeys(ctx context.Context, steps []string) ([]any, error) {
-	var keys []any
+func (s *Store) stepKeys(ctx context.Context, steps []string) ([]int64, error) {
+	var keys []int64
 	for _, step := range steps {
 		id := int64(-1)
 		err := s.read.QueryRowContext(ctx, `SELECT id FROM terms WHERE text = ?`, step).Scan(&id)
 		if err != nil && !errors.Is(err, sql.ErrNoRows) {
-			return nil, unavailable("plan a search", err)
+			return nil, s.unavailable("plan a search", err)
 		}
 		keys = append(keys, id)
 	}
@@ -275,10 +275,10 @@ func (s *Store) thingCondition(ctx context.Context, patterns []string) (conditio
 				stems.keys = append(stems.keys, hashKey(facetStem, st))
 				continue
 			}
-			stems.keys = make([]any, maxKeys+1) // what has no stem cannot be found by one
+			stems.keys = make([]int64, maxKeys+1) // what has no stem cannot be found by one
 			continue
 		}
-		exact.keys = make([]any, maxKeys+1)
+		exact.keys = make([]int64, maxKeys+1)
 		ranges, ok := gs1.PatternRanges(p)
 		if !ok {
 			continue
@@ -295,30 +295,30 @@ func (s *Store) thingCondition(ctx context.Context, patterns []string) (conditio
 		return exact, nil
 	}
 	if len(stems.keys) == 0 {
-		stems.keys = []any{int64(-1)} // nothing was ever recorded that the pattern covers
+		stems.keys = []int64{-1} // nothing was ever recorded that the pattern covers
 	}
 	return stems, nil
 }
 
 // stemsIn returns the keys of the stems of identifiers in a range, one more than [maxKeys] when there are too many.
-func (s *Store) stemsIn(ctx context.Context, r gs1.Range) ([]any, error) {
+func (s *Store) stemsIn(ctx context.Context, r gs1.Range) ([]int64, error) {
 	rows, err := s.read.QueryContext(ctx, `SELECT value FROM vocabulary WHERE kind = ? AND value = ?
 		UNION SELECT value FROM vocabulary WHERE kind = ? AND value >= ? AND value < ? LIMIT ?`,
 		vocabularyStem, stem(r.From), vocabularyStem, r.From, r.To, maxKeys+1)
 	if err != nil {
-		return nil, unavailable("plan a search", err)
+		return nil, s.unavailable("plan a search", err)
 	}
 	defer rows.Close()
-	var keys []any
+	var keys []int64
 	for rows.Next() {
 		var value string
 		if err := rows.Scan(&value); err != nil {
-			return nil, unavailable("plan a search", err)
+			return nil, s.unavailable("plan a search", err)
 		}
 		keys = append(keys, hashKey(facetStem, value))
 	}
 	if err := rows.Err(); err != nil {
-		return nil, unavailable("plan a search", err)
+		return nil, s.unavailable("plan a search", err)
 	}
 	return keys, nil
 }

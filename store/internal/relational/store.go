@@ -1,0 +1,287 @@
+// Package relational is what the stores on SQL databases share: how outcomes are decided on and appended, how searches are
+// planned, and every table that is nothing but rows. A [Dialect] says what a database does its own way.
+//
+// It leaves opening, migrating and tuning a database, and how rows are inserted in bulk, to the store on it.
+package relational
+
+import (
+	"context"
+	"crypto/sha256"
+	"database/sql"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/suyuan-io/suyuan/hub"
+)
+
+// Dialect is what a database does its own way. Statements are written with ? for their values.
+type Dialect struct {
+	// Bind makes a statement one that the database takes; nil leaves it as it is.
+	Bind func(text string) string
+	// Values makes the values of a statement ones that the database takes, in place; nil leaves them as they are.
+	Values func(args []any) []any
+	// Text undoes what Values did to a text that comes from outside; nil leaves it as it is.
+	Text func(text string) string
+	// Arrays is true where a list of keys is one value. Otherwise each key is a value of its own.
+	Arrays bool
+	// Head reads how many events there are and the newest record time, and keeps every other transaction of Append waiting
+	// until this one ends; Advance stores them. Both are nil where one process is the only writer: what it remembers is true.
+	Head    func(ctx context.Context, tx *Tx) (size uint64, last time.Time, err error)
+	Advance func(ctx context.Context, tx *Tx, size uint64, last time.Time) error
+	// Writer begins the bulk insert of one transaction.
+	Writer func(ctx context.Context, tx *Tx) (Writer, error)
+	// Fault is what an error of the database means to the operator, nil when there is nothing more to say than that the
+	// database failed.
+	Fault func(what string, err error) *hub.Fault
+	// ByLog, ByTime and ByStep follow the name of the events table and name the index to use; Cross joins two tables in the
+	// order in which they stand; Lock begins a transaction that reads checkpoints and writes what follows from them. All
+	// may be empty but Cross.
+	ByLog, ByTime, ByStep, Cross, Lock string
+}
+
+// DB is a pool of connections.
+type DB struct {
+	*sql.DB
+	dialect *Dialect
+}
+
+// QueryContext is that of [sql.DB].
+func (d DB) QueryContext(ctx context.Context, text string, args ...any) (*sql.Rows, error) {
+	return d.DB.QueryContext(ctx, d.dialect.Bind(text), d.dialect.Values(args)...)
+}
+
+// QueryRowContext is that of [sql.DB].
+func (d DB) QueryRowContext(ctx context.Context, text string, args ...any) *sql.Row {
+	return d.DB.QueryRowContext(ctx, d.dialect.Bind(text), d.dialect.Values(args)...)
+}
+
+// Tx is a transaction.
+type Tx struct {
+	*sql.Tx
+	// Conn is the connection that it runs on.
+	Conn    *sql.Conn
+	dialect *Dialect
+}
+
+// QueryContext is that of [sql.Tx].
+func (t *Tx) QueryContext(ctx context.Context, text string, args ...any) (*sql.Rows, error) {
+	return t.Tx.QueryContext(ctx, t.dialect.Bind(text), t.dialect.Values(args)...)
+}
+
+// QueryRowContext is that of [sql.Tx].
+func (t *Tx) QueryRowContext(ctx context.Context, text string, args ...any) *sql.Row {
+	return t.Tx.QueryRowContext(ctx, t.dialect.Bind(text), t.dialect.Values(args)...)
+}
+
+// ExecContext is that of [sql.Tx].
+func (t *Tx) ExecContext(ctx context.Context, text string, args ...any) (sql.Result, error) {
+	return t.Tx.ExecContext(ctx, t.dialect.Bind(text), t.dialect.Values(args)...)
+}
+
+// Store is an open database with its schema. It is safe for concurrent use.
+type Store struct {
+	dialect Dialect
+	write   DB
+	read    DB
+	config  Config
+
+	mu    sync.Mutex // held by the one transaction of Append, and by every transaction where one process is the only writer
+	size  uint64     // next seq
+	terms map[string]int64
+	words map[int64]bool // keys of the vocabulary table
+	last  time.Time      // the newest record time
+	stale bool           // what is remembered is to be read again: a transaction failed, or its commit's outcome is unknown
+
+	namesMu sync.RWMutex
+	names   map[int64]string // the reverse of terms, for readers
+}
+
+// Config is what a store works with. All fields but LeafHash are required.
+type Config struct {
+	// Write and Read are two pools on one database, so that who reads within a transaction of Append waits for nobody. The
+	// caller closes them after the store's last call.
+	Write, Read *sql.DB
+	// Now is the clock for record times.
+	Now func() time.Time
+	// LeafHash hashes a leaf record for the log; nil means RFC 6962 with SHA-256.
+	LeafHash func(record []byte) hub.Digest
+}
+
+// sha256Leaf is the leaf hash of RFC 6962, section 2.1.
+func sha256Leaf(record []byte) hub.Digest {
+	return sha256.Sum256(append(make([]byte, 1, 1+len(record)), record...))
+}
+
+// New returns a store on a database whose schema is the newest.
+func New(ctx context.Context, d Dialect, c Config) (*Store, error) {
+	if c.LeafHash == nil {
+		c.LeafHash = sha256Leaf
+	}
+	if d.Bind == nil {
+		d.Bind = func(text string) string { return text }
+	}
+	if d.Text == nil {
+		d.Text = func(text string) string { return text }
+	}
+	if d.Values == nil {
+		d.Values = func(args []any) []any { return args }
+	}
+	s := &Store{
+		dialect: d, config: c, terms: map[string]int64{}, names: map[int64]string{},
+	}
+	s.write, s.read = DB{c.Write, &s.dialect}, DB{c.Read, &s.dialect}
+	return s, s.reload(ctx)
+}
+
+// reload reads what is remembered: after a failed commit only the database knows what is true.
+func (s *Store) reload(ctx context.Context) error {
+	var n sql.NullInt64
+	if err := s.write.QueryRowContext(ctx, `SELECT max(seq) FROM events`).Scan(&n); err != nil {
+		return err
+	}
+	s.size = 0
+	if n.Valid {
+		s.size = uint64(n.Int64) + 1
+	}
+	var last sql.NullInt64
+	if err := s.write.QueryRowContext(ctx, `SELECT recorded_at FROM events ORDER BY seq DESC LIMIT 1`).Scan(&last); err != nil &&
+		!errors.Is(err, sql.ErrNoRows) {
+		return err
+	}
+	s.last = fromMicros(last.Int64)
+	if err := s.loadTerms(ctx); err != nil {
+		return err
+	}
+	if err := s.loadWords(ctx); err != nil {
+		return err
+	}
+	s.stale = false
+	return nil
+}
+
+// Hold returns when no transaction of Append runs, and keeps new ones waiting until release is called.
+func (s *Store) Hold() (release func()) {
+	s.mu.Lock()
+	return s.mu.Unlock
+}
+
+// Ping reports whether the database answers.
+func (s *Store) Ping(ctx context.Context) error {
+	if err := s.read.PingContext(ctx); err != nil {
+		return s.unavailable("ping store", err)
+	}
+	return nil
+}
+
+// inTx runs fn in a writing transaction. Where there is only one at a time, what is remembered is read again after a
+// failure.
+func (s *Store) inTx(ctx context.Context, what string, fn func(tx *Tx) error) error {
+	if s.dialect.Head == nil {
+		return s.inOne(ctx, what, fn)
+	}
+	return s.inAny(ctx, what, fn)
+}
+
+// inOne runs fn in a transaction that may use what is remembered.
+func (s *Store) inOne(ctx context.Context, what string, fn func(tx *Tx) error) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.stale {
+		if err := s.reload(ctx); err != nil {
+			return s.unavailable(what, err)
+		}
+	}
+	err := s.inAny(ctx, what, fn)
+	if err != nil {
+		s.stale = true
+	}
+	return err
+}
+
+func (s *Store) inAny(ctx context.Context, what string, fn func(tx *Tx) error) error {
+	conn, err := s.write.Conn(ctx)
+	if err != nil {
+		return s.unavailable(what, err)
+	}
+	defer func() { _ = conn.Close() }() // gives it back to the pool
+	begun, err := conn.BeginTx(ctx, nil)
+	if err != nil {
+		return s.unavailable(what, err)
+	}
+	if err := fn(&Tx{begun, conn, &s.dialect}); err != nil {
+		return s.classify(what, errors.Join(err, ended(begun.Rollback())))
+	}
+	if err := begun.Commit(); err != nil {
+		return s.classify(what, err)
+	}
+	return nil
+}
+
+// ended drops the error of rolling back a transaction that its context has rolled back already.
+func ended(err error) error {
+	if errors.Is(err, sql.ErrTxDone) {
+		return nil
+	}
+	return err
+}
+
+// classify keeps faults as they are and makes the rest Unavailable: a database that fails is a passing condition, and
+// the caller repeats the same call.
+func (s *Store) classify(what string, err error) error {
+	if _, ok := errors.AsType[*hub.Fault](err); ok {
+		return fmt.Errorf("%s: %w", what, err)
+	}
+	return s.unavailable(what, err)
+}
+
+func (s *Store) unavailable(what string, err error) error {
+	if s.dialect.Fault != nil {
+		if f := s.dialect.Fault(what, err); f != nil {
+			return f
+		}
+	}
+	return hub.Faultf(hub.Unavailable, "store.unavailable", "%s", what).Because(err)
+}
+
+// in is a condition that a column is one of keys, with its values.
+func (s *Store) in(column string, keys []int64) (text string, args []any) {
+	if s.dialect.Arrays {
+		return column + ` = ANY(?)`, []any{keys}
+	}
+	args = make([]any, len(keys))
+	for i, k := range keys {
+		args[i] = k
+	}
+	return column + ` IN (?` + strings.Repeat(`,?`, len(keys)-1) + `)`, args
+}
+
+// replacing ends an upsert: the row that is there takes the new one's values.
+func replacing(columns string) string {
+	var b strings.Builder
+	b.WriteString(` DO UPDATE SET `)
+	for i, column := range strings.Split(columns, ",") {
+		if i > 0 {
+			b.WriteString(", ")
+		}
+		column = strings.TrimSpace(column)
+		b.WriteString(column + " = excluded." + column)
+	}
+	return b.String()
+}
+
+func micros(t time.Time) int64 {
+	if t.IsZero() {
+		return 0
+	}
+	return t.UnixMicro()
+}
+
+func fromMicros(us int64) time.Time {
+	if us == 0 {
+		return time.Time{}
+	}
+	return time.UnixMicro(us).UTC()
+}

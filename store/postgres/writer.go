@@ -1,0 +1,137 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/stdlib"
+
+	"github.com/suyuan-io/suyuan/store/internal/relational"
+)
+
+// writer gathers the rows of one transaction and copies them at its end.
+type writer struct {
+	ctx    context.Context //nolint:containedctx // lives as long as the transaction that made it
+	tx     *relational.Tx
+	tables [relational.Facets + 1][][]any
+	// noted is where the row of a record's key stands, replaced the keys of rows that were there before.
+	noted    map[int64]int
+	replaced []int64
+}
+
+func newWriter(ctx context.Context, tx *relational.Tx) (relational.Writer, error) {
+	return &writer{ctx: ctx, tx: tx, noted: map[int64]int{}}, nil
+}
+
+// Add implements [relational.Writer].
+func (w *writer) Add(t relational.Table, values []any) error {
+	if t == relational.Records {
+		w.noted[recordKey(values)] = len(w.tables[t])
+	}
+	width := len(t.Columns())
+	for row := range slices.Chunk(values, width) {
+		w.tables[t] = append(w.tables[t], escaped(row))
+	}
+	return nil
+}
+
+// Replace implements [relational.Writer].
+func (w *writer) Replace(values []any) error {
+	key := recordKey(values)
+	if i, ok := w.noted[key]; ok {
+		w.tables[relational.Records][i] = escaped(values)
+		return nil
+	}
+	w.replaced = append(w.replaced, key)
+	return w.Add(relational.Records, values)
+}
+
+// recordKey is the key of a row of records.
+func recordKey(row []any) int64 {
+	key, _ := row[0].(int64) // it is the first column
+	return key
+}
+
+// Flush implements [relational.Writer].
+func (w *writer) Flush() error {
+	at, err := w.makeRoom()
+	if err != nil {
+		return fmt.Errorf("make a partition: %w", err)
+	}
+	if len(w.replaced) > 0 {
+		if _, err := w.tx.ExecContext(w.ctx, `DELETE FROM records WHERE key = ANY(?)`, w.replaced); err != nil {
+			return fmt.Errorf("replace records: %w", err)
+		}
+	}
+	return w.tx.Conn.Raw(func(driver any) error {
+		conn, ok := driver.(*stdlib.Conn)
+		if !ok {
+			return errors.New("copy: the connection is not one of pgx")
+		}
+		for t := range w.tables {
+			if err := w.copy(conn.Conn(), relational.Table(t), at); err != nil {
+				return fmt.Errorf("copy %s: %w", relational.Table(t).Name(), err)
+			}
+		}
+		return nil
+	})
+}
+
+func (w *writer) copy(conn *pgx.Conn, t relational.Table, at int64) error {
+	rows, columns := w.tables[t], t.Columns()
+	if len(rows) == 0 {
+		return nil
+	}
+	if t == relational.Records {
+		columns = append(slices.Clip(columns), "at")
+		for i := range rows {
+			rows[i] = append(slices.Clip(rows[i]), at)
+		}
+	}
+	_, err := conn.CopyFrom(w.ctx, pgx.Identifier{t.Name()}, columns, pgx.CopyFromRows(rows))
+	return err
+}
+
+// makeRoom makes the partitions that the rows need and returns the size of the log before them. A partition is made apart
+// and then attached, which keeps no reader waiting.
+func (w *writer) makeRoom() (at int64, err error) {
+	var until, per int64
+	if err := w.tx.QueryRowContext(w.ctx, `SELECT size, partitioned, per_partition FROM head`).Scan(&at, &until, &per); err != nil {
+		return 0, err
+	}
+	last := at // records stand where the log ends
+	if n := len(w.tables[relational.Events]); n > 0 {
+		last = at + int64(n) - 1
+	}
+	if last < until {
+		return at, nil
+	}
+	for ; last >= until; until += per {
+		for t := range w.tables {
+			if err := w.partition(relational.Table(t).Name(), until, until+per); err != nil {
+				return 0, err
+			}
+		}
+	}
+	_, err = w.tx.ExecContext(w.ctx, `UPDATE head SET partitioned = ?`, until)
+	return at, err
+}
+
+func (w *writer) partition(table string, from, to int64) error {
+	name := fmt.Sprintf("%s_%d", table, from)
+	for _, text := range []string{
+		fmt.Sprintf(`CREATE TABLE %s (LIKE %s INCLUDING DEFAULTS INCLUDING STORAGE)`, name, table),
+		fmt.Sprintf(`ALTER TABLE %s ATTACH PARTITION %s FOR VALUES FROM (%d) TO (%d)`, table, name, from, to),
+	} {
+		if _, err := w.tx.ExecContext(w.ctx, text); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Close implements [relational.Writer].
+func (w *writer) Close() {}
