@@ -312,7 +312,7 @@ func Body(run string, from, n int, batch bool) []byte {
 			`"plantGln":"5391520850004","line":"L%d","shift":"B","operator":"op-%04d","cartonSscc":"05391520850000001","nameZh":"启赋有机幼儿配方奶粉3阶段",`+
 			`"nameEn":"illuma organic formula stage 3","series":"启赋有机","packaging":"罐装","packSpec":"900 g × 6","origin":"IE",`+
 			`"plant":"Wyeth Nutritionals Ireland, Askeaton plant","address":"Askeaton, Co. Limerick, Ireland","quality":{"fill":%d.%02d,"seal":"ok",`+
-			`"oxygen":0.%02d},"note":"printed by line printer, checked by camera, no remarks"}`,
+			`"oxygen":0.%02d},"note":"printed by line printer, checked by camera, no remarks, packed in cases of six, stacked on pallets of one hundred and twenty cases"}`,
 			Serial(run, i), 1+i%28, i%24, i%60, i/60%60, i%8, i%10000, 899+i%3, i%100, i%100)
 	}
 	if batch {

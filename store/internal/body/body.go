@@ -30,7 +30,7 @@ var dictionary = sync.OnceValue(func() *s2.Dict { return s2.MakeDict(words, nil)
 // Pack returns body packed.
 func Pack(body []byte) []byte {
 	out := make([]byte, 1+s2.MaxEncodedLen(len(body)))
-	if packed := dictionary().EncodeBetter(out[1:], body); len(packed) < len(body) {
+	if packed := dictionary().Encode(out[1:], body); len(packed) < len(body) {
 		out[0] = dict1
 		return out[:1+len(packed)]
 	}
