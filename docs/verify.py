@@ -1,16 +1,14 @@
 #!/usr/bin/env python3
 """Verifies Suyuan receipts offline, as docs/formats.md specifies them: on the embedded notary and on Hyperledger Fabric.
 
---key is the log's verifier key, --trust a trust file written as JSON, which is YAML, too; without them a receipt is checked
-in itself only. It needs Python 3.8 and the package "cryptography" (42 or later), prints one line a receipt and exits 0 only
-if all hold. Evidence of other ledgers is refused, because nothing here checks it: use `suyuan verify`.
+--key is the log's verifier key, --trust a trust file in JSON, which is YAML, too; without them a receipt is checked in itself
+only. It needs Python 3.8 and the package "cryptography" (42 or later), and exits 0 only if all hold. See also: suyuan verify.
 """
 import argparse, base64, datetime, decimal, hashlib, json, re, sys  # noqa: E401
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, utils
 from cryptography.hazmat.primitives.hashes import SHA256
-
 RECEIPT, NOTARY, FABRIC = ("https://suyuan.dev/%s/v1" % kind for kind in ("receipt", "notary", "fabric"))
 KEY_NAME, NAME = "[!-*,-~]{1,255}", "[a-z0-9][a-z0-9-]{0,62}"
 HALF_ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551 // 2  # of the curve P-256
@@ -24,13 +22,9 @@ def number(x):
     need(abs(float(x)) < float("inf"), "a number is too large")
     _, digits, exponent = decimal.Decimal(repr(abs(float(x)))).normalize().as_tuple()
     digits, point = "".join(map(str, digits)), len(digits) + exponent
-    if digits == "0":
-        return "0"
     text = (digits[:point].ljust(point, "0") + "." + digits[point:] if 0 < point <= 21 else
             "0." + "0" * -point + digits if -6 < point <= 0 else digits[0] + "." + digits[1:])
-    text = text.rstrip(".") + ("" if -6 < point <= 21 else "e%+d" % (point - 1))
-    return "-" + text if x < 0 else text
-
+    return "-" * (x < 0) + text.rstrip(".") + ("" if -6 < point <= 21 else "e%+d" % (point - 1))
 def jcs(v):
     """The canonical form of a value (RFC 8785), as text."""
     if isinstance(v, dict):
@@ -39,53 +33,38 @@ def jcs(v):
         return "[" + ",".join(map(jcs, v)) + "]"
     return number(v) if type(v) in (int, float) else json.dumps(v, ensure_ascii=False)
 
-def pairs(members):
-    return need(len(dict(members)) == len(members), "a name stands twice") or dict(members)
-
 KINDS = {
-    "count": lambda v: type(v) is int and 0 <= v < 2**53,
-    "digest": lambda v: type(v) is str and re.fullmatch("[0-9a-f]{64}", v),
+    "count": lambda v: type(v) is int and 0 <= v < 2**53, "digest": lambda v: re.fullmatch("[0-9a-f]{64}", v),
     "digests": lambda v: type(v) is list and all(map(KINDS["digest"], v)),
     "instant": lambda v: datetime.datetime.fromisoformat(v[:-1]).isoformat(timespec="milliseconds") + "Z" == v,
     "list": lambda v: type(v) is list, "object": lambda v: type(v) is dict, "text": lambda v: type(v) is str,
-    "value": lambda v: True,
-}
-
+    "value": lambda v: True}
 def shape(value, **want):
-    """Refuses a value that does not have exactly these members of these kinds."""
     need(isinstance(value, dict) and set(value) == set(want), "it has not exactly the members " + ", ".join(want))
     for name, kind in want.items():
         need(KINDS[kind](value[name]), "%s is no %s" % (name, kind))
-
 def read(raw):
     raw = raw[:-1] if raw.endswith(b"\n") else raw
     need(len(raw) <= 4 << 20, "it is too large")
-    r = json.loads(raw.decode("utf-8"), object_pairs_hook=pairs)
-    need(jcs(r).encode("utf-8") == raw, "it is not in its canonical encoding")
+    r = json.loads(raw.decode("utf-8"))
+    need(jcs(r).encode("utf-8") == raw, "it is not in its canonical encoding, or a name stands twice")
     shape(r, checkpoint="text", event="object", key="text", leaf="object", ledger="list", proof="object", type="text")
     shape(r["leaf"], connector="text", event="digest", eventHash="text", provider="text", raw="digest",
           receivedAt="instant", salt="digest", version="count")
     shape(r["proof"], hashes="digests", leafIndex="count", treeSize="count")
     for evidence in r["ledger"]:
         shape(evidence, entry="value", ledger="text")
-    need(r["type"] == RECEIPT, "its type is not " + RECEIPT)
-    return r
+    return need(r["type"] == RECEIPT, "its type is not " + RECEIPT) or r
 
 def unbase64(s):
     b = base64.b64decode(s, validate=True)
-    need(base64.b64encode(b).decode() == s, "%r is not canonical base64" % s)
-    return b
-
+    return need(base64.b64encode(b).decode() == s, "%r is not canonical base64" % s) or b
 def parse_key(text):
     """(name, id, Ed25519 key) of "name+id+base64" (c2sp.org/signed-note)."""
-    parts = text.split("+", 2)
-    need(len(parts) == 3 and re.fullmatch(KEY_NAME, parts[0]), "the key is not a verifier key")
-    b = unbase64(parts[2])
-    need(len(b) == 33 and b[0] == 1, "it is not an Ed25519 key")
-    key_id = hashlib.sha256(parts[0].encode() + b"\n" + b).digest()[:4]
-    need(key_id.hex() == parts[1], "the key's id does not fit")
-    return parts[0], key_id, ed25519.Ed25519PublicKey.from_public_bytes(b[1:])
-
+    name, key_id, b = re.fullmatch("(%s)\\+([^+]*)\\+(.*)" % KEY_NAME, text).groups()
+    b, name_line = unbase64(b), name.encode() + b"\n"
+    need(len(b) == 33 and b[0] == 1 and hashlib.sha256(name_line + b).hexdigest()[:8] == key_id, "it is not an Ed25519 key")
+    return name, bytes.fromhex(key_id), ed25519.Ed25519PublicKey.from_public_bytes(b[1:])
 def open_checkpoint(note, key):
     """(origin, size, root) of a checkpoint (c2sp.org/tlog-checkpoint) that key alone signed."""
     name, key_id, public = parse_key(key)
@@ -108,10 +87,10 @@ def root_of(leaf, index, size, hashes):
 def check_notary(entry, c, pinned):
     shape(entry, checkpoint="text", index="count", key="text", previous="digest", recordedAt="instant",
           signature="text", type="text")
-    need(entry["type"] == NOTARY and entry["checkpoint"] == c["checkpoint"], "the entry is about something else")
+    need((entry["type"], entry["checkpoint"]) == (NOTARY, c["checkpoint"]), "the entry is about something else")
+    need(pinned is None or pinned["key"] == entry["key"], "the notary's key is not the trusted one")
     signed = "suyuan.dev/notary/v1\n" + jcs({k: v for k, v in entry.items() if k != "signature"})
     parse_key(entry["key"])[2].verify(unbase64(entry["signature"]), signed.encode())
-    need(pinned is None or pinned["key"] == entry["key"], "the notary's key is not the trusted one")
 
 def fields(b):
     """A protocol buffer message as {field number: [value...]}; only fields of integers and of bytes occur."""
@@ -125,62 +104,53 @@ def fields(b):
             out.setdefault(tag >> 3, []).append(b[at:at + n] if tag & 7 else n)
             at += n if tag & 7 else 0
     return out
-
 def get(b, *path, default=b""):
     for n in path:
         b = fields(b).get(n, [default])[-1]
     return b
-
 def signed(identity, signature, message, who):
     """(MSP id, certificate) of an identity (msp/identities.proto) that signed message."""
     msp, cert = get(identity, 1).decode(), x509.load_pem_x509_certificate(get(identity, 2))
     need(utils.decode_dss_signature(signature)[1] <= HALF_ORDER, "the signature of the %s of %s has a high s" % (who, msp))
     cert.public_key().verify(signature, message, ec.ECDSA(SHA256()))
     return msp, cert
-
 def open_envelope(b):
     """What a transaction says whose signatures all fit (common/common.proto, peer/transaction.proto)."""
     payload, channel, author = get(b, 1), get(b, 1, 1, 1), get(b, 1, 1, 2)
     creator = signed(get(author, 1), get(b, 2), payload, "creator")
     (action,) = fields(get(payload, 2))[1]
-    need(get(channel, 1) == 3 and get(action, 1) == author, "it is not one transaction of its creator")
+    need((get(channel, 1), get(action, 1), sorted(fields(b))) == (3, author, [1, 2]), "it is not one transaction of its creator")
     need(hashlib.sha256(get(author, 2) + get(author, 1)).hexdigest() == get(channel, 5).decode(), "its id does not fit")
     answer, result = get(action, 2, 2, 1), get(action, 2, 2, 1, 2)
     need(hashlib.sha256(channel + author + get(action, 2, 1)).digest() == get(answer, 1), "another proposal was endorsed")
-    need(get(result, 3, 1) == 200, "the contract did not agree")
-    sets = {get(ns, 1): fields(get(ns, 2)) for ns in fields(get(result, 1))[2]}
-    name = get(result, 4, 2)
-    need(not any(s.get(3) for ns, s in sets.items() if ns != name), "it writes elsewhere")
+    name, sets = get(result, 4, 2), {get(ns, 1): fields(get(ns, 2)) for ns in fields(get(result, 1))[2]}
+    need(get(result, 3, 1) == 200 and not any(s.get(3) for ns, s in sets.items() if ns != name), "it writes elsewhere")
     endorsers = [signed(get(e, 1), get(e, 2), answer + get(e, 1), "endorser") for e in fields(get(action, 2, 2)).get(2, [])]
     return {"where": (get(channel, 4).decode(), name.decode()), "id": get(channel, 5).decode(), "creator": creator,
             "at": get(channel, 3, 1), "endorsers": endorsers, "reads": sets[name].get(1, []),
             "writes": {get(w, 1): get(w, 3) for w in sets[name].get(3, [])}, "answer": get(result, 3, 3)}
 
 def check_chain(signer, at, pinned, unit):
+    """Checks that the organisation that is named issued the certificate, and that it was valid when it signed."""
     when, (msp, cert) = datetime.datetime.fromtimestamp(at, datetime.timezone.utc), signer
-    for root in x509.load_pem_x509_certificates(pinned["roots"][msp].encode()):
-        try:
-            cert.verify_directly_issued_by(root)
-        except (InvalidSignature, ValueError, TypeError):
-            continue
-        need(all(c.not_valid_before_utc <= when <= c.not_valid_after_utc for c in (cert, root)), "a certificate had expired")
-        units = [a.value for a in cert.subject if a.oid == x509.NameOID.ORGANIZATIONAL_UNIT_NAME]
-        return need(unit == "-" or unit in units, "a certificate of %s is that of no peer" % msp)
-    raise ValueError("a certificate of %s is from a foreign authority" % msp)
+    roots = [c for c in x509.load_pem_x509_certificates(pinned["roots"][msp].encode()) if c.subject == cert.issuer]
+    need(roots, "a certificate of %s is from a foreign authority" % msp)
+    cert.verify_directly_issued_by(roots[0])  # fails for a foreign authority of the same name
+    need(all(c.not_valid_before_utc <= when <= c.not_valid_after_utc for c in (cert, roots[0])), "a certificate had expired")
+    units = [a.value for a in cert.subject if a.oid == x509.NameOID.ORGANIZATIONAL_UNIT_NAME]
+    need(unit == "-" or unit in units, "a certificate of %s is that of no peer" % msp)
 
 def check_fabric(entry, c, pinned):
     shape(entry, attestation="text", block="count", transaction="text", type="text", validation="text")
     need(entry["type"] == FABRIC and entry["validation"] == "VALID", "the transaction was marked invalid")
     made, seen = open_envelope(unbase64(entry["transaction"])), open_envelope(unbase64(entry["attestation"]))
-    key, head = ("checkpoint %(origin)s %(size)016d" % c).encode(), ("head " + c["origin"]).encode()
-    need(set(made["writes"]) == {key, head}, "it does not write exactly this checkpoint")
+    key = ("checkpoint %(origin)s %(size)016d" % c).encode()
+    need(set(made["writes"]) == {key, b"head " + c["origin"].encode()}, "it does not write exactly this checkpoint")
     record, answer = json.loads(made["writes"][key]), json.loads(seen["answer"])
-    stated = dict(c, txId=made["id"], submitter=made["creator"][0])
-    need({k: record[k] for k in stated} == stated, "it writes another checkpoint")
+    need(record == dict(record, **c, txId=made["id"], submitter=made["creator"][0]), "it writes another checkpoint")
     need((seen["where"], seen["writes"], answer["record"]) == (made["where"], {}, record), "it is attested otherwise")
     need([get(r, 2, 1) for r in seen["reads"] if get(r, 1) == key] == [entry["block"]], "it is of another block")
-    if pinned is None:
-        return
+    if pinned is None: return  # noqa: E701
     need(made["where"] == (pinned["channel"], pinned["chaincode"]), "it stands on another channel or contract")
     if pinned.get("owner"):
         need(pinned["owner"] == made["creator"][0], "it was submitted by another organisation")
@@ -199,13 +169,12 @@ def verify(raw, trust):
         leaf, proof, check = r["leaf"], r["proof"], "event"
         need(hashlib.sha256(jcs(r["event"]).encode()).hexdigest() == leaf["event"], "its digest is not the stated one")
         check = "leaf"
-        need(leaf["version"] == 1, "its version is not 1")
-        need(re.fullmatch(NAME, leaf["provider"]) and re.fullmatch(NAME, leaf["connector"]), "a name is not one")
+        need(leaf["version"] == 1 and all(re.fullmatch(NAME, leaf[n]) for n in ("provider", "connector")), "it is malformed")
         check = "checkpoint"
         origin, size, root = open_checkpoint(r["checkpoint"], r["key"])
         check = "inclusion"
-        need(proof["treeSize"] == size, "proof and checkpoint are of different sizes")
-        need(root_of(jcs(leaf).encode(), proof["leafIndex"], size, proof["hashes"]) == root, "they give another root")
+        proven = root_of(jcs(leaf).encode(), proof["leafIndex"], proof["treeSize"], proof["hashes"])
+        need((proof["treeSize"], proven) == (size, root), "leaf and proof give another root or are of another size")
         check, c = "ledger", {"checkpoint": r["checkpoint"], "origin": origin, "size": size, "root": root.hex()}
         names, ledgers = [e["ledger"] for e in r["ledger"]], trust.get("ledgers", {})
         need(names and len(set(names)) == len(names), "nobody has witnessed it, or somebody twice")
@@ -217,17 +186,15 @@ def verify(raw, trust):
         need(len(set(names) & set(ledgers)) >= trust.get("require", len(ledgers)), "too few trusted ledgers witnessed it")
     except (ValueError, LookupError, RecursionError, OverflowError, TypeError, AttributeError, InvalidSignature) as e:
         return check, str(e) or "the signature does not fit"
-    own = "" if trust else " (its key was taken from the receipt)"
-    return None, "leaf %d of %d of %s%s" % (proof["leafIndex"], size, origin, own)
+    return None, "leaf %d of %d of %s%s" % (proof["leafIndex"], size, origin, "" if trust else ", by the key that it names itself")
 
 if __name__ == "__main__":
     args = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     for name, nargs in (("--key", None), ("--trust", None), ("receipts", "+")):
         args.add_argument(name, nargs=nargs)
-    args, failures = args.parse_args(), 0
+    args = args.parse_args()
     pinned = json.load(open(args.trust, "rb")) if args.trust else {"keys": [args.key]} if args.key else {}
-    for path in args.receipts:
-        failed, detail = verify(open(path, "rb").read(), pinned)
-        failures += failed is not None
+    verdicts = [(path, *verify(open(path, "rb").read(), pinned)) for path in args.receipts]
+    for path, failed, detail in verdicts:
         print("%s %s: %s" % (path, "verifies" if failed is None else "REFUSED by check %s" % failed, detail))
-    sys.exit(1 if failures else 0)
+    sys.exit(any(failed for _, failed, _ in verdicts))
