@@ -244,26 +244,27 @@ func (c *xmlChecker) expected(f *frame) string {
 	return strings.Join(names, ", ")
 }
 
-// attributes checks an element's attributes.
+// attributes checks an element's attributes, first those that may say what the others are.
 func (c *xmlChecker) attributes(f *frame, e *element) {
 	for _, a := range e.attrs {
 		if a.name.space == xsiSpace {
 			c.instanceAttribute(f, e, a)
-			continue
 		}
-		if f.model == nil {
+	}
+	if f.model == nil {
+		return
+	}
+	for _, a := range e.attrs {
+		if a.name.space == xsiSpace {
 			continue
 		}
 		use, known := f.model.attributes[a.name.local]
 		switch {
 		case known && a.name.space == "":
 			c.simple(f.where, "@"+a.name.local, use.typ, a.value)
-		case !f.model.anyAttribute && a.name.space != xmlXMLSpace:
+		case !f.model.anyAttribute:
 			c.report(f.where, "the attribute %q is not known on <%s>", "<%[2]s> 上没有属性 %[1]q", a.name.local, e.name.local)
 		}
-	}
-	if f.model == nil {
-		return
 	}
 	for name, use := range f.model.attributes {
 		if _, ok := e.attr(name); use.required && !ok {
@@ -272,35 +273,40 @@ func (c *xmlChecker) attributes(f *frame, e *element) {
 	}
 }
 
-// instanceAttribute checks the attributes of XML Schema itself. Where anything may stand, xsi:type decides what does.
+// instanceAttribute checks the attributes of XML Schema itself.
 func (c *xmlChecker) instanceAttribute(f *frame, e *element, a xmlAttr) {
 	value := strings.Trim(a.value, xmlSpace)
 	switch a.name.local {
 	case "nil":
 		f.nil = value == "true" || value == "1"
-	case "type":
 		if f.model != nil {
-			return
+			c.simple(f.where, "@xsi:nil", "boolean", value)
 		}
-		prefix, local, ok := strings.Cut(value, ":")
-		if !ok {
-			prefix, local = "", value
+	case "type":
+		c.statedType(f, e, value)
+	}
+}
+
+// statedType checks xsi:type. Where anything may stand, it decides what does.
+func (c *xmlChecker) statedType(f *frame, e *element, value string) {
+	prefix, local, ok := strings.Cut(value, ":")
+	if !ok {
+		prefix, local = "", value
+	}
+	space, declared := e.scope.find(prefix)
+	switch {
+	case !declared:
+		c.report(f.where, "xsi:type %q has a prefix that is not declared", "xsi:type %q 的前缀没有声明", value)
+	case epcisSpace(space):
+		if f.model == nil && local == "DateTimeStamp" {
+			f.model, f.simple = simpleModel(), "stamp"
 		}
-		space, declared := e.scope.find(prefix)
-		switch {
-		case !declared:
-			c.report(f.where, "xsi:type %q has a prefix that is not declared", "xsi:type %q 的前缀没有声明", value)
-		case epcisSpace(space):
-			if local == "DateTimeStamp" {
-				f.model, f.simple = simpleModel(), "stamp"
-			}
-		case space != xsdSpace || !knownSimple(local):
-			c.report(f.where, "xsi:type %q is no type of XML Schema", "xsi:type %q 不是 XML Schema 的类型", value)
-		case local != "anyType":
-			f.model, f.simple = simpleModel(), local
-			// The standard collapses white space here, but libxml2, by which the field checks its documents, does not.
-			f.exact = strings.HasPrefix(local, "date") || local == "time"
-		}
+	case space != xsdSpace || !knownSimple(local):
+		c.report(f.where, "xsi:type %q is no type of XML Schema", "xsi:type %q 不是 XML Schema 的类型", value)
+	case f.model == nil && local != "anyType":
+		f.model, f.simple = simpleModel(), local
+		// The standard collapses white space here, but libxml2, by which the field checks its documents, does not.
+		f.exact = strings.HasPrefix(local, "date") || local == "time"
 	}
 }
 

@@ -42,45 +42,51 @@ func TestXMLSchemaRules(t *testing.T) {
 	head := `<eventTime>2024-01-01T00:00:00Z</eventTime><eventTimeZoneOffset>+00:00</eventTimeZoneOffset>`
 	action := `<action>ADD</action>`
 	for name, c := range map[string]struct{ version, members, fault string }{
-		"the least":                 {"2", head + action, ""},
-		"white space in a time":     {"2", strings.Replace(head, "2024-01-01T00:00:00Z", "\n2024-01-01T00:00:00Z ", 1) + action, ""},
-		"a time without zone":       {"2", strings.Replace(head, "00Z", "00", 1) + action, "eventTime"},
-		"a time without zone (1.2)": {"1", strings.Replace(head, "00Z", "00", 1) + "<epcList/>" + action, ""},
-		"the 30th of February":      {"2", strings.Replace(head, "01-01T", "02-30T", 1) + action, "eventTime"},
-		"a leap second":             {"2", strings.Replace(head, "00:00Z", "59:60Z", 1) + action, "eventTime"},
-		"no epcList in 1.2":         {"1", head + action, "action"},
-		"no action":                 {"2", head, "ObjectEvent"},
-		"an action in small":        {"2", head + "<action>add</action>", "action"},
-		"an action with space":      {"2", head + "<action> ADD</action>", "action"},
-		"nothing":                   {"2", "", "ObjectEvent"},
-		"an element twice":          {"2", head + action + "<bizStep>a:b</bizStep><bizStep>a:b</bizStep>", "bizStep"},
-		"text between elements":     {"2", head + "x" + action, "ObjectEvent"},
-		"a namespaced standard one": {"2", head + "<e:action>ADD</e:action>", "e:action"},
-		"an extension":              {"2", head + action + "<x:a><b c='d'/>e<x:a/></x:a><x:b/>", ""},
-		"an extension too early":    {"2", head + "<x:a/>" + action, "x:a"},
-		"an extension without name": {"2", head + action + "<a/>", "a"},
-		"a standard after one":      {"2", head + action + "<x:a/><bizStep>a:b</bizStep>", "bizStep"},
-		"an empty list of pairs":    {"2", head + action + "<bizTransactionList/>", "bizTransactionList"},
-		"a source without type":     {"2", head + action + "<sourceList><source>a:b</source></sourceList>", "source"},
-		"an unknown attribute":      {"2", head + action + "<bizTransactionList><bizTransaction kind='a'>b:c</bizTransaction></bizTransactionList>", "bizTransaction"},
-		"a quantity":                {"2", head + action + "<quantityList><quantityElement><epcClass>a:b</epcClass><quantity>1.50</quantity><uom>KGM</uom></quantityElement></quantityList>", ""},
-		"a nil quantity":            {"2", head + action + "<quantityList><quantityElement><epcClass>a:b</epcClass><quantity xsi:nil='true'/></quantityElement></quantityList>", ""},
-		"a quantity in words":       {"2", head + action + "<quantityList><quantityElement><epcClass>a:b</epcClass><quantity>many</quantity></quantityElement></quantityList>", "quantity"},
-		"a quantity with exponent":  {"2", head + action + "<quantityList><quantityElement><epcClass>a:b</epcClass><quantity>1e3</quantity></quantityElement></quantityList>", "quantity"},
-		"a unit without quantity":   {"2", head + action + "<quantityList><quantityElement><epcClass>a:b</epcClass><uom>KGM</uom></quantityElement></quantityList>", "uom"},
-		"a sensor":                  {"2", head + action + "<sensorElementList><sensorElement><sensorReport type='a:b' value='1e3' x:c='d'/></sensorElement></sensorElementList>", ""},
-		"a sensor without report":   {"2", head + action + "<sensorElementList><sensorElement/></sensorElementList>", "sensorElement"},
-		"a sensor's bad number":     {"2", head + action + "<sensorElementList><sensorElement><sensorReport value='hot'/></sensorElement></sensorElementList>", "sensorReport"},
-		"a sensor's child":          {"2", head + action + "<sensorElementList><sensorElement><sensorReport><x:a/></sensorReport></sensorElement></sensorElementList>", "x:a"},
-		"ILMD in 1.2":               {"1", head + "<epcList/>" + action + "<extension><ilmd><x:a/></ilmd></extension>", ""},
-		"ILMD of 1.2 in 2.0":        {"2", head + action + "<extension><ilmd/></extension>", "ilmd"},
-		"an eventID of 1.2 in 2.0":  {"2", head + "<baseExtension><eventID>a:b</eventID></baseExtension>" + action, "eventID"},
-		"an eventID of 2.0 in 1.2":  {"1", head + "<eventID>a:b</eventID><epcList/>" + action, "eventID"},
-		"a stated type":             {"2", head + action + "<x:a xsi:type='xsd:int'>1</x:a>", ""},
-		"a type that is not kept":   {"2", head + action + "<x:a><x:b xsi:type='xsd:int'>one</x:b></x:a>", "x:b"},
-		"an unknown type":           {"2", head + action + "<x:a xsi:type='xsd:whole'>1</x:a>", "x:a"},
-		"an undeclared type":        {"2", head + action + "<x:a xsi:type='y:int'>1</x:a>", "x:a"},
-		"children of a simple type": {"2", head + "<action>ADD<x:a/></action>", "x:a"},
+		"the least":                     {"2", head + action, ""},
+		"white space in a time":         {"2", strings.Replace(head, "2024-01-01T00:00:00Z", "\n2024-01-01T00:00:00Z ", 1) + action, ""},
+		"a time without zone":           {"2", strings.Replace(head, "00Z", "00", 1) + action, "eventTime"},
+		"a time without zone (1.2)":     {"1", strings.Replace(head, "00Z", "00", 1) + "<epcList/>" + action, ""},
+		"the 30th of February":          {"2", strings.Replace(head, "01-01T", "02-30T", 1) + action, "eventTime"},
+		"a leap second":                 {"2", strings.Replace(head, "00:00Z", "59:60Z", 1) + action, "eventTime"},
+		"no epcList in 1.2":             {"1", head + action, "action"},
+		"no action":                     {"2", head, "ObjectEvent"},
+		"an action in small":            {"2", head + "<action>add</action>", "action"},
+		"an action with space":          {"2", head + "<action> ADD</action>", "action"},
+		"nothing":                       {"2", "", "ObjectEvent"},
+		"an element twice":              {"2", head + action + "<bizStep>a:b</bizStep><bizStep>a:b</bizStep>", "bizStep"},
+		"text between elements":         {"2", head + "x" + action, "ObjectEvent"},
+		"a namespaced standard one":     {"2", head + "<e:action>ADD</e:action>", "e:action"},
+		"an extension":                  {"2", head + action + "<x:a><b c='d'/>e<x:a/></x:a><x:b/>", ""},
+		"an extension too early":        {"2", head + "<x:a/>" + action, "x:a"},
+		"an extension without name":     {"2", head + action + "<a/>", "a"},
+		"a standard after one":          {"2", head + action + "<x:a/><bizStep>a:b</bizStep>", "bizStep"},
+		"an empty list of pairs":        {"2", head + action + "<bizTransactionList/>", "bizTransactionList"},
+		"a source without type":         {"2", head + action + "<sourceList><source>a:b</source></sourceList>", "source"},
+		"an unknown attribute":          {"2", head + action + "<bizTransactionList><bizTransaction kind='a'>b:c</bizTransaction></bizTransactionList>", "bizTransaction"},
+		"a quantity":                    {"2", head + action + "<quantityList><quantityElement><epcClass>a:b</epcClass><quantity>1.50</quantity><uom>KGM</uom></quantityElement></quantityList>", ""},
+		"a nil quantity":                {"2", head + action + "<quantityList><quantityElement><epcClass>a:b</epcClass><quantity xsi:nil='true'/></quantityElement></quantityList>", ""},
+		"a quantity in words":           {"2", head + action + "<quantityList><quantityElement><epcClass>a:b</epcClass><quantity>many</quantity></quantityElement></quantityList>", "quantity"},
+		"a quantity with exponent":      {"2", head + action + "<quantityList><quantityElement><epcClass>a:b</epcClass><quantity>1e3</quantity></quantityElement></quantityList>", "quantity"},
+		"a unit without quantity":       {"2", head + action + "<quantityList><quantityElement><epcClass>a:b</epcClass><uom>KGM</uom></quantityElement></quantityList>", "uom"},
+		"a sensor":                      {"2", head + action + "<sensorElementList><sensorElement><sensorReport type='a:b' value='1e3' x:c='d'/></sensorElement></sensorElementList>", ""},
+		"a sensor without report":       {"2", head + action + "<sensorElementList><sensorElement/></sensorElementList>", "sensorElement"},
+		"a sensor's bad number":         {"2", head + action + "<sensorElementList><sensorElement><sensorReport value='hot'/></sensorElement></sensorElementList>", "sensorReport"},
+		"a sensor's child":              {"2", head + action + "<sensorElementList><sensorElement><sensorReport><x:a/></sensorReport></sensorElement></sensorElementList>", "x:a"},
+		"ILMD in 1.2":                   {"1", head + "<epcList/>" + action + "<extension><ilmd><x:a/></ilmd></extension>", ""},
+		"ILMD of 1.2 in 2.0":            {"2", head + action + "<extension><ilmd/></extension>", "ilmd"},
+		"an eventID of 1.2 in 2.0":      {"2", head + "<baseExtension><eventID>a:b</eventID></baseExtension>" + action, "eventID"},
+		"an eventID of 2.0 in 1.2":      {"1", head + "<eventID>a:b</eventID><epcList/>" + action, "eventID"},
+		"a stated type":                 {"2", head + action + "<x:a xsi:type='xsd:int'>1</x:a>", ""},
+		"a type that is not kept":       {"2", head + action + "<x:a><x:b xsi:type='xsd:int'>one</x:b></x:a>", "x:b"},
+		"an unknown type":               {"2", head + action + "<x:a xsi:type='xsd:whole'>1</x:a>", "x:a"},
+		"an undeclared type":            {"2", head + action + "<x:a xsi:type='y:int'>1</x:a>", "x:a"},
+		"an attribute of XML itself":    {"2", head + "<action xml:lang='en'>ADD</action>", "action"},
+		"an attribute of a simple type": {"2", head + action + "<x:a b='c' xsi:type='xsd:int'>1</x:a>", "x:a"},
+		"a nil that is none":            {"2", head + "<action xsi:nil='maybe'>ADD</action>", "action"},
+		"a type for a standard element": {"2", head + "<action xsi:type='String'>ADD</action>", "action"},
+		"a URI with a space":            {"2", head + action + "<bizStep>http://a/b c</bizStep>", ""},
+		"a URI that is none":            {"2", head + action + "<bizStep>1a:b</bizStep>", "bizStep"},
+		"children of a simple type":     {"2", head + "<action>ADD<x:a/></action>", "x:a"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			err := epcis.CheckXML(strings.NewReader(schemaDoc(c.version, c.members)), epcis.Limits{})
@@ -99,6 +105,31 @@ func TestXMLSchemaRules(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// What libxml2 takes for an xsd:anyURI and what not.
+func TestXMLSchemaURIs(t *testing.T) {
+	bizStep := func(uri string) error {
+		doc := schemaDoc("2", `<eventTime>2024-01-01T00:00:00Z</eventTime><eventTimeZoneOffset>+00:00</eventTimeZoneOffset><action>ADD</action><bizStep>`+
+			uri+"</bizStep>")
+		return epcis.CheckXML(strings.NewReader(doc), epcis.Limits{})
+	}
+	for _, uri := range []string{
+		"", " ", "x", "a b", "%41", "a+b:c", "a/b:c", "?a:b", "#a:b", "http://[::1]/", "//x", "http:", "http:////a", "a#[b]", "{}", "中文", "urn:",
+		"http://u:p@h:80/?q#f", "http://:80/", "a:?", "mailto:a@b", "2020", "./:", "*",
+	} {
+		if err := bizStep(uri); err != nil {
+			t.Errorf("%q is refused: %v", uri, err)
+		}
+	}
+	for _, uri := range []string{
+		"%", "a%2", "a%zz", "+01:00", "1a:b", "a_b:c", ":x", "://x", "a#b#c", "http://[::1", "http://[::1]x/", "http://a:b", "http://a:/",
+		"http://h:2147483648/", "http://u@v@h/", "http://u[x]@h/", "[x]", "a?[b]", "2024-01-01T00:00:00Z",
+	} {
+		if bizStep(uri) == nil {
+			t.Errorf("%q is accepted", uri)
+		}
 	}
 }
 

@@ -76,7 +76,7 @@ func validSimple(name, text string) bool {
 		return err == nil
 	}
 	if re == nil {
-		return true
+		return name != "anyURI" || validURI(text)
 	}
 	if len(text) > 4096 && name != "hexBinary" || !re.MatchString(text) {
 		return false

