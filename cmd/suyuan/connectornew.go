@@ -23,7 +23,8 @@ import (
 func connectorRecipesCommand(std stdio) *cobra.Command {
 	return &cobra.Command{
 		Use: "recipes", Short: "List the ready connectors for well-known senders", Args: cobra.NoArgs,
-		Long: "List the ready connectors. Each has an instance file, a mapping, its tests and test data:\n\n  suyuan connector new --recipe NAME",
+		Example: "  suyuan connector recipes",
+		Long:    "List the ready connectors. Each has an instance file, a mapping, its tests and test data:\n\n  suyuan connector new --recipe NAME",
 		RunE: func(*cobra.Command, []string) error {
 			for _, r := range recipes.All() {
 				fmt.Fprintf(std.out, "%-22s %s\n", r.Name, r.Summary)

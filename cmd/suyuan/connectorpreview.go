@@ -127,17 +127,7 @@ func loadInstance(file string, lookup strictyaml.Lookup) (*loaded, *connectors.I
 			}
 		}
 	}
-	if _, statErr := os.Stat(file); statErr != nil {
-		return nil, nil, hub.Faultf(hub.NotFound, "file.unreadable", "cannot read %s", file).Because(statErr)
-	}
-	own := slices.DeleteFunc(appendFaults(nil, err), func(f *hub.Fault) bool { return filepath.Base(f.Where.File) != filepath.Base(file) })
-	if len(own) == 0 {
-		own = appendFaults(nil, err)
-	}
-	if len(own) == 0 {
-		return nil, nil, hub.Faultf(hub.NotFound, "instance.unknown", "%s is no instance file", file).WithHint("instance files end in .yaml or .yml")
-	}
-	return nil, nil, own
+	return nil, nil, noInstance(file, err)
 }
 
 // errEnough ends a preview that has shown enough.
@@ -277,7 +267,11 @@ func (p *previewer) compare(env *hub.Envelope, rec *hub.Record) (kind, diff stri
 
 // sum ends a preview.
 func (p *previewer) sum() error {
-	fmt.Fprintf(p.std.out, "%d records", p.records)
+	noun := "records"
+	if p.records == 1 {
+		noun = "record"
+	}
+	fmt.Fprintf(p.std.out, "%d %s", p.records, noun)
 	for _, kind := range []string{"same", "changed", "mended", "broken"} {
 		if n := p.kinds[kind]; n > 0 {
 			fmt.Fprintf(p.std.out, ", %d %s", n, kind)
