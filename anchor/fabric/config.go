@@ -59,8 +59,9 @@ func (c Config) Paths(resolve func(string) string) Config {
 
 // member is the identity with which a driver signs.
 type member struct {
-	id   *identity.X509Identity
-	sign identity.Sign
+	id        *identity.X509Identity
+	sign      identity.Sign
+	expiresAt time.Time
 }
 
 // load reads and checks all files and returns every fault at once.
@@ -127,7 +128,7 @@ func (c *Config) member(now time.Time) (member, error) {
 	if err != nil {
 		return member{}, configFault("certificate", "is no identity", "不能作为身份").Because(err)
 	}
-	return member{id: id, sign: sign}, nil
+	return member{id: id, sign: sign, expiresAt: cert.NotAfter}, nil
 }
 
 // fits reports whether key is the private key of cert.

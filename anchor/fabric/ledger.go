@@ -33,6 +33,7 @@ type Ledger struct {
 	system        *client.Contract
 	configuration *client.Contract
 	sign          identity.Sign
+	expiresAt     time.Time // of our certificate
 
 	mu    sync.Mutex
 	turns map[string]chan struct{} // by origin; holds a token while a commit of it is under way
@@ -56,7 +57,7 @@ func Open(config Config, dir string, options ...grpc.DialOption) (*Ledger, error
 	}
 	network := gateway.GetNetwork(config.Channel)
 	return &Ledger{
-		config: config, state: folder(dir), conn: conn, gateway: gateway, sign: m.sign,
+		config: config, state: folder(dir), conn: conn, gateway: gateway, sign: m.sign, expiresAt: m.expiresAt,
 		contract: network.GetContract(config.Chaincode), system: network.GetContract("qscc"),
 		configuration: network.GetContract("cscc"),
 		turns:         make(map[string]chan struct{}),
@@ -89,6 +90,9 @@ func (l *Ledger) Commit(ctx context.Context, c anchor.Commitment) (hub.Evidence,
 	evidence, err := l.held(ctx, c.Checkpoint)
 	if hub.KindOf(err) != hub.NotFound {
 		return evidence, err
+	}
+	if err := l.checkIdentity(time.Now()); err != nil {
+		return hub.Evidence{}, err
 	}
 	p, err := l.endorse(ctx, c)
 	if err != nil {
@@ -137,6 +141,17 @@ func (l *Ledger) turn(ctx context.Context, origin string) (done func(), err erro
 	case <-ctx.Done():
 		return nil, fmt.Errorf("wait for the commit before: %w", ctx.Err())
 	}
+}
+
+// checkIdentity says that our certificate has expired, if it has: peers go on answering, while no orderer takes anything.
+func (l *Ledger) checkIdentity(now time.Time) error {
+	if !now.After(l.expiresAt) {
+		return nil
+	}
+	fault := hub.Faultf(hub.Unavailable, "fabric.identity", "our certificate in %s expired at %v", l.config.MSP, l.expiresAt.UTC()).
+		WithHint("enrol again with the organisation's certificate authority, and restart")
+	fault.MessageZh, fault.HintZh = "本组织的证书已过期", "请重新向组织的证书机构申请证书,然后重启"
+	return fault
 }
 
 // endorse has the contract run and its result signed, and signs the transaction. It returns nil if the contract says

@@ -205,7 +205,7 @@ func TestExpiredCertificate(t *testing.T) {
 	<-time.After(time.Until(expiresAt.Add(time.Second)))
 	do(t, func() error { return n.Orderer.Start(t.Context()) })
 	err := eventually(t, "the hub says that its certificate expired", func() error {
-		if err := w.log.Ready(); err != nil && strings.Contains(err.Error(), "does not accept our identity") {
+		if err := w.log.Ready(); err != nil && strings.Contains(err.Error(), "our certificate in Org1MSP expired") {
 			return err
 		}
 		return nil
