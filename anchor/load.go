@@ -110,6 +110,8 @@ func (l *Log) checkLedger(ctx context.Context, ledger Ledger, last Sealed) error
 		return fmt.Errorf("read the newest checkpoint of %s: %w", ledger.Name(), err)
 	}
 	switch {
+	case held.Size > last.Checkpoint.Size && l.superseded(ctx, last.Checkpoint.Size):
+		return superseded()
 	case held.Size > last.Checkpoint.Size:
 		return l.raise("the ledger %s holds checkpoint %d, the journal ends at %d",
 			ledger.Name(), held.Size, last.Checkpoint.Size)
@@ -123,15 +125,20 @@ func (l *Log) checkLedger(ctx context.Context, ledger Ledger, last Sealed) error
 				ledger.Name(), held.Root, held.Size, tree.Root())
 		}
 	}
-	if err := l.checkPromised(ctx, ledger.Name(), held.Size, last); err != nil {
+	if err := l.checkPromised(ctx, ledger, held.Size, last); err != nil {
 		return err
 	}
 	l.held[ledger.Name()] = held.Size
 	return nil
 }
 
+// superseded is the fault of a look that another process's progress has made old: look again.
+func superseded() error {
+	return hub.Faultf(hub.Unavailable, "anchor.superseded", "another process has sealed or committed meanwhile")
+}
+
 // checkPromised raises the alarm if a ledger has lost a checkpoint of which the journal has its evidence.
-func (l *Log) checkPromised(ctx context.Context, ledger string, held uint64, last Sealed) error {
+func (l *Log) checkPromised(ctx context.Context, ledger Ledger, held uint64, last Sealed) error {
 	if held >= last.Checkpoint.Size {
 		return nil
 	}
@@ -140,10 +147,14 @@ func (l *Log) checkPromised(ctx context.Context, ledger string, held uint64, las
 		return fmt.Errorf("read journal: %w", err)
 	}
 	for _, s := range recent {
-		if _, ok := evidenceOf(s, ledger); ok && s.Checkpoint.Size > held {
-			return l.raise("the ledger %s witnessed checkpoint %d and now holds %d: it has lost its history",
-				ledger, s.Checkpoint.Size, held)
+		if _, ok := evidenceOf(s, ledger.Name()); !ok || s.Checkpoint.Size <= held {
+			continue
 		}
+		if now, err := ledger.Latest(ctx, l.Origin()); err == nil && now.Size >= s.Checkpoint.Size {
+			return superseded() // it was witnessed after we had asked
+		}
+		return l.raise("the ledger %s witnessed checkpoint %d and now holds %d: it has lost its history",
+			ledger.Name(), s.Checkpoint.Size, held)
 	}
 	return nil
 }

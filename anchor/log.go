@@ -46,8 +46,8 @@ type Options struct {
 	Tracer     trace.Tracer
 }
 
-// Log is the Merkle log of one origin. Its methods may be called concurrently; of two processes on one journal one
-// will stop.
+// Log is the Merkle log of one origin. Its methods may be called concurrently. Of several processes on one journal one
+// should run it and the others follow; should two run it for a while, the journal refuses one of them each time.
 type Log struct {
 	opts    Options
 	metrics *metrics

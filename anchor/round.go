@@ -21,9 +21,45 @@ const (
 	readLeaves = 1 << 14
 )
 
-// Run seals and commits until ctx is done. It logs what fails and tries again with back-off; after an alarm it stays
-// idle until ctx is done, because a log that may be forked must not be signed any further.
+// Follow keeps what the log knows of its progress true while another process seals and commits: it looks into the journal
+// from time to time until ctx is done. It checks nothing against leaves and ledgers; the process that seals does. Do not
+// run it beside Run.
+func (l *Log) Follow(ctx context.Context) error {
+	tick := time.NewTicker(l.opts.Poll)
+	defer tick.Stop()
+	for {
+		recent, err := l.opts.Journal.SealedFrom(ctx, math.MaxInt64, -2)
+		if ctx.Err() != nil {
+			return nil
+		}
+		l.update(func(s *state) {
+			if s.lastErr = err; err != nil {
+				return
+			}
+			s.checked = true
+			for _, c := range recent {
+				s.sealed = max(s.sealed, c.Checkpoint.Size)
+				if c.State == StateCommitted && c.Checkpoint.Size > s.committed {
+					s.committed, s.committedAt = c.Checkpoint.Size, c.CommittedAt
+				}
+			}
+		})
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return nil
+		}
+	}
+}
+
+// Run seals and commits until ctx is done. It begins by looking at what is true, so that it may take over from another
+// process. Two that run at once do no harm: the journal takes the seals and the progress of one only.
+//
+// It logs what fails and tries again with back-off; after an alarm it stays idle until ctx is done, because a log that may be forked must not be signed any further.
 func (l *Log) Run(ctx context.Context) error {
+	l.rounds.Lock()
+	l.tree = nil
+	l.rounds.Unlock()
 	wait := backoff.NewExponentialBackOff()
 	wait.InitialInterval, wait.MaxInterval = min(100*time.Millisecond, l.opts.MaxBackoff), l.opts.MaxBackoff
 	for ctx.Err() == nil {
@@ -264,10 +300,17 @@ func (l *Log) commitTo(ctx context.Context, ledger Ledger, c hub.Checkpoint, unk
 		}
 	}
 	evidence, err := ledger.Commit(ctx, commitment)
-	if hub.KindOf(err) == hub.Conflict {
+	if hub.KindOf(err) == hub.Conflict && !l.superseded(ctx, c.Size) {
 		return hub.Evidence{}, l.raise("the ledger %s refuses checkpoint %d: %v", ledger.Name(), c.Size, err)
 	}
 	return evidence, err
+}
+
+// superseded reports whether the journal has gone on beyond size: another process has taken over, and what contradicts this
+// one is that other one's work.
+func (l *Log) superseded(ctx context.Context, size uint64) bool {
+	last, err := newest(ctx, l.opts.Journal)
+	return err == nil && last.Checkpoint.Size > size
 }
 
 // evidenceOf returns what the named ledger said of s.

@@ -26,7 +26,8 @@ type Journal interface {
 	// that each believe to be the one that seals, only one can follow a checkpoint.
 	Seal(ctx context.Context, s Sealed, tiles []Tile) error
 	// SaveProgress stores s.State, s.Pending, s.Evidence and s.CommittedAt of the checkpoint of s.Checkpoint.Size,
-	// durably.
+	// durably. It is a fault of kind Conflict if the checkpoint has come to a later state already: another process has taken
+	// over.
 	SaveProgress(ctx context.Context, s Sealed) error
 	// SealedFrom returns up to limit sealed checkpoints with size >= size, in order; a negative limit returns that many of
 	// the largest with size <= size, largest first.

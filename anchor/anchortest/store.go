@@ -129,6 +129,9 @@ func (s *Store) SaveProgress(_ context.Context, p anchor.Sealed) error {
 			return hub.Faultf(hub.NotFound, "journal.unknown", "size %d was never sealed", p.Checkpoint.Size)
 		}
 		to := &s.sealed[i]
+		if p.State < to.State {
+			return hub.Faultf(hub.Conflict, "journal.progress", "size %d is %v already", p.Checkpoint.Size, to.State)
+		}
 		to.State, to.Pending, to.Evidence, to.CommittedAt = p.State, p.Pending, slices.Clone(p.Evidence), p.CommittedAt
 		return nil
 	})

@@ -45,6 +45,7 @@ func Journal(t *testing.T, open func(t *testing.T) anchor.Journal) {
 		"a size that does not grow":         sizeMustGrow,
 		"a seal that does not follow":       sealMustFollow,
 		"of two seals at once one wins":     sealsRace,
+		"progress does not go back":         progressStays,
 		"progress is read back":             progressIsReadBack,
 		"progress of an unknown checkpoint": progressOfUnknown,
 		"checkpoints are found by size":     foundBySize,
@@ -133,6 +134,23 @@ func sealMustFollow(t *testing.T, j anchor.Journal) {
 		}
 	}
 	wantSealed(t, j, 0, 10, 5, 7)
+}
+
+// progressStays is the fence against a process that commits although another one has done so.
+func progressStays(t *testing.T, j anchor.Journal) {
+	mustSeal(t, j, sealedAt(5, 0))
+	s := sealedAt(5, 0)
+	s.State = anchor.StateCommitted
+	if err := j.SaveProgress(t.Context(), s); err != nil {
+		t.Fatal(err)
+	}
+	s.State = anchor.StateSubmitted
+	if err := j.SaveProgress(t.Context(), s); hub.KindOf(err) != hub.Conflict {
+		t.Errorf("submitted after committed: got %v, want Conflict", err)
+	}
+	if got := wantSealed(t, j, 0, 1, 5); got[0].State != anchor.StateCommitted {
+		t.Errorf("the state went back to %v", got[0].State)
+	}
 }
 
 func sealsRace(t *testing.T, j anchor.Journal) {

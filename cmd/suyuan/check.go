@@ -144,6 +144,7 @@ func (c *checker) probe(ctx context.Context, cfg Config, l *loaded) {
 	add := func(err error) { c.around = appendFaults(c.around, err) }
 	add(probeFolder(cfg.path(cfg.Data)))
 	add(probeListen(ctx, cfg.Listen))
+	add(probeStore(ctx, &cfg))
 	add(probeLedgers(ctx, &cfg))
 	for _, inst := range l.instances {
 		if o, ok := inst.Options.(connectors.Opener); ok && !inst.Retired {

@@ -21,14 +21,19 @@ type Config struct {
 	Listen string `yaml:"listen"`
 	// TLS is the listener's certificate; without it the listener speaks plain HTTP, for a proxy in front.
 	TLS *TLSConfig `yaml:"tls"`
-	// Data is the folder of everything that the hub keeps; one process may have it. The default is ./suyuan-data.
+	// Data is the folder of what this process keeps: everything, unless Store and Stream are elsewhere; one process may have
+	// it. The default is ./suyuan-data.
 	Data string `yaml:"data"`
 	// Connectors is the folder of instance files; the default is ./connectors.
 	Connectors string `yaml:"connectors"`
 	// Pages is a folder of page templates; empty means the built-in ones.
 	Pages string `yaml:"pages"`
 	// PublicURL is the address under which others reach the hub; the default is made from Listen.
-	PublicURL string          `yaml:"publicURL"`
+	PublicURL string `yaml:"publicURL"`
+	// Roles are what this process does of the hub, beside others on the same stream.url and store.postgres; the default is
+	// everything. --roles overrides it.
+	Roles     []string        `yaml:"roles"`
+	Store     StoreConfig     `yaml:"store"`
 	Stream    StreamConfig    `yaml:"stream"`
 	Anchor    AnchorConfig    `yaml:"anchor"`
 	Log       LogConfig       `yaml:"log"`
@@ -66,6 +71,8 @@ type StreamConfig struct {
 
 // AnchorConfig is the log and its ledgers.
 type AnchorConfig struct {
+	// Keys is the folder of the signing keys; the default is keys in the data folder. Processes that share a store share it.
+	Keys string `yaml:"keys"`
 	// Origin names the log for ever, like a URL without a scheme; the default is "suyuan.local/log".
 	Origin string `yaml:"origin"`
 	// Hash is the hash function of the log, for ever: sha-256, the default, with Ed25519 signatures, or sm3 with SM2 ones.
@@ -132,6 +139,7 @@ func (c *Config) Check(at strictyaml.Locator) hub.Faults {
 		refuse("anchor.maxAge", "config.max-age", "maxAge must be longer than 0", "1s is the default")
 	}
 	faults = append(faults, c.Anchor.checkLedgers(at)...)
+	faults = append(faults, c.checkRoles(at)...)
 	if c.Drain <= 0 {
 		refuse("drain", "config.drain", "drain must be longer than 0", "20s is the default")
 	}
@@ -149,6 +157,14 @@ func (c *Config) path(p string) string {
 // data is a path below the data folder.
 func (c *Config) data(elem ...string) string {
 	return filepath.Join(append([]string{c.path(c.Data)}, elem...)...)
+}
+
+// keys is a path below the folder of the signing keys.
+func (c *Config) keys(name string) string {
+	if c.Anchor.Keys == "" {
+		return c.data("keys", name)
+	}
+	return filepath.Join(c.path(c.Anchor.Keys), name)
 }
 
 // stream is the pipeline's configuration.

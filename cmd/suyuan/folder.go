@@ -199,6 +199,8 @@ func (h *Hub) reload(ctx context.Context, known footprint) footprint {
 // adopt makes the hub run exactly with l: decoders and mappings first, so that no record of a new instance meets none,
 // then the instances. Records of an instance that is gone are still read as it said. When it fails, nothing has changed.
 func (h *Hub) adopt(ctx context.Context, l *loaded) error {
+	h.adopting.Lock()
+	defer h.adopting.Unlock()
 	before := h.catalog.byID.Load()
 	parts := maps.Clone(l.parts)
 	if before != nil {
@@ -209,10 +211,11 @@ func (h *Hub) adopt(ctx context.Context, l *loaded) error {
 		}
 	}
 	h.catalog.byID.Store(&parts)
-	if err := h.host.Apply(ctx, l.instances); err != nil {
+	if err := h.host.Apply(ctx, h.mine(l.instances)); err != nil {
 		h.catalog.byID.Store(before)
 		return err
 	}
+	h.adopted = l.instances
 	h.folder.applied(l, time.Now())
 	return nil
 }

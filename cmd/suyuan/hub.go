@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -24,7 +25,6 @@ import (
 	"github.com/suyuan-io/suyuan/internal/telemetry"
 	"github.com/suyuan-io/suyuan/pipeline"
 	"github.com/suyuan-io/suyuan/schemas"
-	"github.com/suyuan-io/suyuan/store/sqlite"
 	"github.com/suyuan-io/suyuan/trace"
 	"github.com/suyuan-io/suyuan/web"
 )
@@ -43,7 +43,8 @@ type Hub struct {
 	// hup asks for the folder to be applied at once; nil never does.
 	hup <-chan os.Signal
 
-	store    *sqlite.Store
+	store    database
+	leases   leases
 	pipeline *pipeline.Pipeline
 	host     *connectors.Host
 	ledgers  []openLedger
@@ -51,6 +52,12 @@ type Hub struct {
 	api      *api.Server
 	web      *web.Server
 	tracer   *trace.Tracer
+
+	// sealing is true while this process seals; adopting guards what of the folder is adopted, and whether it polls.
+	sealing  atomic.Bool
+	adopting sync.Mutex
+	adopted  []*connectors.Instance
+	polling  bool
 
 	listener net.Listener
 	// adminKey is the secret of the admin key that this start made, or "".
@@ -62,7 +69,7 @@ type Hub struct {
 func OpenHub(ctx context.Context, cfg Config, log *zap.Logger) (*Hub, error) {
 	h := &Hub{cfg: cfg, log: log, registry: telemetry.Registry(), catalog: &catalog{}}
 	for _, step := range []func(context.Context) error{
-		h.openTelemetry, h.openStore, h.openPipeline, h.openAnchor, h.openConnectors, h.openFaces, h.listen,
+		h.openTelemetry, h.openStore, h.openPipeline, h.openAnchor, h.openConnectors, h.openFaces, h.listen, h.ensureAdmin,
 	} {
 		if err := step(ctx); err != nil {
 			return nil, errors.Join(err, h.Close())
@@ -86,13 +93,20 @@ func (h *Hub) openTelemetry(ctx context.Context) error {
 
 func (h *Hub) openStore(ctx context.Context) error {
 	var err error
-	if err := os.MkdirAll(h.cfg.data("keys"), 0o700); err != nil {
-		return hub.Faultf(hub.Unavailable, "data.folder", "cannot make the data folder").Because(err)
+	for _, dir := range []string{h.cfg.data(), h.cfg.keys("")} {
+		if err := os.MkdirAll(dir, 0o700); err != nil {
+			return hub.Faultf(hub.Unavailable, "data.folder", "cannot make the data folder").Because(err)
+		}
 	}
-	if h.store, err = sqlite.Open(ctx, sqlite.Config{Path: h.cfg.data("hub.db"), LeafHash: h.cfg.Anchor.hash().Leaf}); err != nil {
+	if h.store, h.leases, err = h.cfg.openDatabase(ctx); err != nil {
 		return err
 	}
 	h.onClose(h.store.Close)
+	return nil
+}
+
+// ensureAdmin makes the admin key of a new hub. It is the last step: a start that fails would take the key with it.
+func (h *Hub) ensureAdmin(ctx context.Context) (err error) {
 	h.adminKey, err = api.EnsureAdmin(ctx, h.store, time.Now())
 	return err
 }
@@ -140,7 +154,7 @@ func (r recorder) Append(ctx context.Context, outcomes []hub.Outcome) ([]hub.Ver
 }
 
 func (h *Hub) openAnchor(ctx context.Context) error {
-	key, err := h.cfg.Anchor.algorithm().LoadOrCreateKey(h.cfg.data("keys", "log.key"), h.cfg.Anchor.Origin)
+	key, err := h.cfg.Anchor.algorithm().LoadOrCreateKey(h.cfg.keys("log.key"), h.cfg.Anchor.Origin)
 	if err != nil {
 		return err
 	}
@@ -221,8 +235,10 @@ func (h *Hub) URL() string {
 // handler mounts the faces side by side.
 func (h *Hub) handler() http.Handler {
 	mux := http.NewServeMux()
-	for _, p := range h.web.Patterns() {
-		mux.Handle(p, h.web)
+	if h.cfg.hasRole(roleWeb) {
+		for _, p := range h.web.Patterns() {
+			mux.Handle(p, h.web)
+		}
 	}
 	for _, p := range h.api.Patterns() {
 		mux.Handle(p, h.api)
@@ -241,8 +257,10 @@ func (h *Hub) Run(ctx context.Context) error {
 	defer stopWatching()
 	fatal := make(chan error, 3)
 	var consumers, sealers, servers sync.WaitGroup
-	consumers.Go(func() { report(fatal, "run pipeline", h.pipeline.Run(consume)) })
-	sealers.Go(func() { report(fatal, "run anchor", h.anchor.Run(seal)) })
+	if h.cfg.hasRole(rolePipeline) {
+		consumers.Go(func() { report(fatal, "run pipeline", h.pipeline.Run(consume)) })
+	}
+	sealers.Go(func() { report(fatal, "run anchor", h.seal(seal)) })
 	if err := h.adopt(ctx, h.loaded); err != nil {
 		return err
 	}
@@ -252,6 +270,9 @@ func (h *Hub) Run(ctx context.Context) error {
 	}
 	servers.Go(func() { report(fatal, "serve", h.serve(server)) })
 	servers.Go(func() { h.watch(watching) })
+	if h.cfg.shared() {
+		servers.Go(func() { h.poll(watching) })
+	}
 	h.log.Info("serving", zap.String("url", h.URL()), zap.String("version", version()))
 
 	var failure error
@@ -270,8 +291,10 @@ func (h *Hub) Run(ctx context.Context) error {
 	h.host.Close()
 	stopConsuming()
 	consumers.Wait()
-	if err := h.anchor.Flush(stop); err != nil {
-		h.log.Warn("not everything is anchored yet; the next start goes on", zap.Error(err))
+	if h.sealing.Load() {
+		if err := h.anchor.Flush(stop); err != nil {
+			h.log.Warn("not everything is anchored yet; the next start goes on", zap.Error(err))
+		}
 	}
 	stopSealing()
 	sealers.Wait()

@@ -25,8 +25,12 @@ type LedgerConfig struct {
 	Fabric *fabric.Config `yaml:"fabric"`
 }
 
-// NotaryConfig is the embedded notary. It has nothing to set.
-type NotaryConfig struct{}
+// NotaryConfig is the embedded notary.
+type NotaryConfig struct {
+	// File is the notary's file; the default is notary.log in the data folder. Processes that share a store share it, on a
+	// file system with locks: the one that seals has it open.
+	File string `yaml:"file"`
+}
 
 // openLedger is an open ledger.
 type openLedger struct {
@@ -118,19 +122,27 @@ func (c *LedgerConfig) open(_ context.Context, cfg *Config, log anchor.VerifierK
 			return yaml.Marshal(t)
 		}}, nil
 	}
-	return openNotary(cfg, log)
+	return c.Notary.open(cfg, log)
 }
 
-func openNotary(cfg *Config, log anchor.VerifierKey) (openLedger, error) {
-	key, err := log.Algorithm().LoadOrCreateKey(cfg.data("keys", "notary.key"), "notary."+cfg.Anchor.Origin)
+func (c *NotaryConfig) open(cfg *Config, log anchor.VerifierKey) (openLedger, error) {
+	key, err := log.Algorithm().LoadOrCreateKey(cfg.keys("notary.key"), "notary."+cfg.Anchor.Origin)
 	if err != nil {
 		return openLedger{}, err
 	}
-	l, err := notary.Open(cfg.data("notary.log"), notary.Options{Key: key, Logs: []anchor.VerifierKey{log}, Now: time.Now})
-	if err != nil {
-		return openLedger{}, err
+	path := cfg.data("notary.log")
+	if c.File != "" {
+		path = cfg.path(c.File)
 	}
-	return openLedger{l, func(context.Context) ([]byte, error) { return fmt.Appendf(nil, "key: %s\n", l.Key()), nil }}, nil
+	late := &lateLedger{name: notary.Name, open: func() (anchor.Ledger, error) {
+		return notary.Open(path, notary.Options{Key: key, Logs: []anchor.VerifierKey{log}, Now: time.Now})
+	}}
+	if !cfg.shared() { // a damaged file stops the start
+		if _, err := late.get(); err != nil {
+			return openLedger{}, err
+		}
+	}
+	return openLedger{late, func(context.Context) ([]byte, error) { return fmt.Appendf(nil, "key: %s\n", key.Public()), nil }}, nil
 }
 
 // openFabric opens the driver of a consortium. It connects when first needed.

@@ -20,6 +20,7 @@ import (
 
 func serveCommand(std stdio) *cobra.Command {
 	var configFile, listen, profile string
+	var roles []string
 	cmd := &cobra.Command{
 		Use: "serve --config FILE", Short: "Run the hub", Args: cobra.NoArgs,
 		Long: `Run the hub until it is interrupted. SIGTERM and Ctrl-C drain: no new requests are taken, what is in flight is recorded
@@ -32,6 +33,12 @@ and anchored, then the process ends with 0. The first start prints the generated
 			}
 			if listen != "" {
 				cfg.Listen = listen
+			}
+			if len(roles) > 0 {
+				cfg.Roles = roles
+				if err := cfg.checkRoles(func(string) hub.Where { return hub.Where{} }).Err(); err != nil {
+					return err
+				}
 			}
 			log, err := telemetry.Logger(std.err, cfg.Log.Level, cfg.Log.Format)
 			if err != nil {
@@ -46,6 +53,7 @@ and anchored, then the process ends with 0. The first start prints the generated
 	}
 	cmd.Flags().StringVar(&configFile, "config", "suyuan.yaml", "configuration file")
 	cmd.Flags().StringVar(&listen, "listen", "", "address to listen on, in place of the configuration's")
+	cmd.Flags().StringSliceVar(&roles, "roles", nil, "what this process does of a hub of several: ingest,pipeline,anchor,web (default all)")
 	cmd.Flags().StringVar(&profile, "cpuprofile", "", "write a CPU profile (go tool pprof) of the whole run to this file")
 	return cmd
 }

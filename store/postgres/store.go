@@ -38,13 +38,14 @@ var migrations embed.FS
 type Store struct {
 	*relational.Store
 	write, read *sql.DB
+	leases      *sql.DB // sessions that hold a lease, and end with it
 }
 
 // Config says where the database is.
 type Config struct {
 	// URL is a connection URL or a keyword string, as libpq takes them.
 	URL string
-	// Connections bounds the connections of this process; 0 is 16.
+	// Connections bounds the connections of this process, besides one for each lease; 0 is 16.
 	Connections int
 	// PerPartition is how many events a new partition holds when the schema is made; 0 is 2,097,152. A schema that is there
 	// keeps what it was made with.
@@ -58,6 +59,7 @@ type Config struct {
 const (
 	defaultConnections  = 16
 	writeConnections    = 4
+	leaseConnections    = 4
 	defaultPerPartition = 1 << 21
 )
 
@@ -77,9 +79,9 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Store{write: open(cfg, writeConnections), read: open(cfg, max(c.Connections-writeConnections, 2))}
+	s := &Store{write: open(cfg, writeConnections), read: open(cfg, max(c.Connections-writeConnections, 2)), leases: open(cfg, leaseConnections)}
 	if err := s.prepare(ctx, c); err != nil {
-		return nil, errors.Join(unavailable("open store", err), s.read.Close(), s.write.Close())
+		return nil, errors.Join(unavailable("open store", err), s.leases.Close(), s.read.Close(), s.write.Close())
 	}
 	return s, nil
 }
@@ -155,7 +157,7 @@ func (s *Store) prepare(ctx context.Context, c Config) error {
 // Close closes the connections after the transaction at hand.
 func (s *Store) Close() error {
 	defer s.Hold()()
-	return errors.Join(s.read.Close(), s.write.Close())
+	return errors.Join(s.leases.Close(), s.read.Close(), s.write.Close())
 }
 
 // dialect is what PostgreSQL does its own way.

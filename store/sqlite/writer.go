@@ -53,7 +53,7 @@ func (w *writer) Replace(values []any) error {
 		return nil
 	}
 	if w.replace == nil {
-		stmt, err := w.tx.PrepareContext(w.ctx, `INSERT OR REPLACE `+into(relational.Records)+marks(len(values))) //nolint:sqlclosecheck // Close closes it
+		stmt, err := w.tx.PrepareContext(w.ctx, `INSERT OR REPLACE `+into(relational.Records)+marks(len(values)))
 		if err != nil {
 			return err
 		}

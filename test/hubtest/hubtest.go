@@ -142,6 +142,16 @@ func (s *Site) Start() *Process {
 // Launch runs the hub until it listens.
 func (s *Site) Launch() *Process {
 	s.T.Helper()
+	p, err := s.TryLaunch()
+	if err != nil {
+		s.T.Fatal(err)
+	}
+	return p
+}
+
+// TryLaunch is Launch for a hub that may find what it needs missing.
+func (s *Site) TryLaunch() (*Process, error) {
+	s.T.Helper()
 	p := &Process{Site: s, Log: &Log{}}
 	p.Cmd = exec.Command(s.Binary, "serve", "--config", s.Path("suyuan.yaml"))
 	p.Cmd.Stderr = p.Log
@@ -163,13 +173,13 @@ func (s *Site) Launch() *Process {
 	}
 	if p.URL == "" {
 		_ = p.Cmd.Wait()
-		s.T.Fatalf("the hub did not start:\n%s", p.Log)
+		return nil, fmt.Errorf("the hub did not start:\n%s", p.Log)
 	}
 	if s.Key == "" && lines.Scan() {
 		_, s.Key, _ = strings.Cut(lines.Text(), "keep it): ")
 	}
 	go func() { _, _ = io.Copy(io.Discard, out) }()
-	return p
+	return p, nil
 }
 
 // Kill ends the process as kill -9 does.

@@ -53,13 +53,14 @@ func (s *Store) SaveProgress(ctx context.Context, c hub.Sealed) error {
 		return fmt.Errorf("encode evidence: %w", err)
 	}
 	return s.inTx(ctx, "save anchor progress", func(tx *Tx) error {
-		res, err := tx.ExecContext(ctx, `UPDATE checkpoints SET state = ?, pending = ?, evidence = ?, committed_at = ? WHERE size = ?`,
-			c.State, c.Pending, string(evidence), micros(c.CommittedAt), int64(c.Checkpoint.Size))
+		res, err := tx.ExecContext(ctx, `UPDATE checkpoints SET state = ?, pending = ?, evidence = ?, committed_at = ?
+			WHERE size = ? AND state <= ?`, c.State, c.Pending, string(evidence), micros(c.CommittedAt), int64(c.Checkpoint.Size), c.State)
 		if err != nil {
 			return err
 		}
 		if n, err := res.RowsAffected(); err != nil || n == 0 {
-			return errors.Join(err, hub.Faultf(hub.NotFound, "anchor.unknown", "no checkpoint of size %d is sealed", c.Checkpoint.Size))
+			return errors.Join(err, hub.Faultf(hub.Conflict, "anchor.progress",
+				"no checkpoint of size %d is sealed, or it has come further than that", c.Checkpoint.Size))
 		}
 		return nil
 	})

@@ -23,7 +23,7 @@ import (
 )
 
 // ErrMissing says that the machine has no PostgreSQL that a test could start.
-var ErrMissing = errors.New("no PostgreSQL: install it with `task setup`") //nolint:gochecknoglobals // a sentinel
+var ErrMissing = errors.New("no PostgreSQL: install it with `task setup`")
 
 // Server is a running server.
 type Server struct {

@@ -1,0 +1,92 @@
+package postgres_test
+
+import (
+	"context"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/suyuan-io/suyuan/store/postgres"
+	"github.com/suyuan-io/suyuan/store/postgres/postgrestest"
+)
+
+func TestALeaseIsHeldByOneAndHandedOver(t *testing.T) {
+	url := database(t)
+	var leading atomic.Int32
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	compete := func(name string) (began <-chan struct{}, stop context.CancelFunc) {
+		s := openAt(t, url)
+		ctx, cancel := context.WithCancel(t.Context())
+		ch := make(chan struct{})
+		wg.Go(func() {
+			s.Lease(ctx, name, func(lead context.Context) {
+				if n := leading.Add(1); n > 1 {
+					t.Errorf("%d hold the lease at once", n)
+				}
+				close(ch)
+				<-lead.Done()
+				leading.Add(-1)
+			})
+		})
+		return ch, cancel
+	}
+	first, stopFirst := compete("a")
+	await(t, first)
+	second, stopSecond := compete("a")
+	defer stopSecond()
+	other := make(chan struct{}) // another name is another lease
+	ctx, stopOther := context.WithCancel(t.Context())
+	s := openAt(t, url)
+	wg.Go(func() { s.Lease(ctx, "b", func(lead context.Context) { close(other); <-lead.Done() }) })
+	await(t, other)
+	stopOther()
+	select {
+	case <-second:
+		t.Fatal("two hold the lease")
+	default:
+	}
+	stopFirst()
+	await(t, second)
+	stopSecond()
+}
+
+func await(t *testing.T, ch <-chan struct{}) {
+	t.Helper()
+	select {
+	case <-ch:
+	case <-time.After(2 * time.Minute):
+		t.Fatal("waited in vain")
+	}
+}
+
+func TestALeaseEndsWithTheServerAndIsTakenAgain(t *testing.T) {
+	own := postgrestest.Require(t)
+	s, err := postgres.Open(t.Context(), postgres.Config{URL: own.Database(t)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = s.Close() }()
+	ctx, stop := context.WithCancel(t.Context())
+	began, ended := make(chan struct{}, 8), make(chan struct{}, 8)
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		s.Lease(ctx, "a", func(lead context.Context) {
+			began <- struct{}{}
+			<-lead.Done()
+			ended <- struct{}{}
+		})
+	})
+	await(t, began)
+	if err := own.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	await(t, ended)
+	if err := own.Restart(); err != nil {
+		t.Fatal(err)
+	}
+	await(t, began)
+	stop()
+	wg.Wait()
+}
