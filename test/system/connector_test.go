@@ -135,7 +135,7 @@ func TestAChangeIsPreviewedOnARunningHub(t *testing.T) {
 func TestAPushedConnectorIsTriedAlone(t *testing.T) {
 	s := hubtest.HookSite(t)
 	contains(t, in(t, s.Dir, 0, "connector", "preview", "connectors/hook.yaml", writeSample(t, s, hubtest.HookBody(1)), "--against", "mappings/hook.yaml"), "1 same")
-	contains(t, in(t, s.Dir, 2, "connector", "preview", "connectors/none.yaml", "x.json"), "cannot read")
+	contains(t, in(t, s.Dir, 2, "connector", "preview", "connectors/none.yaml", "x.json"), "there is no instance file")
 }
 
 func writeSample(t *testing.T, s *hubtest.Site, body []byte) string {
