@@ -55,7 +55,7 @@ func startRabbit(t *testing.T) string {
 		cmd.Env, cmd.Dir = env, dir
 		brokertest.Run(t, cmd)
 	}
-	brokertest.Await(t, address, time.Minute)
+	brokertest.Await(t, address, 5*time.Minute) // Erlang takes its time on a busy machine
 	t.Setenv(envAddress, address)
 	return address
 }

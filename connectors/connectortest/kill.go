@@ -69,7 +69,7 @@ func runChild(t *testing.T, dir, point string) {
 	t.Helper()
 	top, _, _ := strings.Cut(t.Name(), "/kill")
 	pattern := "^" + strings.ReplaceAll(top, "/", "$/^") + "$/^kill_-9$"
-	cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run="+pattern, "-test.timeout=60s")
+	cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run="+pattern, "-test.timeout=5m")
 	cmd.Env = append(os.Environ(), envDir+"="+dir, envPoint+"="+point)
 	out, err := cmd.CombinedOutput()
 	status, ok := cmd.ProcessState.Sys().(syscall.WaitStatus)

@@ -63,8 +63,9 @@ type kit struct {
 	traits Traits
 }
 
-// patience is how long a check waits for what must happen.
-const patience = 20 * time.Second
+// patience is how long a check waits for what must happen. It is only ever spent by a check that fails, so it is long
+// enough for a machine with much else to do.
+const patience = 2 * time.Minute
 
 var markRE = regexp.MustCompile(`rec-[0-9]+-`)
 

@@ -84,7 +84,9 @@ func TestPythonExampleVerifies(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if failed := verify(t, connexec.Trial{Command: command, Config: map[string]string{"path": sample}, Quiet: 500 * time.Millisecond}); len(failed) > 0 {
+	if failed := verify(t, connexec.Trial{
+		Command: command, Config: map[string]string{"path": sample}, Quiet: 500 * time.Millisecond, Patience: time.Minute,
+	}); len(failed) > 0 {
 		t.Errorf("failed %q", failed)
 	}
 }

@@ -5,10 +5,12 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
+	"io"
 	"net"
 	"net/textproto"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"time"
 
@@ -110,13 +112,27 @@ func (o *Options) dial(ctx context.Context, security *tls.Config) (*line, error)
 	}
 	var err error
 	if l.ftp, err = ftp.Dial(o.address(), options...); err == nil {
-		err = l.ftp.Login(o.Auth.User, o.Auth.Password.Reveal())
+		err = answered(l.ftp.Login(o.Auth.User, o.Auth.Password.Reveal()))
 	}
 	if err != nil {
 		l.hangUp()
 		return nil, o.refused(err)
 	}
 	return l, nil
+}
+
+// answered gives a refused login its code: the library keeps only the words of a server that refuses the user's name.
+// What ends a connection, or TLS on it, has an error of its own type.
+func answered(err error) error {
+	if err == nil || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, net.ErrClosed) ||
+		strings.Contains(err.Error(), "tls:") {
+		return err
+	}
+	var lost net.Error
+	if _, coded := errors.AsType[*textproto.Error](err); coded || errors.As(err, &lost) {
+		return err
+	}
+	return &textproto.Error{Code: ftp.StatusNotLoggedIn, Msg: err.Error()}
 }
 
 // heard is a connection whose bytes are progress for the line's watch.

@@ -169,14 +169,38 @@ func (s *server) start(tb testing.TB, vsftpd string) {
 	}, func() any { log, _ := os.ReadFile(s.path("vsftpd.log")); return string(log) })
 }
 
-// stop ends the server and every connection.
+// stop ends the server and every connection. Each has a process, in a group of its own.
 func (s *server) stop() {
 	if s.process == nil {
 		return
 	}
-	_ = syscall.Kill(-s.process.Process.Pid, syscall.SIGKILL)
+	for _, pid := range append(descendants(s.process.Process.Pid), s.process.Process.Pid) {
+		_ = syscall.Kill(pid, syscall.SIGKILL)
+	}
 	_ = s.process.Wait()
 	s.process = nil
+}
+
+// descendants are the processes that a process started, and those that they started.
+func descendants(pid int) []int {
+	var out []int
+	stats, _ := filepath.Glob("/proc/[0-9]*/stat")
+	for _, name := range stats {
+		stat, err := os.ReadFile(name)
+		if err != nil {
+			continue // it has ended
+		}
+		var child, parent int
+		var state string
+		_, rest, _ := strings.Cut(string(stat), ") ")
+		if _, err := fmt.Sscan(rest, &state, &parent); err != nil || parent != pid {
+			continue
+		}
+		if _, err := fmt.Sscan(string(stat), &child); err == nil {
+			out = append(append(out, descendants(child)...), child)
+		}
+	}
+	return out
 }
 
 // options are those of an instance that reads the server.

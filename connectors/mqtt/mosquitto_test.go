@@ -62,7 +62,7 @@ func startMosquitto(tb testing.TB, dir string, settings ...string) string {
 		tb.Fatal(err)
 	}
 	brokertest.Run(tb, exec.CommandContext(context.WithoutCancel(tb.Context()), program, "-c", config))
-	brokertest.Await(tb, address, 10*time.Second)
+	brokertest.Await(tb, address, time.Minute)
 	return address
 }
 

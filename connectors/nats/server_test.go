@@ -38,7 +38,7 @@ func startServer(tb testing.TB, dir string) string {
 	}
 	s.Start()
 	tb.Cleanup(func() { s.Shutdown(); s.WaitForShutdown() })
-	if !s.ReadyForConnections(10 * time.Second) {
+	if !s.ReadyForConnections(time.Minute) {
 		tb.Fatal("the server does not start")
 	}
 	with(tb, s.Addr().String(), func(js jetstream.JetStream) {

@@ -146,7 +146,7 @@ func (s *source) take(ctx context.Context, f File) (connectors.Item, error) {
 	if f.Size > int64(s.files.Spool.Max) {
 		fault := hub.Faultf(hub.TooLarge, "file.too-large", "the file has %d bytes, at most %s are fetched", f.Size, s.files.Spool.Max)
 		fault.MessageZh = fmt.Sprintf("文件有 %d 字节，最多获取 %s", f.Size, s.files.Spool.Max)
-		return s.refused(f, fault.WithHint("raise spool.max if there is room for it"))
+		return s.refused(ctx, f, fault.WithHint("raise spool.max if there is room for it"))
 	}
 	c, body, err := s.fetch(ctx, f)
 	switch {
@@ -155,7 +155,7 @@ func (s *source) take(ctx context.Context, f File) (connectors.Item, error) {
 	case errors.Is(err, fs.ErrPermission):
 		fault := hub.Faultf(hub.Invalid, "file.unreadable", "the file cannot be read").Because(err)
 		fault.MessageZh, fault.HintZh = "无法读取该文件", "请授予登录用户读取权限"
-		return s.refused(f, fault.WithHint("let the login read it"))
+		return s.refused(ctx, f, fault.WithHint("let the login read it"))
 	case err != nil:
 		return connectors.Item{}, err
 	}
@@ -199,13 +199,20 @@ func (s *source) meetAgain(ctx context.Context, c claim, v version) (again bool,
 func (s *source) remembered(v version) bool { return s.success.keep || v.Refused }
 
 // refused hands over a file that cannot be taken, so that it is moved aside and does not hold up the others.
-func (s *source) refused(f File, fault *hub.Fault) (connectors.Item, error) {
+func (s *source) refused(ctx context.Context, f File, fault *hub.Fault) (connectors.Item, error) {
 	fault.Where = hub.Where{File: text(f.Path)}
+	exact := f
+	if f.Rough { // settling compares what Stat says
+		var err error
+		if exact, err = s.place.Stat(ctx, f.Path); err != nil {
+			return connectors.Item{}, err
+		}
+	}
 	s.out[f.Path] = true
 	position, err := s.position()
 	return connectors.Item{
 		ID: fmt.Sprintf("unread-%x-%d", f.Path, f.Size), Origin: text(f.Path), Position: position,
-		Token: claim{listed: f, exact: f},
+		Token: claim{listed: f, exact: exact},
 		Open:  func() (io.ReadCloser, error) { return nil, fault },
 	}, err
 }
