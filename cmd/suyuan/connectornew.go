@@ -74,7 +74,7 @@ With --recipe the files are those of a ready connector (suyuan connector recipes
 // scaffold makes the files of a new connector.
 type scaffold struct {
 	std                                                       stdio
-	name, from, format, recipe, dir, kind, provider, timezone string
+	name, from, format, encoding, recipe, dir, kind, provider, timezone string
 }
 
 // copy lays a recipe out in the hub's folder.
@@ -105,7 +105,8 @@ func (n *scaffold) make() error {
 			return hub.Faultf(hub.Invalid, "decode.unknown", "no format is recognised in %s", n.from).WithHint("state it with --format")
 		}
 	}
-	row, several, err := firstRecord(n.format, body)
+	n.encoding = decode.GuessEncoding(n.format, body[:min(len(body), 64<<10)])
+	row, several, err := firstRecord(n.format, n.settings(), body)
 	if err != nil {
 		return err
 	}
@@ -138,8 +139,8 @@ func (n *scaffold) make() error {
 const maxSample = 256 << 10
 
 // firstRecord decodes the first record of a sample and says whether there are more.
-func firstRecord(format string, body []byte) (row any, several bool, err error) {
-	d, err := decode.New(format, nil)
+func firstRecord(format, settings string, body []byte) (row any, several bool, err error) {
+	d, err := decode.New(format, []byte(settings))
 	if err != nil {
 		return nil, false, err
 	}
@@ -169,9 +170,17 @@ func (n *scaffold) instance() (string, error) {
 	return fmt.Sprintf(`# %s: where its records come from. docs/connectors.md explains every key.
 id: %s
 provider: %s   # CHECK: the party whose statements these are
-%sdecode: { %s: {} }
+%sdecode: { %s: %s }
 map: ../mappings/%s.yaml
-`, n.name, n.name, cmp.Or(n.provider, n.name), source, n.format, n.name), nil
+`, n.name, n.name, cmp.Or(n.provider, n.name), source, n.format, n.settings(), n.name), nil
+}
+
+// settings are the format's: the encoding, where the default would misread the sample.
+func (n *scaffold) settings() string {
+	if n.encoding == "" {
+		return "{}"
+	}
+	return "{ encoding: " + n.encoding + " }"
 }
 
 // source is the part of the instance file that says where records come from: of the kind's own example, or the folder

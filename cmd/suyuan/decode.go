@@ -12,7 +12,7 @@ import (
 )
 
 func decodeCommand(std stdio) *cobra.Command {
-	var format string
+	var format, settings string
 	var names []string
 	for _, f := range decode.Formats() {
 		names = append(names, f.Name)
@@ -20,15 +20,20 @@ func decodeCommand(std stdio) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "decode [--format F] FILE", Short: "Print the decoded records of any supported format as NDJSON", Args: cobra.ExactArgs(1),
 		Long: "Print the decoded records of a file, one JSON object a line, as a mapping sees them. FILE may be - for standard input.\n\n" +
-			"Formats: " + strings.Join(names, ", ") + ". Without --format the format is detected.",
-		Example: "  suyuan decode desadv.edi\n  suyuan decode --format csv outbound.csv | head -3",
+			"Formats: " + strings.Join(names, ", ") + ". Without --format the format is detected, through gzip, zstd, bzip2 and zip too.\n" +
+			"Settings are those of the format in an instance file (docs/connectors.md).",
+		Example: "  suyuan decode desadv.edi\n  suyuan decode --format csv outbound.csv | head -3\n" +
+			"  suyuan decode --format csv --settings '{encoding: big5, skipLines: 2}' stock.csv",
 		RunE: func(_ *cobra.Command, args []string) error {
 			in, err := openInput(args[0], std.in)
 			if err != nil {
 				return err
 			}
 			defer in.Close()
-			o := decode.Options{Format: format, Note: func(f *hub.Fault) { printOne(std.err, f) }}
+			if settings != "" && format == "" {
+				return hub.Faultf(hub.Invalid, "decode.settings", "--settings needs --format").WithHint("say which format the settings are of")
+			}
+			o := decode.Options{Format: format, Settings: settingsOf(settings), Note: func(f *hub.Fault) { printOne(std.err, f) }}
 			if err := decode.Inspect(std.out, args[0], in, o); err != nil {
 				printFault(std.err, err)
 				return errFailed
@@ -37,6 +42,7 @@ func decodeCommand(std stdio) *cobra.Command {
 		},
 	}
 	cmd.Flags().StringVar(&format, "format", "", "format; detected when not given")
+	cmd.Flags().StringVar(&settings, "settings", "", "the format's settings, as YAML")
 	return cmd
 }
 
@@ -64,4 +70,12 @@ func readInput(name string, stdin io.Reader) ([]byte, error) {
 		return nil, hub.Faultf(hub.Invalid, "file.unreadable", "cannot read the file").Because(err)
 	}
 	return b, nil
+}
+
+// settingsOf is nil where nothing is given: then the decoder looks for itself.
+func settingsOf(text string) []byte {
+	if text == "" {
+		return nil
+	}
+	return []byte(text)
 }

@@ -14,7 +14,8 @@ import (
 type csvSettings struct {
 	// Encoding is any WHATWG name; "auto", the default, reads a byte order mark and otherwise tells UTF-8 from GB18030.
 	Encoding string `yaml:"encoding"`
-	// Separator is one ASCII character; "auto", the default, takes the most frequent of , ; tab | in the header row.
+	// Separator is one ASCII character; "auto", the default, takes what a line "sep=;" before the header states, else the
+	// most frequent of , ; tab | in the header row.
 	Separator string `yaml:"separator"`
 	// Quote is one ASCII character, '"' by default, or "none".
 	Quote string `yaml:"quote"`
@@ -149,8 +150,8 @@ func (d *csvDecoder) headerOf(preamble, body []byte) *csvHeader {
 
 // namesIn reads the header row.
 func (d *csvDecoder) namesIn(dialect csvDialect, preamble []byte) ([]string, error) {
-	_, bom := charsetOfBOM(preamble)
-	fields, err := dialect.fields(preamble[bom:], d.maxRecord)
+	row, _ := headRow(preamble)
+	fields, err := dialect.fields(row, d.maxRecord)
 	if err != nil {
 		return nil, err
 	}
@@ -159,7 +160,6 @@ func (d *csvDecoder) namesIn(dialect csvDialect, preamble []byte) ([]string, err
 		names[i] = strings.TrimSpace(f.value)
 	}
 	return names, checkNames("csv", names, func(i int) hub.Where {
-		row := preamble[bom:]
 		return dialect.cs.placeIn(row, dialect.rawOffset(row, fields[i].at)).where(fieldName(i))
 	})
 }

@@ -63,6 +63,13 @@ func (c *csvCutter) begin() error {
 		return nil
 	}
 	raw, start, err := c.next()
+	if separator := separatorLine(raw); separator != 0 && err == nil {
+		c.preamble = append(append(c.preamble, raw...), '\n')
+		if c.dialect.separator == 0 {
+			c.dialect.separator = separator
+		}
+		raw, start, err = c.next()
+	}
 	if err != nil || raw == nil {
 		return err
 	}
@@ -136,9 +143,10 @@ func (c *csvCutter) line(end func(b []byte, last bool) (content, total int)) ([]
 	}
 }
 
+// blank reports whether a row holds nothing, or only the mark that ends files of DOS.
 func (c *csvCutter) blank(raw []byte) bool {
 	if !c.dialect.cs.wide {
-		return len(raw) == 0 || len(bytes.TrimSpace(raw)) == 0 && c.dialect.separator != '\t'
+		return len(raw) == 0 || len(raw) == 1 && raw[0] == 0x1a || len(bytes.TrimSpace(raw)) == 0 && c.dialect.separator != '\t'
 	}
 	return len(bytes.Trim(raw, " \t\x00")) == 0
 }

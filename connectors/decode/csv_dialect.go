@@ -1,6 +1,7 @@
 package decode
 
 import (
+	"bytes"
 	"strings"
 	"unicode/utf8"
 )
@@ -62,15 +63,40 @@ func (d csvDialect) resolve(preamble, body []byte) csvDialect {
 	if d.cs.name == "" {
 		d.cs, d.guessed, d.sure = guessCharset(preamble, body), true, !validUTF8Prefix(preamble)
 	}
+	row, stated := headRow(preamble)
+	if d.separator == 0 {
+		d.separator = stated
+	}
 	if d.separator == 0 {
 		d.separator = ','
-		if head, bad := d.cs.text(preamble); bad < 0 {
+		if head, bad := d.cs.text(row); bad < 0 {
 			if found, n := commonSeparator([]byte(head)); n > 0 {
 				d.separator = found
 			}
 		}
 	}
 	return d
+}
+
+// separatorLine reads the line before the header by which spreadsheets are told the separator, such as "sep=;". It
+// returns 0 for any other line.
+func separatorLine(raw []byte) byte {
+	if len(raw) != 5 || !strings.EqualFold(string(raw[:4]), "sep=") || raw[4] == '"' || raw[4] >= utf8.RuneSelf {
+		return 0
+	}
+	return raw[4]
+}
+
+// headRow is a preamble's header row, and the separator that a line before it states, or 0.
+func headRow(preamble []byte) (row []byte, separator byte) {
+	_, bom := charsetOfBOM(preamble)
+	row = preamble[bom:]
+	if line, rest, ok := bytes.Cut(row, []byte{'\n'}); ok {
+		if separator = separatorLine(line); separator != 0 {
+			return rest, separator
+		}
+	}
+	return row, 0
 }
 
 // fits reports whether a dialect that was resolved with another row also serves this one.

@@ -7,8 +7,6 @@ import (
 	"io"
 	"strings"
 
-	"github.com/klauspost/compress/gzip"
-
 	"github.com/suyuan-io/suyuan/hub"
 )
 
@@ -44,6 +42,15 @@ func New(name string, settings []byte) (Decoder, error) {
 	return nil, refuse("decode.format", hub.Where{}, said.hint("the formats are "+all, "可用的格式："+all))
 }
 
+// formatNames lists the formats.
+func formatNames() string {
+	var names []string
+	for _, f := range Formats() {
+		names = append(names, f.Name)
+	}
+	return strings.Join(names, ", ")
+}
+
 // Detect names the format of an item by its first bytes; 64 KiB are plenty, 4 KiB usually enough. It looks into gzip
 // and zip. False means that no format is sure of it: state the format then.
 func Detect(head []byte) (string, bool) {
@@ -63,23 +70,39 @@ func Detect(head []byte) (string, bool) {
 
 // peelHead unpacks as much of a packed head as there is.
 func peelHead(head []byte) []byte {
-	switch {
-	case bytes.HasPrefix(head, []byte(gzipMagic)):
-		zr, err := gzip.NewReader(bytes.NewReader(head))
+	if p, ok := packingOf(head); ok {
+		r, err := p.open(bytes.NewReader(head))
 		if err != nil {
 			return head
 		}
-		return readUpTo(zr)
-	case bytes.HasPrefix(head, []byte(zipMagic)) && len(head) > 30:
-		method := binary.LittleEndian.Uint16(head[8:])
-		body := 30 + int(binary.LittleEndian.Uint16(head[26:])) + int(binary.LittleEndian.Uint16(head[28:]))
-		if body > len(head) {
-			return head
+		defer r.Close() //nolint:errcheck // it reads from memory
+		return readUpTo(r)
+	}
+	if bytes.HasPrefix(head, []byte(zipMagic)) {
+		return peelArchive(head)
+	}
+	return head
+}
+
+// peelArchive unpacks the beginning of the first file of an archive that is one: folders, and what hides, are no files.
+func peelArchive(head []byte) []byte {
+	for at := head; len(at) > 30 && bytes.HasPrefix(at, []byte(zipMagic)); {
+		method, packed := binary.LittleEndian.Uint16(at[8:]), int(binary.LittleEndian.Uint32(at[18:]))
+		named := 30 + int(binary.LittleEndian.Uint16(at[26:]))
+		body := named + int(binary.LittleEndian.Uint16(at[28:]))
+		if body > len(at) {
+			break
 		}
-		if method == 0 {
-			return head[body:]
+		switch name := string(at[30:named]); {
+		case passedOver(name) && body+packed <= len(at):
+			at = at[body+packed:]
+		case method == 0 && packed > 0:
+			return at[body:min(len(at), body+packed)]
+		case method == 0:
+			return at[body:]
+		default:
+			return readUpTo(flate.NewReader(bytes.NewReader(at[body:])))
 		}
-		return readUpTo(flate.NewReader(bytes.NewReader(head[body:])))
 	}
 	return head
 }
@@ -94,6 +117,9 @@ func readUpTo(r io.Reader) []byte {
 // textHead returns head as UTF-8 text without a byte order mark and leading white space, for detection.
 func textHead(head []byte) []byte {
 	cs, n := charsetOfBOM(head)
+	if n == 0 {
+		cs = unmarkedWide(head)
+	}
 	head = head[n:]
 	if cs.wide {
 		if s, bad := cs.text(head[:len(head)&^1]); bad < 0 {

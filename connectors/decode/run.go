@@ -20,8 +20,8 @@ type Options struct {
 	Format string
 	// Settings are the format's, as YAML; nil means the defaults, and for EDI "envelope: report".
 	Settings []byte
-	// Note is told what is doubtful and was decoded all the same: EDI trailers with a wrong count or reference. It may be
-	// nil: a record's own are under "faults" of its tree too.
+	// Note is told what is doubtful and was decoded all the same: an encoding that had to be guessed, EDI trailers with a
+	// wrong count or reference. It may be nil: a record's own are under "faults" of its tree too.
 	Note func(*hub.Fault)
 }
 
@@ -41,22 +41,26 @@ func Inspect(w io.Writer, name string, r io.Reader, o Options) error {
 		if err != nil && !errors.Is(err, io.EOF) {
 			return fmt.Errorf("read %s: %w", name, err)
 		}
+		if what, code := notRead(head); what != "" {
+			return refuse(code, hub.Where{File: name}, say("this is %s", "此文件无法读取：%s", what))
+		}
 		found, ok := Detect(head)
 		if !ok {
 			return refuse("decode.unknown", hub.Where{File: name}, say("no format is recognised here", "无法识别文件格式").
-				hint("state it with --format", "请用 --format 指明格式"))
+				hint("state it with --format: "+formatNames(), "请用 --format 指明格式："+formatNames()))
 		}
 		o.Format = found
 	}
+	if o.Note == nil {
+		o.Note = func(*hub.Fault) {}
+	}
 	if o.Settings == nil {
-		o.Settings = lookSettings(o.Format)
+		head, _ := br.Peek(chunk) // an error comes again
+		o.Settings = o.look(name, head)
 	}
 	d, err := New(o.Format, o.Settings)
 	if err != nil {
 		return err
-	}
-	if o.Note == nil {
-		o.Note = func(*hub.Fault) {}
 	}
 	out := bufio.NewWriter(w)
 	i := inspection{d: d, name: name, note: o.Note, out: json.NewEncoder(out)}
@@ -65,13 +69,19 @@ func Inspect(w io.Writer, name string, r io.Reader, o Options) error {
 	return errors.Join(err, out.Flush())
 }
 
-// lookSettings are the settings with which an unknown file is looked at.
-func lookSettings(format string) []byte {
-	switch format {
+// look returns the settings with which an unknown file is looked at.
+func (o Options) look(name string, head []byte) []byte {
+	switch o.Format {
 	case "edifact", "x12", "tradacoms":
 		return []byte("envelope: report")
 	}
-	return nil
+	encoding := GuessEncoding(o.Format, head)
+	if encoding == "" {
+		return nil
+	}
+	o.Note(refuse("decode.encoding", hub.Where{File: name}, say("the encoding is a guess: %s", "编码为猜测：%s", encoding).
+		hint("state it: encoding: "+encoding, "请写明：encoding: "+encoding)))
+	return []byte("encoding: " + encoding)
 }
 
 // inspection is one run of Inspect.

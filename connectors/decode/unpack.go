@@ -9,16 +9,8 @@ import (
 	"path"
 	"strings"
 
-	"github.com/klauspost/compress/gzip"
-
 	"github.com/suyuan-io/suyuan/connectors"
 	"github.com/suyuan-io/suyuan/hub"
-)
-
-// The first bytes of packed items.
-const (
-	gzipMagic = "\x1f\x8b\x08"
-	zipMagic  = "PK\x03\x04"
 )
 
 // What a packed item may unpack to: beyond bombFloor bytes, no more than bombRatio times what was read.
@@ -31,7 +23,7 @@ const (
 	maxPacked = 2
 )
 
-// unpacking is a decoder whose items may be packed with gzip or zip. The files of an archive are split one after the
+// unpacking is a decoder whose items may be packed, or be an archive. The files of an archive are split one after the
 // other, in the archive's order; lines count within each file.
 type unpacking struct {
 	Decoder
@@ -60,30 +52,34 @@ func (t telling) Split(r io.Reader, yield func(connectors.Piece) error) error {
 // Split implements connectors.Splitter.
 func (u unpacking) Split(r io.Reader, yield func(connectors.Piece) error) error {
 	if u.depth++; u.depth > maxPacked+1 {
-		return refuse("gzip.size", hub.Where{}, say("the item is packed more than %d times over", "内容被重复压缩超过 %d 层", maxPacked))
+		return refuse("packed.depth", hub.Where{}, say("the item is packed more than %d times over", "内容被重复压缩超过 %d 层", maxPacked))
 	}
 	br := bufio.NewReaderSize(r, 4096)
-	head, err := br.Peek(len(zipMagic))
+	head, err := br.Peek(longestMagic)
 	if err != nil && !errors.Is(err, io.EOF) {
 		return u.Decoder.Split(br, yield) // which meets the same error and names it
 	}
-	switch {
-	case strings.HasPrefix(string(head), gzipMagic):
-		return u.gunzip(br, yield)
-	case string(head) == zipMagic && u.format != "xlsx":
+	if p, ok := packingOf(head); ok {
+		return u.unpack(p, br, yield)
+	}
+	if what, code := notRead(head); what != "" {
+		return refuse(code, hub.Where{}, say("this is %s", "此文件无法读取：%s", what))
+	}
+	if strings.HasPrefix(string(head), zipMagic) && u.format != "xlsx" {
 		return u.unzip(br, yield)
 	}
-	return u.Decoder.Split(br, yield)
+	return u.Decoder.Split(narrowed(br, head, u.format), yield)
 }
 
-func (u unpacking) gunzip(r io.Reader, yield func(connectors.Piece) error) error {
+// unpack splits what a packing holds.
+func (u unpacking) unpack(p packing, r io.Reader, yield func(connectors.Piece) error) (err error) {
 	packed := &counting{r: r}
-	zr, err := gzip.NewReader(packed)
+	zr, err := p.open(packed)
 	if err != nil {
-		return torn("gzip", "", err)
+		return torn(p.name, "", err)
 	}
-	plain := &guarded{r: zr, name: "gzip", packed: func() int64 { return packed.n }}
-	return u.Split(plain, yield)
+	defer func() { err = errors.Join(err, zr.Close()) }()
+	return u.Split(&guarded{r: zr, name: p.name, packed: func() int64 { return packed.n }}, yield)
 }
 
 // unzip spools the archive, whose directory is at its end, to a file of its own.
@@ -108,7 +104,7 @@ func (u unpacking) unzip(r io.Reader, yield func(connectors.Piece) error) (err e
 			"压缩包内有 %d 个文件，最多读取 %d 个", len(archive.File), maxEntries))
 	}
 	for _, f := range archive.File {
-		if f.FileInfo().IsDir() || strings.HasPrefix(f.Name, "__MACOSX/") || strings.HasPrefix(path.Base(f.Name), ".") {
+		if passedOver(f.Name) {
 			continue
 		}
 		if err := u.entry(f, yield); err != nil {
@@ -116,6 +112,11 @@ func (u unpacking) unzip(r io.Reader, yield func(connectors.Piece) error) (err e
 		}
 	}
 	return nil
+}
+
+// passedOver reports whether an archive's entry is a folder, or one of the files that systems hide in archives.
+func passedOver(name string) bool {
+	return strings.HasSuffix(name, "/") || strings.HasPrefix(name, "__MACOSX/") || strings.HasPrefix(path.Base(name), ".")
 }
 
 func (u unpacking) entry(f *zip.File, yield func(connectors.Piece) error) (err error) {
@@ -129,8 +130,9 @@ func (u unpacking) entry(f *zip.File, yield func(connectors.Piece) error) (err e
 	}
 	defer func() { err = errors.Join(err, rc.Close()) }()
 	size := int64(f.CompressedSize64)
-	plain := &guarded{r: rc, name: "zip", file: f.Name, packed: func() int64 { return size }}
-	err = u.Decoder.Split(plain, yield)
+	plain := bufio.NewReaderSize(&guarded{r: rc, name: "zip", file: f.Name, packed: func() int64 { return size }}, 4096)
+	head, _ := plain.Peek(longestMagic) // an error comes again
+	err = u.Decoder.Split(narrowed(plain, head, u.format), yield)
 	if fault, ok := errors.AsType[*hub.Fault](err); ok && fault.Where.File == "" {
 		placed := *fault
 		placed.Where.File = f.Name

@@ -161,6 +161,9 @@ func (d *xmlDecoder) Decode(preamble, body []byte) (Tree, error) {
 // texts returns preamble and body as UTF-8 without byte order marks.
 func (d *xmlDecoder) texts(preamble, body []byte) (outer, text string, err error) {
 	cs := d.charsetOf(preamble, body)
+	if err := d.knowEncoding(preamble, body); err != nil {
+		return "", "", err
+	}
 	preamble, body = preamble[bomLength(preamble):], body[bomLength(body):]
 	outer, bad := cs.text(preamble)
 	if bad >= 0 {
@@ -170,6 +173,23 @@ func (d *xmlDecoder) texts(preamble, body []byte) (outer, text string, err error
 		return "", "", badBytes("xml", cs.placeIn(body, bad).where(""), cs)
 	}
 	return outer, text, nil
+}
+
+// knowEncoding refuses a document that declares an encoding which nobody knows, unless the settings state another.
+func (d *xmlDecoder) knowEncoding(preamble, body []byte) error {
+	head := preamble
+	if len(head) == 0 {
+		head = body
+	}
+	name := declaredEncoding(head)
+	if name == "" || d.cs.name != "" {
+		return nil
+	}
+	if _, ok := charsetNamed(name); ok {
+		return nil
+	}
+	return refuse("xml.encoding", newPlace().where(""), say("the document declares the encoding %q, which is not known", "文档声明的编码 %q 无法识别", name).
+		hint("set encoding: to what the sender really writes, such as utf-8 or gb18030", "请将 encoding 设为发送方实际使用的编码，如 utf-8 或 gb18030"))
 }
 
 // charsetOf finds the encoding as XML 1.0 appendix F does, after the settings' own.

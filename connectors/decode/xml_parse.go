@@ -177,7 +177,11 @@ func (p *xmlParser) isArray(written string) bool {
 }
 
 func (p *xmlParser) addText(e *xmlElement, tok xmlToken) error {
-	s, err := p.unescape(p.text[tok.at:tok.end], tok.at)
+	written := p.text[tok.at:tok.end]
+	if i := strings.Index(written, "]]>"); i >= 0 {
+		return p.refuse("syntax", tok.at+i, say("]]> stands in text", "文字中出现了 ]]>").hint("write it as ]]&gt;", "应写作 ]]&gt;"))
+	}
+	s, err := p.unescape(written, tok.at)
 	if err == nil {
 		e.addText(s)
 	}

@@ -210,7 +210,7 @@ func (s *server) options(tb testing.TB) *ftp.Options {
 	if !ok {
 		tb.Fatal("no options")
 	}
-	o.Address, o.Timeout = s.address, 10*time.Second
+	o.Address, o.Timeout = s.address, time.Minute
 	o.TLS.Mode = s.mode
 	if s.mode != "none" {
 		o.TLS.CA = s.path("cert.pem")

@@ -121,7 +121,7 @@ func (b bucket) options() *s3.Options {
 	if !ok {
 		panic("no options")
 	}
-	o.Address, o.TLS, o.Bucket, o.Region, o.Style, o.Timeout = b.address, false, b.name, "us-east-1", "path", 10*time.Second
+	o.Address, o.TLS, o.Bucket, o.Region, o.Style, o.Timeout = b.address, false, b.name, "us-east-1", "path", time.Minute
 	o.Auth = s3.Auth{AccessKey: "hub", SecretKey: strictyaml.NewSecret("${env:S3}", secret)}
 	o.Paths = []string{"in/*.txt"}
 	if b.after == "move" {

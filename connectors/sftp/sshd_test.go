@@ -112,10 +112,6 @@ func (s *server) configure(tb testing.TB, more string) {
 	tb.Helper()
 	host, port, err := net.SplitHostPort(s.address)
 	check(tb, err)
-	subsystem := "internal-sftp"
-	if _, err := os.Stat("/usr/lib/openssh/sftp-server"); err == nil {
-		subsystem = "/usr/lib/openssh/sftp-server"
-	}
 	check(tb, os.WriteFile(s.path("sshd_config"), fmt.Appendf(nil, `ListenAddress %s
 Port %s
 HostKey %s
@@ -126,9 +122,9 @@ UsePAM no
 PermitRootLogin yes
 PasswordAuthentication no
 MaxStartups 100
-Subsystem sftp %s
+Subsystem sftp internal-sftp
 %s
-`, host, port, s.path("keys/host"), s.path("keys/login.pub"), subsystem, more), 0o600))
+`, host, port, s.path("keys/host"), s.path("keys/login.pub"), more), 0o600))
 }
 
 func (s *server) start(tb testing.TB, sshd string) {
@@ -177,7 +173,7 @@ func (s *server) options(tb testing.TB) *sftp.Options {
 	}
 	me := must[*user.User](tb)(user.Current())
 	key := must[[]byte](tb)(os.ReadFile(s.path("keys/login")))
-	o.Address, o.HostKey, o.Timeout, o.KeepAlive = s.address, []string{s.hostKey}, 10*time.Second, time.Second
+	o.Address, o.HostKey, o.Timeout, o.KeepAlive = s.address, []string{s.hostKey}, time.Minute, time.Second
 	o.Auth = sftp.Auth{
 		User:       me.Username,
 		PrivateKey: strictyaml.NewSecret("${file:login}", string(key)),

@@ -21,6 +21,8 @@ func encodeCursor(values []any) (hub.Position, error) {
 		switch v := v.(type) {
 		case int64:
 			out[i] = typed{"int", strconv.FormatInt(v, 10)}
+		case uint64:
+			out[i] = typed{"uint", strconv.FormatUint(v, 10)}
 		case float64:
 			out[i] = typed{"float", strconv.FormatFloat(v, 'g', -1, 64)}
 		case bool:
@@ -57,6 +59,8 @@ func decodeCursor(p hub.Position, columns int) ([]any, error) {
 		switch t.Type {
 		case "int":
 			out[i], err = strconv.ParseInt(t.Value, 10, 64)
+		case "uint":
+			out[i], err = strconv.ParseUint(t.Value, 10, 64)
 		case "float":
 			out[i], err = strconv.ParseFloat(t.Value, 64)
 		case "bool":

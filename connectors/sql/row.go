@@ -47,6 +47,8 @@ const (
 	dateColumn
 	zonedColumn // a time with an offset
 	naiveColumn // a time without
+	clockColumn // a time of day
+	guidColumn  // a UUID as SQL Server sends it
 )
 
 func (s *source) newReader(rows *sql.Rows) (*rowReader, error) {
@@ -63,7 +65,7 @@ func (s *source) newReader(rows *sql.Rows) (*rowReader, error) {
 			return nil, fmt.Errorf("encode column name: %w", err)
 		}
 		hidden := strings.HasPrefix(t.Name(), rawColumn)
-		r.columns = append(r.columns, column{t.Name(), label, kindOf(t.DatabaseTypeName()), hidden})
+		r.columns = append(r.columns, column{t.Name(), label, s.dialect.kindOf(t.DatabaseTypeName()), hidden})
 		r.into[i] = &r.values[i]
 		if hidden {
 			r.raw = append(r.raw, i)
@@ -82,32 +84,6 @@ func (s *source) newReader(rows *sql.Rows) (*rowReader, error) {
 		}
 	}
 	return r, nil
-}
-
-// kindOf classifies a column by the name that its database gives its type.
-func kindOf(name string) columnKind {
-	name = strings.ToUpper(name)
-	base, _, _ := strings.Cut(name, "(")
-	base = strings.TrimSpace(strings.TrimSuffix(strings.TrimPrefix(base, "UNSIGNED "), " UNSIGNED"))
-	switch base {
-	case "NUMERIC", "DECIMAL", "NUMBER", "MONEY", "SMALLMONEY", "INT", "INTEGER", "BIGINT", "SMALLINT", "TINYINT", "MEDIUMINT",
-		"INT2", "INT4", "INT8", "FLOAT", "FLOAT4", "FLOAT8", "DOUBLE", "REAL", "YEAR":
-		return numberColumn
-	case "JSON", "JSONB":
-		return jsonColumn
-	case "BLOB", "TINYBLOB", "MEDIUMBLOB", "LONGBLOB", "BYTEA", "BINARY", "VARBINARY", "IMAGE", "RAW", "LONG RAW":
-		return bytesColumn
-	case "DATE":
-		return dateColumn
-	case "TIMESTAMPTZ", "DATETIMEOFFSET", "TIMESTAMPTZ_DTY", "TIMESTAMPLTZ_DTY", "TIMETZ":
-		return zonedColumn
-	case "TIMESTAMP", "DATETIME", "DATETIME2", "SMALLDATETIME":
-		if strings.Contains(name, "WITH TIME ZONE") || strings.Contains(name, "WITH LOCAL TIME ZONE") {
-			return zonedColumn
-		}
-		return naiveColumn
-	}
-	return plainColumn
 }
 
 func (r *rowReader) read(rows *sql.Rows) (row, error) {
@@ -182,6 +158,10 @@ func compare(a, b any) int {
 		if b, ok := b.(int64); ok {
 			return cmp.Compare(a, b)
 		}
+	case uint64:
+		if b, ok := b.(uint64); ok {
+			return cmp.Compare(a, b)
+		}
 	case float64:
 		if b, ok := b.(float64); ok {
 			return cmp.Compare(a, b)
@@ -192,8 +172,11 @@ func compare(a, b any) int {
 
 // cursorValue is a value as it is given back to the database.
 func cursorValue(v any) any {
-	if b, ok := v.([]byte); ok {
-		return string(b)
+	switch v := v.(type) {
+	case []byte:
+		return string(v)
+	case float32:
+		return float64(v)
 	}
 	return v
 }
@@ -239,6 +222,10 @@ func (r *rowReader) encode(c column, v any) ([]byte, error) {
 		return []byte("null"), nil
 	case int64:
 		return strconv.AppendInt(nil, v, 10), nil
+	case uint64: // an unsigned BIGINT of MySQL
+		return strconv.AppendUint(nil, v, 10), nil
+	case float32:
+		return json.Marshal(v)
 	case bool:
 		return strconv.AppendBool(nil, v), nil
 	case float64:
@@ -249,19 +236,31 @@ func (r *rowReader) encode(c column, v any) ([]byte, error) {
 	case time.Time:
 		return r.encodeTime(c, v)
 	case []byte:
+		if c.kind == guidColumn && len(v) == 16 {
+			return json.Marshal(guidText(v))
+		}
 		if c.kind == bytesColumn || !utf8.Valid(v) {
 			return json.Marshal(base64.StdEncoding.EncodeToString(v))
 		}
-		return encodeText(c, string(v))
+		return r.encodeText(c, string(v))
 	case string:
-		return encodeText(c, v)
+		return r.encodeText(c, v)
 	default:
 		return json.Marshal(fmt.Sprint(v))
 	}
 }
 
-// encodeText writes a text: as a number with every digit where the column is one, as JSON where it holds JSON.
-func encodeText(c column, s string) ([]byte, error) {
+// naiveLayout is how a driver that does not read times hands one over, as MySQL's without parseTime.
+const naiveLayout = "2006-01-02 15:04:05.999999999"
+
+// encodeText writes a text: as a number with every digit where the column is one, as JSON where it holds JSON, as a time
+// where it is one that the driver left as text.
+func (r *rowReader) encodeText(c column, s string) ([]byte, error) {
+	if c.kind == naiveColumn {
+		if t, err := time.Parse(naiveLayout, s); err == nil {
+			return r.encodeTime(c, t)
+		}
+	}
 	switch {
 	case c.kind == numberColumn && numberRE.MatchString(s):
 		return []byte(s), nil
@@ -289,10 +288,13 @@ func (r *rowReader) encodeTime(c column, t time.Time) ([]byte, error) {
 	switch c.kind {
 	case dateColumn:
 		return json.Marshal(t.Format(time.DateOnly))
+	case clockColumn:
+		return json.Marshal(t.Format("15:04:05.999999999"))
 	case zonedColumn:
 		return json.Marshal(t.UTC().Format(time.RFC3339Nano))
 	default:
-		if _, offset := t.Zone(); offset != 0 { // the driver read an offset
+		// The driver read an offset; that of Oracle puts the session's.
+		if _, offset := t.Zone(); offset != 0 && r.source.dialect != Oracle {
 			return json.Marshal(t.Format(time.RFC3339Nano))
 		}
 		loc := r.source.options.Timezone

@@ -211,13 +211,13 @@ func passwordOf(dsn string) string {
 	return ""
 }
 
-// forPeople reports whether only a person can help: SQLSTATE classes 22 (data), 28 (login), 3D (catalogue), 42 (syntax,
-// rights), or what the drivers without SQLSTATE say in their place.
+// forPeople reports whether only a person can help: SQLSTATE classes 0A (not supported), 22 (data), 28 (login), 3D (catalogue),
+// 42 (syntax, rights), or what the drivers without SQLSTATE say in their place.
 func forPeople(err error, text string) bool {
 	var state interface{ SQLState() string }
 	if errors.As(err, &state) {
 		code := state.SQLState()
-		return len(code) == 5 && (code[:2] == "22" || code[:2] == "28" || code[:2] == "3D" || code[:2] == "42")
+		return len(code) == 5 && (code[:2] == "0A" || code[:2] == "22" || code[:2] == "28" || code[:2] == "3D" || code[:2] == "42")
 	}
 	for _, s := range []string{
 		"syntax error", "no such table", "no such column", "doesn't exist", "Unknown column", "Unknown database",
