@@ -73,7 +73,7 @@ With --recipe the files are those of a ready connector (suyuan connector recipes
 
 // scaffold makes the files of a new connector.
 type scaffold struct {
-	std                                                       stdio
+	std                                                                 stdio
 	name, from, format, encoding, recipe, dir, kind, provider, timezone string
 }
 

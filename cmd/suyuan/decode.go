@@ -46,6 +46,14 @@ func decodeCommand(std stdio) *cobra.Command {
 	return cmd
 }
 
+// settingsOf is nil where nothing is given: then the decoder looks for itself.
+func settingsOf(text string) []byte {
+	if text == "" {
+		return nil
+	}
+	return []byte(text)
+}
+
 // openInput opens a file, or standard input for "-".
 func openInput(name string, stdin io.Reader) (io.ReadCloser, error) {
 	if name == "-" {
@@ -70,12 +78,4 @@ func readInput(name string, stdin io.Reader) ([]byte, error) {
 		return nil, hub.Faultf(hub.Invalid, "file.unreadable", "cannot read the file").Because(err)
 	}
 	return b, nil
-}
-
-// settingsOf is nil where nothing is given: then the decoder looks for itself.
-func settingsOf(text string) []byte {
-	if text == "" {
-		return nil
-	}
-	return []byte(text)
 }
