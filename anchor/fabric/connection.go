@@ -21,7 +21,7 @@ import (
 // The time limits of calls that a peer answers from what it has or in one round with others; the wait for a block has
 // the caller's limit alone.
 const (
-	evaluateTimeout = 5 * time.Second
+	evaluateTimeout = 10 * time.Second
 	endorseTimeout  = 15 * time.Second
 	submitTimeout   = 15 * time.Second
 )

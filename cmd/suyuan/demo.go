@@ -22,16 +22,22 @@ import (
 	"github.com/suyuan-io/suyuan/hub"
 	"github.com/suyuan-io/suyuan/internal/sample"
 	"github.com/suyuan-io/suyuan/internal/telemetry"
+	"github.com/suyuan-io/suyuan/test/fabricnet"
 )
 
 func demoCommand(std stdio) *cobra.Command {
 	var d demo
 	cmd := &cobra.Command{
-		Use: "demo [--once] [--listen ADDR] [--dir DIR]", Short: "Run the whole hub with a sample consortium", Args: cobra.NoArgs,
+		Use: "demo [--once] [--listen ADDR] [--dir DIR] [--fabric]", Short: "Run the whole hub with a sample consortium", Args: cobra.NoArgs,
 		Long: `Run the whole hub, everything embedded, with a sample consortium: a brand's QR database (SQL) and its plant (EPCIS
 capture), customs (XML files), a bonded warehouse (EDIFACT and CSV files) and a retailer's logistics (signed webhooks)
-state the journey of one tin. The hub maps, records and anchors it; the demo then verifies every receipt.`,
-		Example: "  suyuan demo\n  suyuan demo --once\n  suyuan demo --dir ./demo-data --listen 0.0.0.0:8080",
+state the journey of one tin. The hub maps, records and anchors it; the demo then verifies every receipt.
+
+With --fabric it anchors on a real Hyperledger Fabric network of three organisations, which it starts on this machine from
+the programs peer, orderer, configtxgen and cryptogen of Fabric 2.5 or 3.1, on PATH or in the folder SUYUAN_FABRIC_BIN.
+The contract is taken from there, too (suyuan-chaincode), or built from this repository.`,
+		Example: "  suyuan demo\n  suyuan demo --once\n  suyuan demo --dir ./demo-data --listen 0.0.0.0:8080\n" +
+			"  SUYUAN_FABRIC_BIN=~/fabric/bin suyuan demo --once --fabric",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			d.std = std
 			return d.run(cmd.Context())
@@ -40,6 +46,7 @@ state the journey of one tin. The hub maps, records and anchors it; the demo the
 	cmd.Flags().BoolVar(&d.once, "once", false, "exit after the last receipt is verified: 0 if all hold, 1 if not")
 	cmd.Flags().StringVar(&d.listen, "listen", "127.0.0.1:8080", "address to listen on")
 	cmd.Flags().StringVar(&d.dir, "dir", "", "folder to keep everything in; a fresh temporary one when not given")
+	cmd.Flags().BoolVar(&d.fabric, "fabric", false, "anchor on a Fabric network that is started for this run")
 	cmd.Flags().StringVar(&d.logLevel, "log-level", "warn", "debug, info, warn or error")
 	return cmd
 }
@@ -51,9 +58,12 @@ type demo struct {
 	listen   string
 	dir      string
 	logLevel string
+	fabric   bool
 
 	hub *Hub
 	key string // of the plant
+	// network is the Fabric network of this run, or nil.
+	network *fabricnet.Network
 }
 
 // demoWait bounds how long the demo waits for the sample to be recorded and anchored.
@@ -69,6 +79,12 @@ func (d *demo) run(ctx context.Context) (err error) {
 		return err
 	}
 	defer cleanup()
+	if d.fabric {
+		if err := d.startFabric(ctx); err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, d.network.Close()) }()
+	}
 	if err := d.open(ctx, log); err != nil {
 		return err
 	}
@@ -130,11 +146,40 @@ func demoConfig(dir, listen string) Config {
 
 func (d *demo) open(ctx context.Context, log *zap.Logger) error {
 	var err error
-	if d.hub, err = OpenHub(ctx, demoConfig(d.dir, d.listen), log); err != nil {
+	cfg := demoConfig(d.dir, d.listen)
+	if d.network != nil {
+		c := d.network.Config(0)
+		cfg.Anchor.Ledgers = []LedgerConfig{{Fabric: &c}}
+	}
+	if d.hub, err = OpenHub(ctx, cfg, log); err != nil {
 		return err
 	}
 	greet(d.std.out, d.hub)
 	return d.plantKey(ctx)
+}
+
+// startFabric starts the network. What it anchors is gone with it, so that it needs a hub without a past.
+func (d *demo) startFabric(ctx context.Context) error {
+	programs, err := fabricnet.Find()
+	if err != nil {
+		return hub.Faultf(hub.Unavailable, "demo.fabric", "there is no Fabric on this machine").Because(err).
+			WithHint("see docs/testing.md; without --fabric the demo anchors on the embedded notary")
+	}
+	dir := filepath.Join(d.dir, "fabric")
+	if _, err := os.Stat(filepath.Join(d.dir, "data")); err == nil {
+		return hub.Faultf(hub.Invalid, "demo.folder", "a demo ran in %s before", d.dir).
+			WithHint("the network of an earlier run is gone with what was anchored there: give --fabric a fresh folder")
+	}
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return hub.Faultf(hub.Unavailable, "demo.folder", "cannot make the network's folder").Because(err)
+	}
+	started := time.Now()
+	d.network, err = fabricnet.Start(ctx, fabricnet.Options{Programs: programs, Dir: dir})
+	if err != nil {
+		return hub.Faultf(hub.Unavailable, "demo.fabric", "the Fabric network did not start").Because(err)
+	}
+	d.say("A Fabric network of %d organisations answers after %v.", len(d.network.Orgs), time.Since(started).Round(100*time.Millisecond))
+	return nil
 }
 
 // plantKey makes the API key of the plant's line system, or takes the one of an earlier run.
@@ -255,7 +300,11 @@ func (d *demo) verify(ctx context.Context) (bool, error) {
 		return false, err
 	}
 	if good {
-		d.say("%d receipts verified, against %d checkpoints on the embedded notary", size, len(sealed))
+		where := "the embedded notary"
+		if d.network != nil {
+			where = "Fabric, each endorsed by two of three organisations"
+		}
+		d.say("%d receipts verified, against %d checkpoints on %s", size, len(sealed), where)
 	}
 	return good, nil
 }

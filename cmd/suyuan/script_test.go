@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"database/sql"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -21,6 +22,7 @@ import (
 	"github.com/suyuan-io/suyuan/connectors/webhook"
 	"github.com/suyuan-io/suyuan/hub"
 	"github.com/suyuan-io/suyuan/internal/sample"
+	"github.com/suyuan-io/suyuan/test/fabricnet"
 )
 
 func TestMain(m *testing.M) { testscript.Main(m, map[string]func(){"suyuan": main}) }
@@ -36,10 +38,18 @@ func TestScripts(t *testing.T) {
 		Setup: func(e *testscript.Env) error {
 			e.Setenv("RECEIVER", receiver.URL)
 			e.Setenv("SECRET", secret)
+			e.Setenv("FABRIC", os.Getenv(fabricnet.Environment))
 			return os.CopyFS(filepath.Join(e.WorkDir, "consortium"), sample.Files())
 		},
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
 			"exits": exits, "change-event": changeEvent, "change-file": changeFile, "get-receipt": getReceipt,
+		},
+		Condition: func(name string) (bool, error) {
+			if name != "fabric" {
+				return false, fmt.Errorf("there is no condition %q", name)
+			}
+			programs, err := fabricnet.Find()
+			return err == nil && programs.Contract != "" && os.Getenv(fabricnet.Environment) != "", nil
 		},
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
