@@ -61,6 +61,8 @@ type Log struct {
 	last Sealed
 	// held is the size of the newest checkpoint that each ledger holds, by its name.
 	held map[string]uint64
+	// behind is when the clock was first seen to be earlier than the oldest waiting leaf, zero if it is not.
+	behind time.Time
 	// audited is true once the sealed tree has been recomputed from the leaves.
 	audited bool
 
@@ -194,7 +196,7 @@ func (l *Log) Status(ctx context.Context) (Status, error) {
 		if err != nil {
 			return Status{}, err
 		}
-		status.OldestUnanchored = l.opts.Now().Sub(at)
+		status.OldestUnanchored = max(0, l.opts.Now().Sub(at))
 	}
 	return status, nil
 }
@@ -212,6 +214,14 @@ func (l *Log) Ready() error {
 		return hub.Faultf(hub.Unavailable, "anchor.unchecked", "the log has not been checked yet")
 	}
 	return nil
+}
+
+// Check compares the journal with the key, the leaves and the ledgers, as the first round of Run does, and changes nothing. A
+// fault of kind Conflict says that going on could fork the log.
+func (l *Log) Check(ctx context.Context) error {
+	l.rounds.Lock()
+	defer l.rounds.Unlock()
+	return l.load(ctx)
 }
 
 // Nudge tells Run that there may be leaves to seal.

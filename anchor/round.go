@@ -156,12 +156,25 @@ func (l *Log) due(ctx context.Context, force bool) (uint64, error) {
 	if err != nil {
 		return 0, fmt.Errorf("read age of leaf %d: %w", sealed, err)
 	}
-	age := l.opts.Now().Sub(at)
+	age := l.age(at)
 	l.metrics.oldest.Set(age.Seconds())
 	if waiting := size - sealed; force || waiting >= l.opts.MaxLeaves || age >= l.opts.MaxAge {
 		return min(waiting, maxBatch), nil
 	}
 	return 0, nil
+}
+
+// age returns how long the oldest waiting leaf, which was recorded at at, has waited. Where the clock was set back since, it
+// counts from when that was first seen: nobody waits until the clock is where it was.
+func (l *Log) age(at time.Time) time.Duration {
+	now := l.opts.Now()
+	if !now.Before(at) {
+		return now.Sub(at)
+	}
+	if l.behind.IsZero() || now.Before(l.behind) {
+		l.behind = now
+	}
+	return now.Sub(l.behind)
 }
 
 // seal fixes the next n leaves under a signed checkpoint.
@@ -184,7 +197,7 @@ func (l *Log) seal(ctx context.Context, n uint64) error {
 	if err := l.opts.Journal.Seal(ctx, sealed, l.tree.TakeTiles()); err != nil {
 		return fmt.Errorf("seal checkpoint %d: %w", sealed.Checkpoint.Size, err)
 	}
-	l.last = sealed
+	l.last, l.behind = sealed, time.Time{}
 	l.update(func(s *state) { s.sealed = sealed.Checkpoint.Size })
 	l.metrics.sealed.Set(float64(sealed.Checkpoint.Size))
 	l.metrics.batch.Observe(float64(n))

@@ -203,8 +203,12 @@ func (r *runner) publish(ctx context.Context, envelopes []hub.Envelope) error {
 	if itemsOwn(err) {
 		return err
 	}
+	code := "stream.unavailable"
+	if f := hub.AsFault(err); f.Kind == hub.Unavailable { // a full disk, a full stream and a timeout are to be told apart
+		code = f.Code
+	}
 	return tryLater(http.StatusServiceUnavailable, time.Second, &hub.Fault{
-		Code: "stream.unavailable", Message: "the records could not be made durable", MessageZh: "记录未能持久保存", Err: err,
+		Code: code, Message: "the records could not be made durable", MessageZh: "记录未能持久保存", Err: err,
 	})
 }
 

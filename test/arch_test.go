@@ -19,6 +19,7 @@ var layers = map[string][]string{
 	"internal/telemetry":             {"hub"},
 	"internal/vectors":               {},
 	"internal/sample":                {},
+	"internal/backup":                {"hub"},
 	"internal/bench":                 {"hub"},
 	"epcis/gs1":                      {"hub"},
 	"epcis":                          {"hub", "epcis/gs1"},

@@ -53,8 +53,9 @@ type Ledger struct {
 	last  hub.Digest
 	count uint64
 	held  map[string][]held // by origin, in order of size
-	// broken is set when a write has failed half-way: what the file holds is then unknown until it is opened again.
+	// broken is set when a write has failed half-way: what the file holds after end is then unknown, and mend cuts it off.
 	broken error
+	closed bool
 }
 
 // held is one entry without what can be read from the file again.
@@ -162,8 +163,8 @@ func (l *Ledger) Key() anchor.VerifierKey { return l.opts.Key.Public() }
 func (l *Ledger) Commit(_ context.Context, c anchor.Commitment) (hub.Evidence, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.broken != nil {
-		return hub.Evidence{}, l.broken
+	if err := l.mend(); err != nil {
+		return hub.Evidence{}, err
 	}
 	hash, err := l.checkSigned(c.Checkpoint)
 	if err != nil {
@@ -237,8 +238,26 @@ func checkExtends(hash anchor.Hash, entries []held, c anchor.Commitment) error {
 	return nil
 }
 
-// write appends line durably. If that fails, the file may hold any part of it: the notary then answers nothing more
-// until it is opened again, and what it answered before is untouched.
+// mend makes the file what the notary knows it to be after a write that failed, because the disk was full or broken: what
+// follows the last whole entry was never answered for and is cut off, as at the next opening. Until that works the notary
+// answers nothing.
+func (l *Ledger) mend() error {
+	switch {
+	case l.closed:
+		return errors.New("the notary is closed")
+	case l.broken == nil:
+		return nil
+	}
+	if err := errors.Join(l.file.Truncate(l.end), l.file.Sync()); err != nil {
+		return hub.Faultf(hub.Unavailable, "notary.broken", "the notary's file cannot be written").Because(errors.Join(l.broken, err)).
+			At(hub.Where{File: l.path}).WithHint("free space on its disk; the notary goes on by itself")
+	}
+	l.broken = nil
+	return nil
+}
+
+// write appends line durably. If that fails, the file may hold any part of it: nothing is answered before mend has cut it
+// off, and what was answered before is untouched.
 func (l *Ledger) write(line []byte) error {
 	_, err := l.file.WriteAt(append(slices.Clip(line), '\n'), l.end)
 	if err == nil {
@@ -254,8 +273,8 @@ func (l *Ledger) write(line []byte) error {
 func (l *Ledger) Lookup(_ context.Context, origin string, size uint64) (hub.Checkpoint, hub.Evidence, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.broken != nil {
-		return hub.Checkpoint{}, hub.Evidence{}, l.broken
+	if err := l.mend(); err != nil {
+		return hub.Checkpoint{}, hub.Evidence{}, err
 	}
 	entries := l.held[origin]
 	i, ok := find(entries, size)
@@ -270,8 +289,8 @@ func (l *Ledger) Lookup(_ context.Context, origin string, size uint64) (hub.Chec
 func (l *Ledger) Latest(_ context.Context, origin string) (hub.Checkpoint, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.broken != nil {
-		return hub.Checkpoint{}, l.broken
+	if err := l.mend(); err != nil {
+		return hub.Checkpoint{}, err
 	}
 	entries := l.held[origin]
 	if len(entries) == 0 {
@@ -285,7 +304,7 @@ func (l *Ledger) Latest(_ context.Context, origin string) (hub.Checkpoint, error
 func (l *Ledger) Close() error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.broken = errors.New("the notary is closed")
+	l.closed = true
 	return l.file.Close()
 }
 

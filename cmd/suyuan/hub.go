@@ -98,6 +98,7 @@ func (h *Hub) openStore(ctx context.Context) error {
 			return hub.Faultf(hub.Unavailable, "data.folder", "cannot make the data folder").Because(err)
 		}
 	}
+<<<<<<< HEAD
 	if h.store, h.leases, err = h.cfg.openDatabase(ctx); err != nil {
 		return err
 	}
@@ -108,6 +109,13 @@ func (h *Hub) openStore(ctx context.Context) error {
 // ensureAdmin makes the admin key of a new hub. It is the last step: a start that fails would take the key with it.
 func (h *Hub) ensureAdmin(ctx context.Context) (err error) {
 	h.adminKey, err = api.EnsureAdmin(ctx, h.store, time.Now())
+=======
+	if h.store, err = sqlite.Open(ctx, sqlite.Config{Path: h.cfg.data("hub.db"), Now: now, LeafHash: h.cfg.Anchor.hash().Leaf}); err != nil {
+		return err
+	}
+	h.onClose(h.store.Close)
+	h.adminKey, err = api.EnsureAdmin(ctx, h.store, now())
+>>>>>>> 747925d (Break the machine under the hub: full disks, failing calls, kills, frozen processes, wrong clocks; deployment material with its tests)
 	return err
 }
 
@@ -118,9 +126,9 @@ func (h *Hub) openPipeline(ctx context.Context) error {
 	}
 	validate := withoutAdvice(registry.With(schemas.ValidateOptions{Rules: true}).ValidateEvent)
 	h.pipeline, err = pipeline.Open(ctx, h.cfg.stream(), pipeline.Deps{
-		Normaliser: pipeline.NewNormaliser(h.catalog.Instance, validate, time.Now),
+		Normaliser: pipeline.NewNormaliser(h.catalog.Instance, validate, now),
 		Appender:   recorder{h}, Morgue: h.store,
-		Log: h.log, Metrics: h.registry, Tracer: otel.GetTracerProvider(),
+		Log: h.log, Metrics: h.registry, Tracer: otel.GetTracerProvider(), Now: now,
 	})
 	if err != nil {
 		return err
@@ -170,14 +178,14 @@ func (h *Hub) openAnchor(ctx context.Context) error {
 	h.anchor, err = anchor.New(anchor.Options{
 		Key: key, Leaves: h.store, Journal: h.store, Ledgers: ledgers, Quorum: h.cfg.Anchor.Quorum,
 		MaxLeaves: uint64(h.cfg.Anchor.MaxLeaves), MaxAge: h.cfg.Anchor.MaxAge,
-		Logger: h.log, Registerer: h.registry, Tracer: otel.Tracer("suyuan/anchor"),
+		Now: now, Logger: h.log, Registerer: h.registry, Tracer: otel.Tracer("suyuan/anchor"),
 	})
 	return err
 }
 
 func (h *Hub) openConnectors(context.Context) error {
 	h.host = connectors.New(connectors.Config{
-		Publisher: h.pipeline, Positions: h.store, Log: h.log, Metrics: h.registry, Drain: h.cfg.Drain,
+		Publisher: h.pipeline, Positions: h.store, Log: h.log, Metrics: h.registry, Drain: h.cfg.Drain, Now: now,
 	})
 	h.folder = newFolder(h.cfg.path(h.cfg.Connectors), h.log, h.registry)
 	var err error
@@ -192,8 +200,8 @@ func (h *Hub) openFaces(context.Context) error {
 	h.tracer = trace.New(h.store, candidates)
 	prover := &prover{h: h}
 	h.api = api.New(api.Deps{
-		Log: h.log, Now: time.Now, Keys: h.store, Intake: intake{h}, Setup: setup{h}, Records: h.store, Tracer: h.tracer, Anchors: prover,
-		Morgue: morgue{h}, Checks: h.checks, Registerer: h.registry, Version: version(),
+		Log: h.log, Now: now, Keys: h.store, Intake: intake{h}, Setup: setup{h}, Records: h.store, Tracer: h.tracer, Anchors: prover,
+		Morgue: morgue{h}, Backups: backups{h}, Checks: h.checks, Registerer: h.registry, Version: version(),
 		Metrics: promhttp.HandlerFor(h.registry, promhttp.HandlerOpts{}),
 	})
 	var pages []web.Template

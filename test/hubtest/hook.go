@@ -92,6 +92,13 @@ func (u *Push) Counts() (accepted, refused int) {
 	return len(u.Accepted), refused
 }
 
+// Code returns how often a push was refused with a code.
+func (u *Push) Code(code string) int {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	return u.Refused[code]
+}
+
 // All posts todo with 32 connections until each is answered, the hub dies or stop is closed, and returns what was not
 // answered with 202. An answer that is neither a 202 nor a refusal with a problem document fails the test.
 func (u *Push) All(p *Process, todo []int, stop <-chan struct{}) (left []int) {

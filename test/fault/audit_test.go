@@ -1,0 +1,171 @@
+package fault
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"database/sql"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+	"testing"
+
+	_ "modernc.org/sqlite" // the driver "sqlite"
+
+	"github.com/suyuan-io/suyuan/hub"
+	"github.com/suyuan-io/suyuan/test/hubtest"
+)
+
+// books is what a data folder holds, read without the hub's code.
+type books struct {
+	db *sql.DB
+	// seqs are the places in the log of each recorded record, by connector/id.
+	seqs map[string]string
+	// leaves are the leaf hashes in log order.
+	leaves [][]byte
+}
+
+// audit reads the books of a hub that runs or not and checks the invariant: each of the accepted webhooks is recorded exactly
+// once, total events are recorded, and every one is anchored exactly once.
+func audit(t *testing.T, s *hubtest.Site, push *hubtest.Push, total int) {
+	t.Helper()
+	b := openBooks(t, s)
+	defer b.db.Close()
+	if len(b.leaves) != total {
+		t.Errorf("%d events are recorded, want %d", len(b.leaves), total)
+	}
+	places := map[string]string{}
+	for record, seqs := range b.seqs {
+		if _, err := strconv.Atoi(seqs); err != nil {
+			t.Errorf("record %s has the events %q, want one", record, seqs)
+		}
+		if other, ok := places[seqs]; ok {
+			t.Errorf("%s and %s are the same event %s", record, other, seqs)
+		}
+		places[seqs] = record
+	}
+	if len(places) != total {
+		t.Errorf("%d records have events of their own, want %d", len(places), total)
+	}
+	for i := range push.Accepted {
+		if b.seqs["hook/"+hubtest.HookID(i)] == "" {
+			t.Errorf("push %d was accepted and is not recorded", i)
+		}
+	}
+	b.anchored(t, s)
+}
+
+func openBooks(t *testing.T, s *hubtest.Site) *books {
+	t.Helper()
+	db, err := sql.Open("sqlite", "file:"+dataFile(s, "hub.db")+"?_pragma=query_only(1)&_pragma=busy_timeout(10000)")
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := &books{db: db, seqs: map[string]string{}}
+	scan(t, db, `SELECT t.text, r.id, r.seqs FROM records r JOIN terms t ON t.id = r.connector WHERE r.verdict = ?`,
+		[]any{hub.Recorded}, func(rows *sql.Rows) error {
+			var connector, id, seqs string
+			err := rows.Scan(&connector, &id, &seqs)
+			if name := connector + "/" + id; b.seqs[name] == "" {
+				b.seqs[name] = seqs
+			} else {
+				t.Errorf("record %s is there twice", name)
+			}
+			return err
+		})
+	scan(t, db, `SELECT seq, leaf_hash FROM events ORDER BY seq`, nil, func(rows *sql.Rows) error {
+		var seq int
+		var leaf []byte
+		err := rows.Scan(&seq, &leaf)
+		if seq != len(b.leaves) {
+			t.Fatalf("event %d follows %d", seq, len(b.leaves)-1)
+		}
+		b.leaves = append(b.leaves, leaf)
+		return err
+	})
+	return b
+}
+
+func scan(t *testing.T, db *sql.DB, query string, args []any, row func(*sql.Rows) error) {
+	t.Helper()
+	rows, err := db.QueryContext(t.Context(), query, args...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		if err := row(rows); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := rows.Err(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// anchored checks that the notary's file covers the whole log by roots that the leaves give, each size once.
+func (b *books) anchored(t *testing.T, s *hubtest.Site) {
+	t.Helper()
+	text, err := os.ReadFile(dataFile(s, "notary.log"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	last := 0
+	for line := range bytes.Lines(text) {
+		var entry struct{ Checkpoint string }
+		if err := json.Unmarshal(line, &entry); err != nil {
+			t.Fatalf("notary.log: %v", err)
+		}
+		fields := strings.SplitN(entry.Checkpoint, "\n", 4)
+		size, err := strconv.Atoi(fields[1])
+		if err != nil || size <= last || size > len(b.leaves) {
+			t.Fatalf("the ledger holds size %s after %d, with %d events", fields[1], last, len(b.leaves))
+		}
+		if root := base64.StdEncoding.EncodeToString(rootOf(b.leaves[:size])); root != fields[2] {
+			t.Errorf("the ledger holds the root %s for size %d, the events give %s", fields[2], size, root)
+		}
+		last = size
+	}
+	if last != len(b.leaves) {
+		t.Errorf("%d of %d events are anchored", last, len(b.leaves))
+	}
+	var committed int
+	if err := b.db.QueryRowContext(t.Context(), `SELECT coalesce(max(size), 0) FROM checkpoints WHERE state = ?`,
+		hub.StateCommitted).Scan(&committed); err != nil || committed != last {
+		t.Errorf("the journal says %d are committed, the ledger %d: %v", committed, last, err)
+	}
+}
+
+// rootOf is the Merkle tree hash of RFC 6962, section 2.1, by its definition.
+func rootOf(leaves [][]byte) []byte {
+	switch len(leaves) {
+	case 0:
+		empty := sha256.Sum256(nil)
+		return empty[:]
+	case 1:
+		return leaves[0]
+	}
+	split := 1
+	for split*2 < len(leaves) {
+		split *= 2
+	}
+	node := sha256.Sum256(append(append([]byte{1}, rootOf(leaves[:split])...), rootOf(leaves[split:])...))
+	return node[:]
+}
+
+// recordTimes checks that the times of the log never go back.
+func (b *books) recordTimes(t *testing.T) {
+	t.Helper()
+	last := int64(0)
+	scan(t, b.db, `SELECT recorded_at FROM events ORDER BY seq`, nil, func(rows *sql.Rows) error {
+		var at int64
+		err := rows.Scan(&at)
+		if at < last {
+			return fmt.Errorf("the record time goes back from %d to %d", last, at)
+		}
+		last = at
+		return err
+	})
+}
