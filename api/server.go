@@ -88,6 +88,12 @@ type Change struct {
 	Note string
 }
 
+// Backups writes backups of the hub.
+type Backups interface {
+	// Backup writes the backup with this name and describes it. It blocks until the backup is durable.
+	Backup(ctx context.Context, name string) (any, error)
+}
+
 // Check is one readiness check.
 type Check struct {
 	Name string `json:"name"`
@@ -107,6 +113,7 @@ type Deps struct {
 	Tracer  Tracer
 	Anchors Anchors
 	Morgue  Morgue
+	Backups Backups
 	// Checks runs the readiness checks.
 	Checks func(ctx context.Context) []Check
 	// Metrics serves the registry; Registerer takes the server's own metrics.
@@ -175,6 +182,7 @@ func (s *Server) routes() []route {
 		{"GET /v1/keys", s.listKeys},
 		{"POST /v1/keys", s.makeKey},
 		{"DELETE /v1/keys/{id}", s.revokeKey},
+		{"POST /v1/backups", s.backup},
 		{"GET /v1/openapi.json", s.openapi},
 		{"GET /healthz", s.healthz},
 		{"GET /readyz", s.readyz},

@@ -89,7 +89,7 @@ func newWorld(t *testing.T) *world {
 	server := httptest.NewServer(api.New(api.Deps{
 		Log: zap.NewNop(), Now: w.clock.now, Keys: w.store, Intake: w.desk, Setup: w.desk, Records: w.store,
 		Tracer:  trace.New(w.store, func(code string) []string { return []string{code} }),
-		Anchors: &receipts{log: log, store: w.store}, Morgue: morgue{w.store},
+		Anchors: &receipts{log: log, store: w.store}, Morgue: morgue{w.store}, Backups: backups{},
 		Checks:  func(context.Context) []api.Check { return []api.Check{{Name: "store", OK: true}} },
 		Metrics: promhttp.HandlerFor(registry, promhttp.HandlerOpts{}), Registerer: registry, Version: "test",
 	}))
@@ -323,4 +323,12 @@ func (w *world) problem(a reply) api.Problem {
 		w.t.Errorf("no problem detail: %d %s %s", a.status, a.header.Get("Content-Type"), a.body)
 	}
 	return p
+}
+
+// backups describes backups that it does not write.
+type backups struct{}
+
+// Backup implements api.Backups.
+func (backups) Backup(_ context.Context, name string) (any, error) {
+	return map[string]any{"format": "suyuan-backup/1", "logSize": 3}, hub.CheckName(name)
 }

@@ -11,6 +11,8 @@ type Stats struct {
 	// Frames and Bytes are what the raw stream holds, FirstSeq and LastSeq its ends.
 	Frames, Bytes     uint64
 	FirstSeq, LastSeq uint64
+	// Processed is the sequence up to which everything of the partition is recorded.
+	Processed uint64
 	// Lag is how many frames of the partition wait; InFlight how many are handed out and not acknowledged.
 	Lag      uint64
 	InFlight int
@@ -30,8 +32,13 @@ func (p *Pipeline) Stats(ctx context.Context) (Stats, error) {
 		return Stats{}, unreachable(err)
 	}
 	s, c := info.State, consumer.CachedInfo()
+	processed := c.AckFloor.Stream
+	if c.NumPending == 0 && c.NumAckPending == 0 {
+		processed = s.LastSeq // read before the consumer was asked
+	}
 	return Stats{
-		Frames: s.Msgs, Bytes: s.Bytes, FirstSeq: s.FirstSeq, LastSeq: s.LastSeq,
+		Processed: processed,
+		Frames:    s.Msgs, Bytes: s.Bytes, FirstSeq: s.FirstSeq, LastSeq: s.LastSeq,
 		Lag: c.NumPending, InFlight: c.NumAckPending,
 	}, nil
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -22,6 +23,8 @@ import (
 type client struct {
 	url string
 	key string
+	// wait bounds one call; the default is a minute.
+	wait time.Duration
 }
 
 // add adds the flags that say which hub.
@@ -58,7 +61,7 @@ func (c *client) call(ctx context.Context, method, path string, in, out any) err
 	if key != "" {
 		r.Header.Set("Authorization", "Bearer "+key)
 	}
-	answer, err := (&http.Client{Timeout: time.Minute}).Do(r)
+	answer, err := (&http.Client{Timeout: cmp.Or(c.wait, time.Minute)}).Do(r)
 	if err != nil {
 		return hub.Faultf(hub.Unavailable, "hub.unreachable", "cannot reach the hub at %s", c.url).Because(err).
 			WithHint("is it running? name it with --url or $SUYUAN_URL")

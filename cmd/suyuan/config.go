@@ -26,6 +26,8 @@ type Config struct {
 	Data string `yaml:"data"`
 	// Connectors is the folder of instance files; the default is ./connectors.
 	Connectors string `yaml:"connectors"`
+	// Backups is the folder of the backups that the hub writes, best on another disk; the default is ./suyuan-backups.
+	Backups string `yaml:"backups"`
 	// Pages is a folder of page templates; empty means the built-in ones.
 	Pages string `yaml:"pages"`
 	// PublicURL is the address under which others reach the hub; the default is made from Listen.
@@ -100,7 +102,7 @@ type TelemetryConfig struct {
 
 func defaultConfig() Config {
 	return Config{
-		Listen: "127.0.0.1:8080", Data: "suyuan-data", Connectors: "connectors", Drain: 20 * time.Second,
+		Listen: "127.0.0.1:8080", Data: "suyuan-data", Backups: "suyuan-backups", Connectors: "connectors", Drain: 20 * time.Second,
 		Stream: StreamConfig{Durability: string(pipeline.Strict), Replicas: 1, Retain: 7 * 24 * time.Hour, MinFree: 512 << 20},
 		Anchor: AnchorConfig{Origin: "suyuan.local/log", MaxLeaves: 65536, MaxAge: time.Second},
 		Log:    LogConfig{Level: "info", Format: "json"},

@@ -98,7 +98,6 @@ func (h *Hub) openStore(ctx context.Context) error {
 			return hub.Faultf(hub.Unavailable, "data.folder", "cannot make the data folder").Because(err)
 		}
 	}
-<<<<<<< HEAD
 	if h.store, h.leases, err = h.cfg.openDatabase(ctx); err != nil {
 		return err
 	}
@@ -108,14 +107,7 @@ func (h *Hub) openStore(ctx context.Context) error {
 
 // ensureAdmin makes the admin key of a new hub. It is the last step: a start that fails would take the key with it.
 func (h *Hub) ensureAdmin(ctx context.Context) (err error) {
-	h.adminKey, err = api.EnsureAdmin(ctx, h.store, time.Now())
-=======
-	if h.store, err = sqlite.Open(ctx, sqlite.Config{Path: h.cfg.data("hub.db"), Now: now, LeafHash: h.cfg.Anchor.hash().Leaf}); err != nil {
-		return err
-	}
-	h.onClose(h.store.Close)
 	h.adminKey, err = api.EnsureAdmin(ctx, h.store, now())
->>>>>>> 747925d (Break the machine under the hub: full disks, failing calls, kills, frozen processes, wrong clocks; deployment material with its tests)
 	return err
 }
 

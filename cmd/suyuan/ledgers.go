@@ -130,18 +130,12 @@ func (c *NotaryConfig) open(cfg *Config, log anchor.VerifierKey) (openLedger, er
 	if err != nil {
 		return openLedger{}, err
 	}
-<<<<<<< HEAD
 	path := cfg.data("notary.log")
 	if c.File != "" {
 		path = cfg.path(c.File)
-=======
-	l, err := notary.Open(cfg.data("notary.log"), notary.Options{Key: key, Logs: []anchor.VerifierKey{log}, Now: now})
-	if err != nil {
-		return openLedger{}, err
->>>>>>> 747925d (Break the machine under the hub: full disks, failing calls, kills, frozen processes, wrong clocks; deployment material with its tests)
 	}
 	late := &lateLedger{name: notary.Name, open: func() (anchor.Ledger, error) {
-		return notary.Open(path, notary.Options{Key: key, Logs: []anchor.VerifierKey{log}, Now: time.Now})
+		return notary.Open(path, notary.Options{Key: key, Logs: []anchor.VerifierKey{log}, Now: now})
 	}}
 	if !cfg.shared() { // a damaged file stops the start
 		if _, err := late.get(); err != nil {

@@ -30,6 +30,7 @@ var migrations embed.FS
 // Store is an open database. It is safe for concurrent use.
 type Store struct {
 	*relational.Store
+	path  string
 	write *sql.DB // one connection
 	read  *sql.DB
 	heap  *heap
@@ -53,7 +54,7 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 	if err := os.MkdirAll(filepath.Dir(c.Path), 0o700); err != nil {
 		return nil, fmt.Errorf("open store: %w", err)
 	}
-	s := &Store{}
+	s := &Store{path: c.Path}
 	var err error
 	if s.write, err = sql.Open("sqlite", dsn(c.Path, writing)); err != nil {
 		return nil, fmt.Errorf("open store: %w", err)

@@ -74,14 +74,16 @@ func metrics(t *testing.T) map[string]bool {
 	}
 	names := map[string]bool{}
 	p.Await("a record, a dead letter and an anchor", func() bool {
+		if _, committed := p.LogSize(); committed != 1 {
+			return false
+		}
 		_, text := p.Do(http.MethodGet, "/metrics", nil, nil)
 		for line := range strings.Lines(string(text)) {
 			if !strings.HasPrefix(line, "#") {
 				names[line[:strings.IndexAny(line, "{ ")]] = true
 			}
 		}
-		_, committed := p.LogSize()
-		return committed == 1 && strings.Contains(string(text), `verdict="dead"`)
+		return strings.Contains(string(text), `verdict="dead"`)
 	})
 	return names
 }

@@ -27,8 +27,8 @@ func TestTheClockJumps(t *testing.T) {
 	if code := p.Stop(); code != 0 {
 		t.Errorf("drain ended with %d\n%s", code, p.Log)
 	}
-	audit(t, s, push, 5*rows)
-	b := openBooks(t, s)
-	defer b.db.Close()
-	b.recordTimes(t)
+	hubtest.Audit(t, s, push, 5*rows)
+	b := hubtest.OpenBooks(t, s)
+	defer b.Close()
+	b.RecordTimes(t)
 }

@@ -3,7 +3,7 @@
 //
 // The faults are real where the machine allows it: kill -9, a full file system (a small tmpfs), system calls that fail or
 // take long (strace), a process that is frozen (SIGSTOP). Only the clock is a seam of the binary, and only in a build with
-// the tag fault (cmd/suyuan/clock_fault.go). The books are audited by SQL and arithmetic of this package's own (audit_test.go).
+// the tag fault (cmd/suyuan/clock_fault.go). The books are audited by SQL and arithmetic of this package's own (hubtest.Audit).
 package fault
 
 import (
@@ -51,6 +51,9 @@ decode: ndjson
 map: ../mappings/hook.yaml
 interval: 100ms
 `)
+	if err := os.Mkdir(s.Path("in"), 0o700); err != nil {
+		t.Fatal(err)
+	}
 	return s
 }
 

@@ -4,7 +4,9 @@ import (
 	"context"
 	"math/rand/v2"
 	"net/http"
+	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"syscall"
 	"testing"
@@ -36,7 +38,7 @@ func TestKilledAtRandomPoints(t *testing.T) {
 		finish(t, p, push, left)
 		left = nil
 		settle(t, p, (run+1)*(each+rows))
-		audit(t, s, push, (run+1)*(each+rows))
+		hubtest.Audit(t, s, push, (run+1)*(each+rows))
 		p.Kill()
 	}
 }
@@ -74,7 +76,7 @@ func during(t *testing.T, s *hubtest.Site, p *hubtest.Process, fault func(*hubte
 	finish(t, p, push, left)
 	settle(t, p, total)
 	p.Await("ready again", func() bool { return p.Get("/readyz", nil) == http.StatusOK })
-	audit(t, s, push, total)
+	hubtest.Audit(t, s, push, total)
 	if code := p.Stop(); code != 0 {
 		t.Errorf("drain ended with %d\n%s", code, p.Log)
 	}
@@ -165,4 +167,34 @@ func TestAFrozenProcess(t *testing.T) {
 		before, _ := push.Counts()
 		someAccepted(p, push, before)
 	})
+}
+
+// A backup that is taken while nothing can be recorded holds what was accepted as raw records; the restored hub records them.
+func TestABackupHoldsWhatIsNotRecordedYet(t *testing.T) {
+	s := hubtest.HookSite(t)
+	p := s.Start()
+	push := hubtest.NewPush()
+	finish(t, p, push, numbers(20))
+	settle(t, p, 20)
+	end := inject(t, p, "fsync,fdatasync:error=EIO", dataFile(s, "hub.db-wal"), dataFile(s, "hub.db"))
+	for i := 20; i < 30; i++ {
+		push.One(p, i)
+	}
+	args := []string{"--config", s.Path("suyuan.yaml"), "held"}
+	if code, out, errs := hubtest.CLI(t, append([]string{"backup", "--url", p.URL, "--key", p.Key}, args...)...); code != 0 ||
+		strings.Contains(out, " 0 frames") {
+		t.Fatalf("backup: %d %s%s\n%s", code, out, errs, p.Log)
+	}
+	p.Kill()
+	end()
+	if err := os.Rename(s.Path("data"), s.Path("lost")); err != nil {
+		t.Fatal(err)
+	}
+	args[2] = s.Path("suyuan-backups", "held")
+	if code, out, errs := hubtest.CLI(t, append([]string{"restore", "--ledger", s.Path("lost", "notary.log")}, args...)...); code != 0 {
+		t.Fatalf("restore: %d %s%s", code, out, errs)
+	}
+	p = s.Start()
+	settle(t, p, 30)
+	hubtest.Audit(t, s, push, 30)
 }

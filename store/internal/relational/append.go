@@ -237,20 +237,28 @@ func (a *appender) insert(e *hub.Event, o *hub.Outcome, sl slot) error {
 	}); err != nil {
 		return fmt.Errorf("insert event: %w", err)
 	}
-	keys := make([]int64, 1, 1+len(e.Facets.Things))
-	keys[0] = eventIDKey(e.Key.ID)
+	if err := a.about(e.Key.ID, &e.Facets, sl.seq); err != nil {
+		return err
+	}
+	return a.index(&e.Facets, o.Provider, sl.seq)
+}
+
+// about makes an event findable by its id and by the identifiers that it speaks of.
+func (a *appender) about(id string, f *hub.Facets, seq hub.Seq) error {
+	keys := make([]int64, 1, 1+len(f.Things))
+	keys[0] = eventIDKey(id)
 	values := make([]any, 0, 2*cap(keys))
-	values = append(values, keys[0], int64(sl.seq))
-	for _, t := range e.Facets.Things {
+	values = append(values, keys[0], int64(seq))
+	for _, t := range f.Things {
 		if key := hashKey(t.ID); !slices.Contains(keys, key) { // a thing may have two parts in an event
 			keys = append(keys, key)
-			values = append(values, key, int64(sl.seq))
+			values = append(values, key, int64(seq))
 		}
 	}
 	if err := a.rows.Add(Things, values); err != nil {
 		return fmt.Errorf("index event: %w", err)
 	}
-	return a.index(&e.Facets, o.Provider, sl.seq)
+	return nil
 }
 
 // note stores what became of the record.

@@ -32,18 +32,25 @@ func (s *Store) Seal(ctx context.Context, c hub.Sealed, tiles []hub.Tile) error 
 			return hub.Faultf(hub.Conflict, "anchor.sealed", "a checkpoint of size %d after %d does not follow the last sealed size %d",
 				c.Checkpoint.Size, c.PreviousSize, last.Int64)
 		}
-		for _, t := range tiles {
-			if _, err := tx.ExecContext(ctx, `INSERT INTO tiles (level, idx, hashes) VALUES (?,?,?)
-				ON CONFLICT (level, idx) DO UPDATE SET hashes = excluded.hashes`,
-				t.Level, int64(t.Index), joinDigests(t.Hashes)); err != nil {
-				return fmt.Errorf("store tile: %w", err)
-			}
+		if err := putTiles(ctx, tx, tiles); err != nil {
+			return err
 		}
 		_, err := tx.ExecContext(ctx, `INSERT INTO checkpoints (`+sealedColumns+`) VALUES (?,?,?,?,?,?,?,?,?,?)`,
 			int64(c.Checkpoint.Size), c.Checkpoint.Origin, c.Checkpoint.Root[:], c.Checkpoint.Note, int64(c.PreviousSize),
 			micros(c.SealedAt), c.State, c.Pending, string(evidence), micros(c.CommittedAt))
 		return err
 	})
+}
+
+func putTiles(ctx context.Context, tx *Tx, tiles []hub.Tile) error {
+	for _, t := range tiles {
+		if _, err := tx.ExecContext(ctx, `INSERT INTO tiles (level, idx, hashes) VALUES (?,?,?)
+			ON CONFLICT (level, idx) DO UPDATE SET hashes = excluded.hashes`,
+			t.Level, int64(t.Index), joinDigests(t.Hashes)); err != nil {
+			return fmt.Errorf("store tile: %w", err)
+		}
+	}
+	return nil
 }
 
 // SaveProgress implements anchor.Journal.

@@ -1,4 +1,4 @@
-package fault
+package hubtest
 
 import (
 	"bytes"
@@ -15,24 +15,24 @@ import (
 	_ "modernc.org/sqlite" // the driver "sqlite"
 
 	"github.com/suyuan-io/suyuan/hub"
-	"github.com/suyuan-io/suyuan/test/hubtest"
 )
 
-// books is what a data folder holds, read without the hub's code.
-type books struct {
-	db *sql.DB
+// Books is what a data folder holds, read without the hub's code.
+type Books struct {
+	// DB is the store, for queries.
+	DB *sql.DB
 	// seqs are the places in the log of each recorded record, by connector/id.
 	seqs map[string]string
 	// leaves are the leaf hashes in log order.
 	leaves [][]byte
 }
 
-// audit reads the books of a hub that runs or not and checks the invariant: each of the accepted webhooks is recorded exactly
+// Audit reads the books of a hub that runs or not and checks the invariant: each of the accepted webhooks is recorded exactly
 // once, total events are recorded, and every one is anchored exactly once.
-func audit(t *testing.T, s *hubtest.Site, push *hubtest.Push, total int) {
+func Audit(t *testing.T, s *Site, push *Push, total int) {
 	t.Helper()
-	b := openBooks(t, s)
-	defer b.db.Close()
+	b := OpenBooks(t, s)
+	defer b.Close()
 	if len(b.leaves) != total {
 		t.Errorf("%d events are recorded, want %d", len(b.leaves), total)
 	}
@@ -50,20 +50,21 @@ func audit(t *testing.T, s *hubtest.Site, push *hubtest.Push, total int) {
 		t.Errorf("%d records have events of their own, want %d", len(places), total)
 	}
 	for i := range push.Accepted {
-		if b.seqs["hook/"+hubtest.HookID(i)] == "" {
+		if b.seqs["hook/"+HookID(i)] == "" {
 			t.Errorf("push %d was accepted and is not recorded", i)
 		}
 	}
 	b.anchored(t, s)
 }
 
-func openBooks(t *testing.T, s *hubtest.Site) *books {
+// OpenBooks reads the books of a hub that runs or not. Close them when done.
+func OpenBooks(t *testing.T, s *Site) *Books {
 	t.Helper()
-	db, err := sql.Open("sqlite", "file:"+dataFile(s, "hub.db")+"?_pragma=query_only(1)&_pragma=busy_timeout(10000)")
+	db, err := sql.Open("sqlite", "file:"+s.Path("data", "hub.db")+"?_pragma=query_only(1)&_pragma=busy_timeout(10000)")
 	if err != nil {
 		t.Fatal(err)
 	}
-	b := &books{db: db, seqs: map[string]string{}}
+	b := &Books{DB: db, seqs: map[string]string{}}
 	scan(t, db, `SELECT t.text, r.id, r.seqs FROM records r JOIN terms t ON t.id = r.connector WHERE r.verdict = ?`,
 		[]any{hub.Recorded}, func(rows *sql.Rows) error {
 			var connector, id, seqs string
@@ -88,6 +89,9 @@ func openBooks(t *testing.T, s *hubtest.Site) *books {
 	return b
 }
 
+// Close closes them.
+func (b *Books) Close() { _ = b.DB.Close() }
+
 func scan(t *testing.T, db *sql.DB, query string, args []any, row func(*sql.Rows) error) {
 	t.Helper()
 	rows, err := db.QueryContext(t.Context(), query, args...)
@@ -106,9 +110,9 @@ func scan(t *testing.T, db *sql.DB, query string, args []any, row func(*sql.Rows
 }
 
 // anchored checks that the notary's file covers the whole log by roots that the leaves give, each size once.
-func (b *books) anchored(t *testing.T, s *hubtest.Site) {
+func (b *Books) anchored(t *testing.T, s *Site) {
 	t.Helper()
-	text, err := os.ReadFile(dataFile(s, "notary.log"))
+	text, err := os.ReadFile(s.Path("data", "notary.log"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -132,7 +136,7 @@ func (b *books) anchored(t *testing.T, s *hubtest.Site) {
 		t.Errorf("%d of %d events are anchored", last, len(b.leaves))
 	}
 	var committed int
-	if err := b.db.QueryRowContext(t.Context(), `SELECT coalesce(max(size), 0) FROM checkpoints WHERE state = ?`,
+	if err := b.DB.QueryRowContext(t.Context(), `SELECT coalesce(max(size), 0) FROM checkpoints WHERE state = ?`,
 		hub.StateCommitted).Scan(&committed); err != nil || committed != last {
 		t.Errorf("the journal says %d are committed, the ledger %d: %v", committed, last, err)
 	}
@@ -155,11 +159,11 @@ func rootOf(leaves [][]byte) []byte {
 	return node[:]
 }
 
-// recordTimes checks that the times of the log never go back.
-func (b *books) recordTimes(t *testing.T) {
+// RecordTimes checks that the times of the log never go back.
+func (b *Books) RecordTimes(t *testing.T) {
 	t.Helper()
 	last := int64(0)
-	scan(t, b.db, `SELECT recorded_at FROM events ORDER BY seq`, nil, func(rows *sql.Rows) error {
+	scan(t, b.DB, `SELECT recorded_at FROM events ORDER BY seq`, nil, func(rows *sql.Rows) error {
 		var at int64
 		err := rows.Scan(&at)
 		if at < last {
