@@ -152,7 +152,7 @@ func (r *restoration) check(ctx context.Context, made *Config, m backup.Manifest
 		if err != nil {
 			return err
 		}
-		defer l.Close() //nolint:errcheck // it was only read
+		defer l.Close()
 		ledgers = append(ledgers, l)
 	}
 	log, err := anchor.New(anchor.Options{Key: key, Leaves: s, Journal: s, Ledgers: ledgers, Quorum: made.Anchor.Quorum, Now: now})
