@@ -9,6 +9,7 @@ import (
 	"slices"
 	"sync/atomic"
 
+	"github.com/suyuan-io/suyuan/api/epcisrest"
 	"github.com/suyuan-io/suyuan/connectors"
 	connamqp "github.com/suyuan-io/suyuan/connectors/amqp"
 	"github.com/suyuan-io/suyuan/connectors/decode"
@@ -65,14 +66,14 @@ type catalog struct {
 	byID atomic.Pointer[map[hub.ConnectorID]pipeline.Instance]
 }
 
-// Instance finds an instance for the normaliser.
+// Instance finds an instance for the normaliser. What came through the EPCIS binding needs none.
 func (c *catalog) Instance(id hub.ConnectorID) (pipeline.Instance, bool) {
 	m := c.byID.Load()
 	if m == nil {
-		return pipeline.Instance{}, false
+		return pipeline.Instance{}, epcisrest.IsCapture(id)
 	}
 	inst, ok := (*m)[id]
-	return inst, ok
+	return inst, ok || epcisrest.IsCapture(id)
 }
 
 // loaded is everything that a folder of instance files says.
@@ -113,6 +114,10 @@ func loadConnectors(dir string, lookup strictyaml.Lookup) (*loaded, error) {
 	for _, inst := range instances {
 		own := &reading{FS: read.FS, files: texts{inst.File: read.files[inst.File]}}
 		part, err := partOf(own, inst)
+		if epcisrest.IsCapture(inst.ID) {
+			err = hub.Faultf(hub.Invalid, "connector.id-reserved", "the id %q is kept for what is posted to /epcis", inst.ID).
+				WithHint("choose an id that does not begin with epcis-capture-").At(hub.Where{File: inst.File, Pointer: "/id"})
+		}
 		out.asked = append(out.asked, own.asked...)
 		if err != nil {
 			faults = appendFaults(faults, err)

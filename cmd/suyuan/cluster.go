@@ -11,6 +11,7 @@ import (
 
 	"github.com/suyuan-io/suyuan/anchor"
 	"github.com/suyuan-io/suyuan/api"
+	"github.com/suyuan-io/suyuan/api/epcisrest"
 	"github.com/suyuan-io/suyuan/connectors"
 	"github.com/suyuan-io/suyuan/hub"
 	"github.com/suyuan-io/suyuan/internal/strictyaml"
@@ -78,7 +79,19 @@ type database interface {
 	connectors.Positions
 	api.Keyring
 	api.Records
+	capturing
 	ping
+}
+
+// capturing is what the EPCIS binding asks of a store.
+type capturing interface {
+	epcisrest.Events
+	epcisrest.Log
+	epcisrest.Records
+	epcisrest.Jobs
+	epcisrest.Queries
+	epcisrest.Subscriptions
+	epcisrest.Deliveries
 }
 
 type ping interface {

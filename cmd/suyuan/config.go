@@ -38,6 +38,7 @@ type Config struct {
 	Store     StoreConfig     `yaml:"store"`
 	Stream    StreamConfig    `yaml:"stream"`
 	Anchor    AnchorConfig    `yaml:"anchor"`
+	EPCIS     EPCISConfig     `yaml:"epcis"`
 	Log       LogConfig       `yaml:"log"`
 	Telemetry TelemetryConfig `yaml:"telemetry"`
 	// Drain is how long a stop waits for what is in flight; the default is 20s.

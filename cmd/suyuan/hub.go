@@ -20,6 +20,7 @@ import (
 
 	"github.com/suyuan-io/suyuan/anchor"
 	"github.com/suyuan-io/suyuan/api"
+	"github.com/suyuan-io/suyuan/api/epcisrest"
 	"github.com/suyuan-io/suyuan/connectors"
 	"github.com/suyuan-io/suyuan/hub"
 	"github.com/suyuan-io/suyuan/internal/telemetry"
@@ -50,6 +51,7 @@ type Hub struct {
 	ledgers  []openLedger
 	anchor   *anchor.Log
 	api      *api.Server
+	binding  *epcisrest.Server
 	web      *web.Server
 	tracer   *trace.Tracer
 
@@ -69,7 +71,7 @@ type Hub struct {
 func OpenHub(ctx context.Context, cfg Config, log *zap.Logger) (*Hub, error) {
 	h := &Hub{cfg: cfg, log: log, registry: telemetry.Registry(), catalog: &catalog{}}
 	for _, step := range []func(context.Context) error{
-		h.openTelemetry, h.openStore, h.openPipeline, h.openAnchor, h.openConnectors, h.openFaces, h.listen, h.ensureAdmin,
+		h.openTelemetry, h.openStore, h.openPipeline, h.openAnchor, h.openConnectors, h.openFaces, h.openBinding, h.listen, h.ensureAdmin,
 	} {
 		if err := step(ctx); err != nil {
 			return nil, errors.Join(err, h.Close())
@@ -141,7 +143,7 @@ func withoutAdvice(validate func([]byte) error) func([]byte) error {
 	}
 }
 
-// recorder appends and tells the anchor that there may be leaves to seal.
+// recorder appends, and tells the anchor that there may be leaves to seal and the EPCIS streams that there are events.
 type recorder struct{ h *Hub }
 
 // Append implements pipeline.Appender.
@@ -149,6 +151,9 @@ func (r recorder) Append(ctx context.Context, outcomes []hub.Outcome) ([]hub.Ver
 	verdicts, err := r.h.store.Append(ctx, outcomes)
 	if err == nil && r.h.anchor != nil {
 		r.h.anchor.Nudge()
+	}
+	if err == nil && r.h.binding != nil {
+		r.h.binding.Nudge()
 	}
 	return verdicts, err
 }
@@ -243,6 +248,11 @@ func (h *Hub) handler() http.Handler {
 	for _, p := range h.api.Patterns() {
 		mux.Handle(p, h.api)
 	}
+	if h.binding != nil {
+		for _, p := range h.binding.Patterns() {
+			mux.Handle(p, h.binding)
+		}
+	}
 	return mux
 }
 
@@ -255,7 +265,7 @@ func (h *Hub) Run(ctx context.Context) error {
 	defer stopSealing()
 	watching, stopWatching := context.WithCancel(ctx)
 	defer stopWatching()
-	fatal := make(chan error, 3)
+	fatal := make(chan error, 4)
 	var consumers, sealers, servers sync.WaitGroup
 	if h.cfg.hasRole(rolePipeline) {
 		consumers.Go(func() { report(fatal, "run pipeline", h.pipeline.Run(consume)) })
@@ -272,6 +282,9 @@ func (h *Hub) Run(ctx context.Context) error {
 	servers.Go(func() { h.watch(watching) })
 	if h.cfg.shared() {
 		servers.Go(func() { h.poll(watching) })
+	}
+	if h.binding != nil {
+		servers.Go(func() { report(fatal, "run the EPCIS binding", h.binding.Run(watching)) })
 	}
 	h.log.Info("serving", zap.String("url", h.URL()), zap.String("version", version()))
 

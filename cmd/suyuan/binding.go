@@ -1,0 +1,68 @@
+package main
+
+import (
+	"context"
+	"os"
+	"time"
+
+	"github.com/suyuan-io/suyuan/api/epcisrest"
+	"github.com/suyuan-io/suyuan/epcis/gs1"
+	"github.com/suyuan-io/suyuan/hub"
+	"github.com/suyuan-io/suyuan/internal/strictyaml"
+	"github.com/suyuan-io/suyuan/schemas"
+)
+
+// EPCISConfig is the EPCIS REST binding under /epcis.
+type EPCISConfig struct {
+	// GCPLength is how many digits every GS1 company prefix has, 6 to 12, and GCPTable a file of lines "prefix, tab, length",
+	// which goes before. They are needed where an answer is to be in EPC URNs but an event was stated in Digital Links;
+	// without them those stay Digital Links.
+	GCPLength int    `yaml:"gcpLength" min:"6" max:"12"`
+	GCPTable  string `yaml:"gcpTable"`
+	// MaxEvents and MaxBytes bound one posted document; the defaults are 10,000,000 events and 4GiB.
+	MaxEvents int             `yaml:"maxEvents" min:"1"`
+	MaxBytes  strictyaml.Size `yaml:"maxBytes"`
+	// Serve makes this process the one that serves the binding where several share a store, because posted documents wait on
+	// its disk and each subscription is delivered once. A hub with a store of its own always serves it.
+	Serve bool `yaml:"serve"`
+}
+
+// gs1 reads what is known of company prefixes.
+func (c *Config) gs1() (gs1.Options, error) {
+	o := gs1.Options{GCPLength: c.EPCIS.GCPLength}
+	if c.EPCIS.GCPTable == "" {
+		return o, nil
+	}
+	file, err := os.Open(c.path(c.EPCIS.GCPTable))
+	if err != nil {
+		return o, hub.Faultf(hub.Invalid, "gs1.table", "cannot read the table of company prefixes").Because(err).
+			WithHint("name a file under epcis.gcpTable: with the lines prefix, tab, length")
+	}
+	defer file.Close()
+	o.Table, err = gs1.LoadPrefixTable(file)
+	return o, err
+}
+
+// openBinding makes the EPCIS REST binding. It holds its clients to every rule of the standard.
+func (h *Hub) openBinding(context.Context) error {
+	if h.cfg.shared() && !h.cfg.EPCIS.Serve {
+		return nil
+	}
+	registry, err := schemas.Open()
+	if err != nil {
+		return err
+	}
+	prefixes, err := h.cfg.gs1()
+	if err != nil {
+		return err
+	}
+	strict := registry.With(schemas.ValidateOptions{Rules: true})
+	h.binding, err = epcisrest.New(epcisrest.Deps{
+		Log: h.log, Now: time.Now, Authorize: h.api.Authorize, Publisher: h.pipeline, Events: h.store, Size: h.store, Records: h.store,
+		Jobs: h.store, Queries: h.store, Subscriptions: h.store, Deliveries: h.store, Registerer: h.registry,
+		ValidateEvent: strict.ValidateEvent, ValidateDocument: strict.ValidateDocument, Dir: h.cfg.data("capture"),
+	}, epcisrest.Config{
+		PublicURL: h.cfg.PublicURL, MaxEvents: h.cfg.EPCIS.MaxEvents, MaxBytes: int64(h.cfg.EPCIS.MaxBytes), GS1: prefixes, Version: version(),
+	})
+	return err
+}
