@@ -70,7 +70,7 @@ func (c *Config) checkRoles(at func(path string) hub.Where) hub.Faults {
 }
 
 // database is a store: what the parts of the hub ask of one, together.
-type database interface {
+type database interface { //nolint:interfacebloat // each part asks for at most four
 	pipeline.Appender
 	pipeline.Morgue
 	anchor.Leaves
