@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"net/url"
 	"os"
 	"slices"
 	"time"
@@ -109,7 +110,7 @@ func (g *growth) stage(ctx context.Context, size int) error {
 		into *bench.Result
 		path func(int) string
 	}{
-		{"trace", &st.Trace, func(int) string { return "/v1/trace/" + g.item() }},
+		{"trace", &st.Trace, func(int) string { return "/v1/trace/" + url.PathEscape("https://id.gs1.org"+g.item()) }},
 		{"page", &st.Page, func(int) string { return g.item() }},
 		{"receipt", &st.Proof, func(int) string { return fmt.Sprintf("/v1/log/%d/receipt", rand.IntN(size)) }}, //nolint:gosec // a sample
 	} {

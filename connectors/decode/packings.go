@@ -1,7 +1,6 @@
 package decode
 
 import (
-	"bufio"
 	"compress/bzip2"
 	"io"
 	"strings"
@@ -66,7 +65,7 @@ func packingOf(head []byte) (packing, bool) {
 }
 
 // narrowed makes UTF-8 of an item in UTF-16, for the formats that know no UTF-16 of their own. Lines and columns stay.
-func narrowed(r *bufio.Reader, head []byte, format string) io.Reader {
+func narrowed(r io.Reader, head []byte, format string) io.Reader {
 	switch format {
 	case "csv", "fixed", "xml", "xlsx":
 		return r
@@ -78,7 +77,7 @@ func narrowed(r *bufio.Reader, head []byte, format string) io.Reader {
 	if !cs.wide {
 		return r
 	}
-	_, _ = r.Discard(n) // it was seen
+	_, _ = io.CopyN(io.Discard, r, int64(n)) // it was seen
 	return transform.NewReader(r, cs.enc.NewDecoder())
 }
 

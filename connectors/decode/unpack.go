@@ -3,6 +3,7 @@ package decode
 import (
 	"archive/zip"
 	"bufio"
+	"bytes"
 	"errors"
 	"io"
 	"os"
@@ -49,13 +50,24 @@ func (t telling) Split(r io.Reader, yield func(connectors.Piece) error) error {
 	return t.splitDoubting(r, yield, t.doubts)
 }
 
+// peek returns the first n bytes, or as many as there are, and a reader of all. What is in memory already needs no buffer.
+func peek(r io.Reader, n int) (io.Reader, []byte, error) {
+	if held, ok := r.(*bytes.Reader); ok {
+		head := make([]byte, n)
+		n, err := held.ReadAt(head, held.Size()-int64(held.Len()))
+		return held, head[:n], err
+	}
+	br := bufio.NewReaderSize(r, 4096)
+	head, err := br.Peek(n)
+	return br, head, err
+}
+
 // Split implements connectors.Splitter.
 func (u unpacking) Split(r io.Reader, yield func(connectors.Piece) error) error {
 	if u.depth++; u.depth > maxPacked+1 {
 		return refuse("packed.depth", hub.Where{}, say("the item is packed more than %d times over", "内容被重复压缩超过 %d 层", maxPacked))
 	}
-	br := bufio.NewReaderSize(r, 4096)
-	head, err := br.Peek(longestMagic)
+	br, head, err := peek(r, longestMagic)
 	if err != nil && !errors.Is(err, io.EOF) {
 		return u.Decoder.Split(br, yield) // which meets the same error and names it
 	}

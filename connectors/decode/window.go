@@ -41,7 +41,7 @@ func (w *window) more() bool {
 		return false
 	}
 	held := len(w.store) - w.start
-	want := max(chunk, held)
+	want := max(w.chunk(), held)
 	if cap(w.store)-len(w.store) < want {
 		store := w.store
 		if cap(store) < held+want {
@@ -53,6 +53,15 @@ func (w *window) more() bool {
 	n := w.read(w.store[len(w.store) : len(w.store)+want])
 	w.store = w.store[:len(w.store)+n]
 	return n > 0
+}
+
+// chunk is how much to read: of a source that knows how much it has left, as a webhook's body does, that much and the one
+// byte that shows its end.
+func (w *window) chunk() int {
+	if s, ok := w.src.(interface{ Len() int }); ok {
+		return min(chunk, s.Len()+1)
+	}
+	return chunk
 }
 
 // read fills b unless the source ends or fails, and keeps the reason. io.ReadFull would call a torn stream's
