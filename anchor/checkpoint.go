@@ -111,20 +111,26 @@ func parseNote(note []byte) (string, []Signature, error) {
 	if i < 0 || !strings.HasSuffix(s, "\n") || i+2 == len(s) {
 		return "", nil, badNote("it has no signature")
 	}
-	text, rest := s[:i+1], s[i+2:len(s)-1]
+	sigs, err := ParseSignatures(s[i+2:])
+	return s[:i+1], sigs, err
+}
+
+// ParseSignatures reads signature lines, at least one, each ended by a newline.
+func ParseSignatures(s string) ([]Signature, error) {
+	rest, ok := strings.CutSuffix(s, "\n")
 	lines := strings.Split(rest, "\n")
-	if len(lines) > maxSignatures {
-		return "", nil, badNote("it has %d signatures, at most %d are read", len(lines), maxSignatures)
+	if !ok || len(lines) > maxSignatures {
+		return nil, badNote("it has %d signatures, at most %d are read", len(lines), maxSignatures)
 	}
 	sigs := make([]Signature, len(lines))
 	for i, line := range lines {
 		sig, ok := parseSignature(line)
 		if !ok {
-			return "", nil, badNote("signature line %d is not one", i+1)
+			return nil, badNote("signature line %d is not one", i+1)
 		}
 		sigs[i] = sig
 	}
-	return text, sigs, nil
+	return sigs, nil
 }
 
 // parseSignature reads a line "— name base64(key id || signature)".
@@ -171,4 +177,14 @@ func badNote(format string, args ...any) error {
 func signatureLine(name string, id uint32, sig []byte) string {
 	b := append([]byte{byte(id >> 24), byte(id >> 16), byte(id >> 8), byte(id)}, sig...)
 	return "— " + name + " " + base64.StdEncoding.EncodeToString(b) + "\n"
+}
+
+// SignatureOf returns the first signature line by a key of the given name, with its newline, or "".
+func SignatureOf(name string, sigs []Signature) string {
+	for _, s := range sigs {
+		if s.Name == name {
+			return signatureLine(s.Name, s.KeyID, s.Bytes)
+		}
+	}
+	return ""
 }

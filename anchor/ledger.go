@@ -2,6 +2,7 @@ package anchor
 
 import (
 	"context"
+	"strings"
 
 	"github.com/suyuan-io/suyuan/hub"
 )
@@ -18,7 +19,8 @@ type Commitment struct {
 // Ledger witnesses checkpoints for parties who do not trust the hub. A driver does one thing a call and never retries.
 // Methods may be called concurrently, but for one origin the hub commits one checkpoint at a time.
 type Ledger interface { //nolint:interfacebloat // Name and Close are of every driver; what a ledger does are three
-	// Name is the driver's name as it stands in [hub.Evidence]: "notary", "fabric".
+	// Name is the ledger's name as it stands in [hub.Evidence] and in trust files: the driver's kind, such as "notary" or
+	// "fabric", and if there are several of a kind, a slash and what tells this one from the others.
 	Name() string
 	// Commit puts c on the ledger and returns its evidence. It blocks until the ledger has decided or ctx is done.
 	// Committing the same checkpoint again returns the first evidence. Errors by kind:
@@ -34,4 +36,43 @@ type Ledger interface { //nolint:interfacebloat // Name and Close are of every d
 	Latest(ctx context.Context, origin string) (hub.Checkpoint, error)
 	// Close releases what the ledger holds.
 	Close() error
+}
+
+// LedgerKind returns the kind of a ledger's name: "witness" of "witness/customs".
+func LedgerKind(name string) string {
+	kind, _, _ := strings.Cut(name, "/")
+	return kind
+}
+
+// Named returns l under its name, a slash and instance, for a hub that has several ledgers of its kind.
+func Named(l Ledger, instance string) Ledger {
+	return named{Ledger: l, name: l.Name() + "/" + instance}
+}
+
+type named struct {
+	Ledger
+
+	name string
+}
+
+// Name implements [Ledger].
+func (n named) Name() string { return n.name }
+
+// Commit implements [Ledger].
+func (n named) Commit(ctx context.Context, c Commitment) (hub.Evidence, error) {
+	e, err := n.Ledger.Commit(ctx, c)
+	return n.rename(e), err
+}
+
+// Lookup implements [Ledger].
+func (n named) Lookup(ctx context.Context, origin string, size uint64) (hub.Checkpoint, hub.Evidence, error) {
+	c, e, err := n.Ledger.Lookup(ctx, origin, size)
+	return c, n.rename(e), err
+}
+
+func (n named) rename(e hub.Evidence) hub.Evidence {
+	if e.Ledger != "" {
+		e.Ledger = n.name
+	}
+	return e
 }

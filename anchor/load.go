@@ -7,8 +7,9 @@ import (
 	"github.com/suyuan-io/suyuan/hub"
 )
 
-// load finds out what is true: it reads the last sealed checkpoint and its tree, and compares them with the key, the
-// leaves and the ledgers. Whatever contradicts raises the alarm, because going on could fork the log.
+// load finds out what is true: it reads the last sealed checkpoint and its tree, and compares them with the key and the
+// leaves; with each ledger it is compared before that ledger is asked for anything. Whatever contradicts raises the alarm,
+// because going on could fork the log.
 func (l *Log) load(ctx context.Context) error {
 	last, err := newest(ctx, l.opts.Journal)
 	if err != nil {
@@ -23,11 +24,7 @@ func (l *Log) load(ctx context.Context) error {
 			return err
 		}
 	}
-	for _, ledger := range l.opts.Ledgers {
-		if err := l.checkLedger(ctx, ledger, last); err != nil {
-			return err
-		}
-	}
+	l.forget()
 	committed, err := l.committedSize(ctx, last)
 	if err != nil {
 		return err
@@ -98,63 +95,18 @@ func (l *Log) checkSealed(ctx context.Context, c hub.Checkpoint, root hub.Digest
 	return nil
 }
 
-// checkLedger compares what a ledger holds with what was sealed, and notes its size.
-func (l *Log) checkLedger(ctx context.Context, ledger Ledger, last Sealed) error {
-	ctx, cancel := context.WithTimeout(ctx, l.opts.CommitTimeout)
-	defer cancel()
-	held, err := ledger.Latest(ctx, l.Origin())
-	if hub.KindOf(err) == hub.NotFound {
-		held, err = hub.Checkpoint{}, nil
-	}
-	if err != nil {
-		return fmt.Errorf("read the newest checkpoint of %s: %w", ledger.Name(), err)
-	}
-	switch {
-	case held.Size > last.Checkpoint.Size && l.superseded(ctx, last.Checkpoint.Size):
-		return superseded()
-	case held.Size > last.Checkpoint.Size:
-		return l.raise("the ledger %s holds checkpoint %d, the journal ends at %d",
-			ledger.Name(), held.Size, last.Checkpoint.Size)
-	case held.Size > 0:
-		tree, err := LoadTree(ctx, l.opts.Hash, l.opts.Journal, held.Size)
-		if err != nil {
-			return fmt.Errorf("load tree of checkpoint %d: %w", held.Size, err)
-		}
-		if tree.Root() != held.Root {
-			return l.raise("the ledger %s holds the root %v for size %d, the leaves give %v",
-				ledger.Name(), held.Root, held.Size, tree.Root())
+// forget makes every lane that is not at work compare again what its ledger holds.
+func (l *Log) forget() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, lane := range l.lanes {
+		if !lane.busy {
+			lane.known = false
 		}
 	}
-	if err := l.checkPromised(ctx, ledger, held.Size, last); err != nil {
-		return err
-	}
-	l.held[ledger.Name()] = held.Size
-	return nil
 }
 
 // superseded is the fault of a look that another process's progress has made old: look again.
 func superseded() error {
 	return hub.Faultf(hub.Unavailable, "anchor.superseded", "another process has sealed or committed meanwhile")
-}
-
-// checkPromised raises the alarm if a ledger has lost a checkpoint of which the journal has its evidence.
-func (l *Log) checkPromised(ctx context.Context, ledger Ledger, held uint64, last Sealed) error {
-	if held >= last.Checkpoint.Size {
-		return nil
-	}
-	recent, err := l.opts.Journal.SealedFrom(ctx, last.Checkpoint.Size, -2)
-	if err != nil {
-		return fmt.Errorf("read journal: %w", err)
-	}
-	for _, s := range recent {
-		if _, ok := evidenceOf(s, ledger.Name()); !ok || s.Checkpoint.Size <= held {
-			continue
-		}
-		if now, err := ledger.Latest(ctx, l.Origin()); err == nil && now.Size >= s.Checkpoint.Size {
-			return superseded() // it was witnessed after we had asked
-		}
-		return l.raise("the ledger %s witnessed checkpoint %d and now holds %d: it has lost its history",
-			ledger.Name(), s.Checkpoint.Size, held)
-	}
-	return nil
 }

@@ -59,12 +59,14 @@ type Log struct {
 	// what failed is unknown. last is its checkpoint, zero before the first.
 	tree *Tree
 	last Sealed
-	// held is the size of the newest checkpoint that each ledger holds, by its name.
-	held map[string]uint64
 	// behind is when the clock was first seen to be earlier than the oldest waiting leaf, zero if it is not.
 	behind time.Time
 	// audited is true once the sealed tree has been recomputed from the leaves.
 	audited bool
+
+	// keeping is held while evidence is added to a checkpoint of the journal.
+	keeping sync.Mutex
+	lanes   []*lane
 
 	// mu guards what others may look at.
 	mu      sync.Mutex
@@ -94,10 +96,11 @@ func New(opts Options) (*Log, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Log{
-		opts: opts, metrics: m, nudge: make(chan struct{}, 1),
-		held: make(map[string]uint64), changed: make(chan struct{}),
-	}, nil
+	l := &Log{opts: opts, metrics: m, nudge: make(chan struct{}, 1), changed: make(chan struct{})}
+	for _, ledger := range opts.Ledgers {
+		l.lanes = append(l.lanes, opts.newLane(ledger))
+	}
+	return l, nil
 }
 
 // complete sets defaults and refuses what cannot work.
@@ -166,10 +169,37 @@ type Status struct {
 	// TransactionsPerMillion is how many ledger transactions a million events have cost since the start; 0 before the
 	// first commit.
 	TransactionsPerMillion float64 `json:"transactionsPerMillion"`
+	// Ledgers are the ledgers, in the order of the configuration.
+	Ledgers []LedgerStatus `json:"ledgers"`
 	// Alarm says why the log has stopped for ever, LastError why the last round failed; both are empty when all is well.
 	Alarm     string `json:"alarm,omitempty"`
 	LastError string `json:"lastError,omitempty"`
 }
+
+// LedgerStatus is the state of one ledger.
+type LedgerStatus struct {
+	Name string `json:"name"`
+	// Holds is the size of the newest checkpoint that it is known to hold.
+	Holds uint64 `json:"holds"`
+	// LastError says why the last attempt failed, empty when it went well.
+	LastError string `json:"lastError,omitempty"`
+}
+
+func (l *Log) ledgerStatuses() []LedgerStatus {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	out := make([]LedgerStatus, len(l.lanes))
+	for i, lane := range l.lanes {
+		out[i] = LedgerStatus{Name: lane.Name(), Holds: lane.held}
+		if lane.lastErr != nil {
+			out[i].LastError = lane.lastErr.Error()
+		}
+	}
+	return out
+}
+
+// perMillion returns how many ledger transactions a million events have cost.
+func (s *state) perMillion() float64 { return float64(s.transactions) * 1e6 / float64(s.leaves) }
 
 // Status returns the state of the log.
 func (l *Log) Status(ctx context.Context) (Status, error) {
@@ -183,8 +213,9 @@ func (l *Log) Status(ctx context.Context) (Status, error) {
 		Size: size, Sealed: s.sealed, Committed: s.committed, CommittedAt: s.committedAt,
 	}
 	if s.leaves > 0 {
-		status.TransactionsPerMillion = float64(s.transactions) * 1e6 / float64(s.leaves)
+		status.TransactionsPerMillion = s.perMillion()
 	}
+	status.Ledgers = l.ledgerStatuses()
 	if s.alarm != nil {
 		status.Alarm = s.alarm.Error()
 	}
@@ -264,6 +295,11 @@ func (l *Log) update(change func(*state)) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	change(&l.state)
+	l.wake()
+}
+
+// wake wakes those who wait for a change. The caller holds mu.
+func (l *Log) wake() {
 	close(l.changed)
 	l.changed = make(chan struct{})
 }

@@ -10,10 +10,12 @@ import (
 
 // metrics are what Prometheus sees of the log.
 type metrics struct {
-	sealed, committed, waiting, oldest, alarm prometheus.Gauge
-	batch                                     prometheus.Histogram
-	commits                                   *prometheus.CounterVec
-	took                                      *prometheus.HistogramVec
+	sealed, committed, waiting, oldest, alarm, perMillion prometheus.Gauge
+	held                                                  *prometheus.GaugeVec
+	transactions                                          *prometheus.CounterVec
+	batch                                                 prometheus.Histogram
+	commits                                               *prometheus.CounterVec
+	took                                                  *prometheus.HistogramVec
 }
 
 // newMetrics registers the metrics; a nil registerer keeps them to themselves.
@@ -22,11 +24,19 @@ func newMetrics(r prometheus.Registerer) (*metrics, error) {
 		return prometheus.NewGauge(prometheus.GaugeOpts{Namespace: "suyuan", Subsystem: "anchor", Name: name, Help: help})
 	}
 	m := &metrics{
-		sealed:    gauge("sealed_leaves", "Leaves that a signed checkpoint covers."),
-		committed: gauge("committed_leaves", "Leaves that a checkpoint covers which the ledgers have witnessed."),
-		waiting:   gauge("waiting_leaves", "Leaves that no checkpoint covers yet."),
-		oldest:    gauge("oldest_waiting_seconds", "Age of the oldest leaf that no checkpoint covers yet."),
-		alarm:     gauge("alarm", "1 when the log has stopped for ever, because it contradicts a ledger or its own leaves."),
+		sealed:     gauge("sealed_leaves", "Leaves that a signed checkpoint covers."),
+		committed:  gauge("committed_leaves", "Leaves that a checkpoint covers which the ledgers have witnessed."),
+		waiting:    gauge("waiting_leaves", "Leaves that no checkpoint covers yet."),
+		oldest:     gauge("oldest_waiting_seconds", "Age of the oldest leaf that no checkpoint covers yet."),
+		alarm:      gauge("alarm", "1 when the log has stopped for ever, because it contradicts a ledger or its own leaves."),
+		perMillion: gauge("transactions_per_million_events", "Ledger transactions that a million events have cost since the start."),
+		held: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Namespace: "suyuan", Subsystem: "anchor", Name: "ledger_leaves",
+			Help: "Leaves that the newest checkpoint covers which a ledger holds.",
+		}, []string{"ledger"}),
+		transactions: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Namespace: "suyuan", Subsystem: "anchor", Name: "transactions_total", Help: "Checkpoints that a ledger has taken.",
+		}, []string{"ledger"}),
 		batch: prometheus.NewHistogram(prometheus.HistogramOpts{
 			Namespace: "suyuan", Subsystem: "anchor", Name: "batch_leaves",
 			Help: "Leaves of a sealed batch.", Buckets: prometheus.ExponentialBuckets(1, 8, 8),
@@ -44,7 +54,7 @@ func newMetrics(r prometheus.Registerer) (*metrics, error) {
 		return m, nil
 	}
 	for _, c := range []prometheus.Collector{
-		m.sealed, m.committed, m.waiting, m.oldest, m.alarm, m.batch, m.commits, m.took,
+		m.sealed, m.committed, m.waiting, m.oldest, m.alarm, m.perMillion, m.held, m.transactions, m.batch, m.commits, m.took,
 	} {
 		if err := r.Register(c); err != nil {
 			return nil, err

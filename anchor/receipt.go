@@ -101,15 +101,16 @@ func (p *Pending) Error() string {
 	return fmt.Sprintf("event %d is pending until about %s", p.Seq, p.ExpectedAt.UTC().Format(time.RFC3339))
 }
 
-// Receipt returns the receipt of the event at seq against the smallest committed checkpoint that covers it, so that it
-// is the same receipt for ever. Faults: NotFound if there is no such event, Unavailable with a [Pending] cause if it is
-// not anchored yet.
-func (l *Log) Receipt(ctx context.Context, seq hub.Seq) (hub.Receipt, error) {
+// Receipt returns the receipt of the event at seq against the smallest committed checkpoint that covers it and that all
+// ledgers named by have witnessed. Its proof and checkpoint are the same for ever; evidence of ledgers beyond the quorum
+// that come later is added. Faults: NotFound if there is no such event, Unavailable with a [Pending] cause if it is not
+// anchored yet.
+func (l *Log) Receipt(ctx context.Context, seq hub.Seq, by ...string) (hub.Receipt, error) {
 	event, err := l.opts.Leaves.EventAt(ctx, seq)
 	if err != nil {
 		return hub.Receipt{}, fmt.Errorf("read event %d: %w", seq, err)
 	}
-	sealed, ok, err := l.covering(ctx, seq)
+	sealed, ok, err := l.covering(ctx, seq, by)
 	if err != nil {
 		return hub.Receipt{}, err
 	}
@@ -134,16 +135,36 @@ func (l *Log) Receipt(ctx context.Context, seq hub.Seq) (hub.Receipt, error) {
 	}, nil
 }
 
-// covering returns the smallest committed checkpoint that covers seq. Only the newest can be uncommitted.
-func (l *Log) covering(ctx context.Context, seq hub.Seq) (Sealed, bool, error) {
-	sealed, err := l.opts.Journal.SealedFrom(ctx, uint64(seq)+1, 1)
-	if err != nil {
-		return Sealed{}, false, fmt.Errorf("find checkpoint of event %d: %w", seq, err)
+// covering returns the smallest committed checkpoint that covers seq and bears evidence of the ledgers named by. Only the
+// newest can be uncommitted.
+func (l *Log) covering(ctx context.Context, seq hub.Seq, by []string) (Sealed, bool, error) {
+	from, page := uint64(seq)+1, 1
+	for {
+		sealed, err := l.opts.Journal.SealedFrom(ctx, from, page)
+		if err != nil {
+			return Sealed{}, false, fmt.Errorf("find checkpoint of event %d: %w", seq, err)
+		}
+		for _, s := range sealed {
+			if s.State == StateCommitted && witnessedBy(s, by) {
+				return s, true, nil
+			}
+			from = s.Checkpoint.Size + 1
+		}
+		if len(sealed) < page || len(by) == 0 {
+			return Sealed{}, false, nil
+		}
+		page = lookBack
 	}
-	if len(sealed) == 0 || sealed[0].State != StateCommitted {
-		return Sealed{}, false, nil
+}
+
+// witnessedBy reports whether s bears evidence of all ledgers named by.
+func witnessedBy(s Sealed, by []string) bool {
+	for _, name := range by {
+		if _, ok := evidenceOf(s, name); !ok {
+			return false
+		}
 	}
-	return sealed[0], true, nil
+	return true
 }
 
 // pending explains when the receipt of seq is to be expected.
@@ -164,4 +185,26 @@ func (l *Log) pending(ctx context.Context, seq hub.Seq) error {
 		f.Hint, f.HintZh = "the ledger does not answer at present; nothing is lost", "账本暂不可用,数据不会丢失"
 	}
 	return f
+}
+
+// Consistency returns the checkpoints of the given sizes, both committed, and the proof that the larger extends the
+// smaller. A fault of kind NotFound says which there is not.
+func (l *Log) Consistency(ctx context.Context, from, to uint64) (hub.Consistency, error) {
+	var notes [2]string
+	for i, size := range []uint64{from, to} {
+		sealed, err := l.opts.Journal.SealedFrom(ctx, size, 1)
+		if err != nil {
+			return hub.Consistency{}, fmt.Errorf("read checkpoint %d: %w", size, err)
+		}
+		if size == 0 || len(sealed) == 0 || sealed[0].Checkpoint.Size != size || sealed[0].State != StateCommitted {
+			return hub.Consistency{}, hub.Faultf(hub.NotFound, "anchor.unknown", "no checkpoint of size %d is anchored", size).
+				WithHint("they are listed at /v1/anchors")
+		}
+		notes[i] = string(sealed[0].Checkpoint.Note)
+	}
+	hashes, err := ProveConsistency(ctx, l.opts.Hash, l.opts.Journal, from, to)
+	if err != nil {
+		return hub.Consistency{}, err
+	}
+	return hub.Consistency{From: notes[0], To: notes[1], Hashes: append([]hub.Digest{}, hashes...)}, nil
 }

@@ -2,7 +2,6 @@ package anchor
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"math"
 	"time"
@@ -93,8 +92,10 @@ func (l *Log) Run(ctx context.Context) error {
 	return nil
 }
 
-// Flush seals and commits what is in the log now, without waiting for size or age, and returns the first error.
+// Flush seals and commits what is in the log now, without waiting for size or age, and returns the first error. It also
+// waits for the ledgers beyond the quorum that are at work.
 func (l *Log) Flush(ctx context.Context) error {
+	defer l.settle()
 	size, err := l.opts.Leaves.LogSize(ctx)
 	if err != nil {
 		return fmt.Errorf("flush log: %w", err)
@@ -132,6 +133,9 @@ func (l *Log) round(ctx context.Context, force bool) (progress bool, err error) 
 	}
 	if l.last.Checkpoint.Size > 0 && l.last.State != StateCommitted {
 		return true, l.commit(ctx)
+	}
+	if err := l.checkLedgers(ctx); err != nil {
+		return false, err
 	}
 	due, err := l.due(ctx, force)
 	if err != nil || due == 0 {
@@ -221,102 +225,50 @@ func appendLeaves(ctx context.Context, leaves Leaves, tree *Tree, size uint64) e
 	return nil
 }
 
-// commit brings the last sealed checkpoint before the ledgers.
+// commit brings the last sealed checkpoint before the ledgers, all at once, and returns when a quorum has witnessed it,
+// or none is left to wait for. Those that are at work still go on by themselves.
 //
 //	crash before the first SaveProgress   the checkpoint is sealed and certainly on no ledger
 //	crash after it                        submitted: the outcome is unknown, the next round looks it up at each ledger
 //	crash after a Ledger.Commit           the same; the ledger answers a look-up, or the same commit, with the first evidence
-//	crash after the last SaveProgress     committed: receipts can be had, the next round may seal
+//	crash after a later SaveProgress      some ledgers' evidence is kept; once it is that of a quorum the checkpoint is
+//	                                      committed: receipts can be had, the next round may seal
 func (l *Log) commit(ctx context.Context) error {
 	ctx, span := l.opts.Tracer.Start(ctx, "anchor.commit")
 	defer span.End()
-	s := l.last
-	unknown := s.State == StateSubmitted
+	target, unknown := l.last, l.last.State == StateSubmitted
 	if !unknown {
-		s.State = StateSubmitted
-		if err := l.opts.Journal.SaveProgress(ctx, s); err != nil {
-			return fmt.Errorf("note that checkpoint %d is submitted: %w", s.Checkpoint.Size, err)
+		target.State = StateSubmitted
+		if err := l.opts.Journal.SaveProgress(ctx, target); err != nil {
+			return fmt.Errorf("note that checkpoint %d is submitted: %w", target.Checkpoint.Size, err)
 		}
+		l.last = target
 	}
-	started := l.opts.Now()
-	witnessed, failed := l.witness(ctx, s, unknown)
-	if alarm := l.snapshot().alarm; alarm != nil {
-		return alarm
-	}
-	s.Evidence = witnessed
-	if len(s.Evidence) >= l.opts.Quorum {
-		s.State, s.CommittedAt = StateCommitted, l.opts.Now().UTC()
-		failed = nil // a quorum is what was asked for; the others get the next checkpoint
-	}
-	if err := l.opts.Journal.SaveProgress(ctx, s); err != nil {
-		return fmt.Errorf("note evidence of checkpoint %d: %w", s.Checkpoint.Size, err)
-	}
-	if failed != nil {
+	size := target.Checkpoint.Size
+	failed := l.attempt(ctx, target, unknown, func() bool { return l.snapshot().committed >= size })
+	if s := l.snapshot(); s.alarm != nil {
+		return s.alarm
+	} else if s.committed < size {
+		if failed == nil {
+			failed = hub.Faultf(hub.Unavailable, "anchor.waiting", "checkpoint %d waits for its ledgers", size)
+		}
 		return failed
 	}
-	l.last = s
-	l.update(func(st *state) {
-		st.committed, st.committedAt = s.Checkpoint.Size, s.CommittedAt
-		st.transactions += uint64(len(s.Evidence))
-		st.leaves += s.Checkpoint.Size - s.PreviousSize
-		st.commitTook = s.CommittedAt.Sub(started)
-	})
-	l.metrics.committed.Set(float64(s.Checkpoint.Size))
+	l.last.State = StateCommitted
 	return nil
 }
 
-// witness asks every ledger that has not yet witnessed s, and returns all evidence, in the order of the ledgers, and
-// what failed. unknown says that s may be on the ledgers already.
-func (l *Log) witness(ctx context.Context, s Sealed, unknown bool) ([]hub.Evidence, error) {
-	var evidence []hub.Evidence
-	var failed []error
-	for _, ledger := range l.opts.Ledgers {
-		if e, ok := evidenceOf(s, ledger.Name()); ok {
-			evidence = append(evidence, e)
-			continue
-		}
-		started := l.opts.Now()
-		e, err := l.commitTo(ctx, ledger, s.Checkpoint, unknown)
-		l.metrics.observe(ledger.Name(), err, l.opts.Now().Sub(started))
-		if err != nil {
-			failed = append(failed, fmt.Errorf("commit checkpoint %d to %s: %w", s.Checkpoint.Size, ledger.Name(), err))
-			continue
-		}
-		l.held[ledger.Name()] = s.Checkpoint.Size
-		evidence = append(evidence, e)
+// checkLedgers asks the ledgers of which it is not known what they hold, and lets those that lag catch up with the last
+// checkpoint. It fails unless a quorum is known not to contradict: before that nothing may be signed.
+func (l *Log) checkLedgers(ctx context.Context) error {
+	failed := l.attempt(ctx, l.last, true, func() bool { return l.known() >= l.opts.Quorum })
+	switch {
+	case l.snapshot().alarm != nil:
+		return l.snapshot().alarm
+	case l.known() >= l.opts.Quorum:
+		return nil // what failed is tried again while the log goes on
 	}
-	return evidence, errors.Join(failed...)
-}
-
-// commitTo brings a checkpoint before one ledger, after looking whether it is there already if that is unknown.
-func (l *Log) commitTo(ctx context.Context, ledger Ledger, c hub.Checkpoint, unknown bool) (hub.Evidence, error) {
-	ctx, cancel := context.WithTimeout(ctx, l.opts.CommitTimeout)
-	defer cancel()
-	if unknown {
-		there, evidence, err := ledger.Lookup(ctx, c.Origin, c.Size)
-		switch {
-		case err == nil && there.Root == c.Root:
-			return evidence, nil
-		case err == nil:
-			return hub.Evidence{}, l.raise("the ledger %s holds the root %v for size %d, the journal %v",
-				ledger.Name(), there.Root, c.Size, c.Root)
-		case hub.KindOf(err) != hub.NotFound:
-			return hub.Evidence{}, fmt.Errorf("look up: %w", err)
-		}
-	}
-	commitment := Commitment{Checkpoint: c, PreviousSize: l.held[ledger.Name()]}
-	var err error
-	if commitment.PreviousSize > 0 {
-		commitment.Consistency, err = ProveConsistency(ctx, l.opts.Hash, l.opts.Journal, commitment.PreviousSize, c.Size)
-		if err != nil {
-			return hub.Evidence{}, err
-		}
-	}
-	evidence, err := ledger.Commit(ctx, commitment)
-	if hub.KindOf(err) == hub.Conflict && !l.superseded(ctx, c.Size) {
-		return hub.Evidence{}, l.raise("the ledger %s refuses checkpoint %d: %v", ledger.Name(), c.Size, err)
-	}
-	return evidence, err
+	return failed
 }
 
 // superseded reports whether the journal has gone on beyond size: another process has taken over, and what contradicts this

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/goccy/go-yaml"
 
@@ -19,13 +20,22 @@ import (
 //	hash: sha-256                          # or sm3; by the keys if absent
 //	ledgers:                               # by name; what stands under each is the ledger's own
 //	  notary: { key: notary.example.com+5e6f7081+AdE… }
-//	require: 1                             # how many of them must have witnessed; all, if absent
+//	  witness/customs: { key: witness.example.com/w1+9a0b1c2d+BAf… }
+//	  witness/bank: { key: witness.example.org/w+3e4f5061+BGh… }
+//	require: 2                             # how many of them must have witnessed; all, if absent
+//
+// require may also be a list of rules that must all hold: a name, or a count of several.
+//
+//	require:
+//	  - notary
+//	  - { count: 1, of: [witness/customs, witness/bank] }
 type Trust struct {
 	Origin  string            `yaml:"origin"`
 	Keys    []string          `yaml:"keys"`
 	Hash    string            `yaml:"hash"`
 	Ledgers map[string]Pinned `yaml:"ledgers"`
-	Require int               `yaml:"require"`
+	// Require must hold of the trusted ledgers that have witnessed; none means nothing is required.
+	Require Rules `yaml:"require"`
 
 	hash Hash
 }
@@ -77,7 +87,7 @@ const (
 // ParseTrust reads a trust file. Unknown names, malformed keys and impossible rules are refused with a fault of kind
 // Invalid.
 func ParseTrust(b []byte) (*Trust, error) {
-	t := Trust{Require: -1}
+	var t Trust
 	bad := func(format string, args ...any) (*Trust, error) {
 		return nil, hub.Faultf(hub.Invalid, "trust.invalid", "the trust file is refused: "+format, args...)
 	}
@@ -105,11 +115,8 @@ func ParseTrust(b []byte) (*Trust, error) {
 	if err := t.setHash(); err != nil {
 		return nil, err
 	}
-	if t.Require < 0 {
-		t.Require = len(t.Ledgers)
-	}
-	if t.Require > len(t.Ledgers) {
-		return bad("it requires %d ledgers and names %d", t.Require, len(t.Ledgers))
+	if err := t.checkLedgers(); err != nil {
+		return nil, err
 	}
 	return &t, nil
 }
@@ -136,6 +143,14 @@ func (t *Trust) setHash() error {
 	return nil
 }
 
+// HashOr returns the hash function of the log that t is for, or h without a trust file.
+func (t *Trust) HashOr(h Hash) Hash {
+	if t == nil {
+		return h
+	}
+	return t.hash
+}
+
 // pinned returns what the reader trusts of a ledger, nil for nothing.
 func (t *Trust) pinned(ledger string) Pinned {
 	if t == nil {
@@ -145,3 +160,104 @@ func (t *Trust) pinned(ledger string) Pinned {
 }
 
 func (t *Trust) trustsKey(key string) bool { return slices.Contains(t.Keys, key) }
+
+// Rule asks that at least Count of the ledgers Of have witnessed. Of nil means any that the trust file names.
+type Rule struct {
+	Count int      `yaml:"count"`
+	Of    []string `yaml:"of"`
+}
+
+// Rules must all hold.
+type Rules []Rule
+
+// UnmarshalYAML reads a count, or a list of names and rules.
+func (r *Rules) UnmarshalYAML(b []byte) error {
+	var count int
+	if err := decodeYAML(b, &count); err == nil {
+		*r = Rules{{Count: count}}
+		return nil
+	}
+	var entries []Pinned
+	if err := decodeYAML(b, &entries); err != nil {
+		return errors.New("require is neither a count nor a list of rules")
+	}
+	*r = Rules{}
+	for _, e := range entries {
+		rule, err := parseRule(e)
+		if err != nil {
+			return err
+		}
+		*r = append(*r, rule)
+	}
+	return nil
+}
+
+// parseRule reads a name, or {count, of}; without a count all are required.
+func parseRule(b Pinned) (Rule, error) {
+	var name string
+	if err := decodeYAML(b, &name); err == nil {
+		return Rule{Count: 1, Of: []string{name}}, nil
+	}
+	rule := Rule{Count: -1}
+	if err := decodeYAML(b, &rule); err != nil || len(rule.Of) == 0 {
+		return Rule{}, errors.New("a rule of require is neither a ledger's name nor { count: K, of: [names] }")
+	}
+	if rule.Count < 0 {
+		rule.Count = len(rule.Of)
+	}
+	return rule, nil
+}
+
+// checkLedgers refuses rules that cannot hold and a ledger that would count twice. Without rules all ledgers are required.
+func (t *Trust) checkLedgers() error {
+	bad := func(format string, args ...any) error {
+		return hub.Faultf(hub.Invalid, "trust.invalid", "the trust file is refused: "+format, args...)
+	}
+	if t.Require == nil {
+		t.Require = Rules{{Count: len(t.Ledgers)}}
+	}
+	pins := make(map[string]string)
+	for name, pinned := range t.Ledgers {
+		if other, ok := pins[string(pinned)]; ok && len(pinned) > 0 {
+			return bad("%s and %s are the same ledger", min(name, other), max(name, other))
+		}
+		pins[string(pinned)] = name
+	}
+	for _, r := range t.Require {
+		of := len(t.Ledgers)
+		if r.Of != nil {
+			of = len(r.Of)
+		}
+		if r.Count < 0 || r.Count > of {
+			return bad("it requires %d of %d ledgers", r.Count, of)
+		}
+		for i, name := range r.Of {
+			if _, ok := t.Ledgers[name]; !ok {
+				return bad("it requires the ledger %q, which it does not name under ledgers", name)
+			}
+			if slices.Contains(r.Of[:i], name) {
+				return bad("a rule names %q twice", name)
+			}
+		}
+	}
+	return nil
+}
+
+// unmet returns what is missing if only the given ledgers have witnessed, or "".
+func (t *Trust) unmet(witnessed map[string]bool) string {
+	for _, r := range t.Require {
+		n, of := len(witnessed), "the trusted ledgers"
+		if r.Of != nil {
+			n, of = 0, strings.Join(r.Of, ", ")
+			for _, name := range r.Of {
+				if witnessed[name] {
+					n++
+				}
+			}
+		}
+		if n < r.Count {
+			return fmt.Sprintf("%d of %s witnessed it, %d must have", n, of, r.Count)
+		}
+	}
+	return ""
+}

@@ -35,7 +35,7 @@ type EvidenceVerifier func(entry []byte, c hub.Checkpoint, pinned Pinned) (by st
 
 // Verifier checks receipts offline. The zero value knows no ledger.
 type Verifier struct {
-	// Ledgers are the verifiers of evidence by [hub.Evidence] name. Evidence of any other ledger is refused: nobody may
+	// Ledgers are the verifiers of evidence by [LedgerKind]. Evidence of any other ledger is refused: nobody may
 	// take for witnessed what nobody has checked.
 	Ledgers map[string]EvidenceVerifier
 	// EventHash, if set, recomputes the CBV event hash URI from a canonical event.
@@ -76,7 +76,7 @@ func (r *Report) Failed() string {
 // stops at the first check that fails, and returns a fault of kind Invalid whose code is "receipt." and the name of the
 // check; the report is never nil.
 func (v *Verifier) Verify(receipt []byte, trust *Trust) (*Report, error) {
-	s := &verification{verifier: v, raw: receipt, trust: trust}
+	s := &verification{verifier: v, raw: receipt, trust: trust, witnessed: make(map[string]bool)}
 	if trust != nil {
 		s.hash = trust.hash
 	}
@@ -123,9 +123,9 @@ type verification struct {
 	r        hub.Receipt
 	// signed is the checkpoint, once its signature is checked.
 	signed hub.Checkpoint
-	// pinnedLedgers are the ledgers whose evidence was checked against the trust file.
-	pinnedLedgers int
-	report        Report
+	// witnessed are the ledgers whose evidence was checked against the trust file.
+	witnessed map[string]bool
+	report    Report
 }
 
 func (s *verification) format() (string, error) {
@@ -208,7 +208,7 @@ func (s *verification) ledger() (string, error) {
 	seen := make(map[string]bool)
 	var by []string
 	for _, e := range s.r.Ledger {
-		verify := s.verifier.Ledgers[e.Ledger]
+		verify := s.verifier.Ledgers[LedgerKind(e.Ledger)]
 		if verify == nil {
 			return "", fmt.Errorf("no verifier for evidence of ledger %.100q", e.Ledger)
 		}
@@ -222,7 +222,7 @@ func (s *verification) ledger() (string, error) {
 			return "", fmt.Errorf("%s: %w", e.Ledger, err)
 		}
 		if pinned != nil {
-			s.pinnedLedgers++
+			s.witnessed[e.Ledger] = true
 		}
 		by = append(by, e.Ledger+": "+who)
 	}
@@ -239,9 +239,9 @@ func (s *verification) trusted() (string, error) {
 	if !s.trust.trustsKey(s.r.Key) {
 		return "", fmt.Errorf("the key %s is not one of those in the trust file", s.r.Key)
 	}
-	if s.pinnedLedgers < s.trust.Require {
-		return "", fmt.Errorf("%d of the trusted ledgers witnessed it, %d must have", s.pinnedLedgers, s.trust.Require)
+	if missing := s.trust.unmet(s.witnessed); missing != "" {
+		return "", errors.New(missing)
 	}
 	s.report.Pinned = true
-	return fmt.Sprintf("the log's key is trusted, and %d trusted ledgers witnessed it", s.pinnedLedgers), nil
+	return fmt.Sprintf("the log's key is trusted, and %d trusted ledgers witnessed it", len(s.witnessed)), nil
 }

@@ -77,6 +77,24 @@ func (s *Server) anchor(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
+// consistency answers with the proof that the checkpoint of this size extends the one of size ?from=.
+func (s *Server) consistency(w http.ResponseWriter, r *http.Request) error {
+	to, err := strconv.ParseUint(r.PathValue("size"), 10, 63)
+	if err != nil {
+		return hub.Faultf(hub.Invalid, "path.size", "%q is not a log size", r.PathValue("size"))
+	}
+	from, err := strconv.ParseUint(r.URL.Query().Get("from"), 10, 63)
+	if err != nil || from == 0 || from > to {
+		return hub.Faultf(hub.Invalid, "query.from", "from=%q is not the size of an earlier checkpoint", r.URL.Query().Get("from"))
+	}
+	proof, err := s.Anchors.Consistency(r.Context(), from, to)
+	if err != nil {
+		return err
+	}
+	answer(w, http.StatusOK, proof)
+	return nil
+}
+
 // trust answers with the trust file, which a verifier should also fetch by another way than from the hub itself.
 func (s *Server) trust(w http.ResponseWriter, _ *http.Request) error {
 	w.Header().Set("Content-Type", "application/yaml")

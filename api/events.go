@@ -98,7 +98,7 @@ func (s *Server) receipt(w http.ResponseWriter, r *http.Request) error {
 
 // writeReceipt answers with the exact bytes of a receipt.
 func (s *Server) writeReceipt(w http.ResponseWriter, r *http.Request, seq hub.Seq) error {
-	b, err := s.Anchors.Receipt(r.Context(), seq)
+	b, err := s.Anchors.Receipt(r.Context(), seq, r.URL.Query()["ledger"]...)
 	if err != nil {
 		return err
 	}

@@ -62,11 +62,14 @@ type Tracer interface {
 
 // Anchors proves what was recorded.
 type Anchors interface {
-	// Receipt returns the exact bytes of the receipt of the event at seq, or a fault of kind Unavailable while no
-	// committed checkpoint covers it.
-	Receipt(ctx context.Context, seq hub.Seq) ([]byte, error)
+	// Receipt returns the exact bytes of the receipt of the event at seq, by all ledgers that are named, or a fault of kind
+	// Unavailable while no committed checkpoint covers it.
+	Receipt(ctx context.Context, seq hub.Seq, by ...string) ([]byte, error)
 	// SealedFrom is as anchor.Journal has it.
 	SealedFrom(ctx context.Context, size uint64, limit int) ([]hub.Sealed, error)
+	// Consistency returns two anchored checkpoints and the RFC 6962 consistency proof from the smaller to the larger, or a
+	// fault of kind NotFound.
+	Consistency(ctx context.Context, from, to uint64) (hub.Consistency, error)
 	// Trust is the trust file that pins this hub's log and ledgers.
 	Trust() []byte
 }
@@ -167,6 +170,7 @@ func (s *Server) routes() []route {
 		{"GET /v1/records/{connector}/{id...}", s.record},
 		{"GET /v1/anchors", s.anchors},
 		{"GET /v1/anchors/{size}", s.anchor},
+		{"GET /v1/anchors/{size}/consistency", s.consistency},
 		{"GET /v1/trust", s.trust},
 		{"GET /v1/connectors", s.connectors},
 		{"GET /v1/connectors/{id}", s.connector},

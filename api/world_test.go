@@ -149,12 +149,17 @@ type receipts struct {
 }
 
 // Receipt implements api.Anchors.
-func (r *receipts) Receipt(ctx context.Context, seq hub.Seq) ([]byte, error) {
-	receipt, err := r.log.Receipt(ctx, seq)
+func (r *receipts) Receipt(ctx context.Context, seq hub.Seq, by ...string) ([]byte, error) {
+	receipt, err := r.log.Receipt(ctx, seq, by...)
 	if err != nil {
 		return nil, err
 	}
 	return anchor.EncodeReceipt(receipt)
+}
+
+// Consistency implements api.Anchors.
+func (r *receipts) Consistency(ctx context.Context, from, to uint64) (hub.Consistency, error) {
+	return r.log.Consistency(ctx, from, to)
 }
 
 // SealedFrom implements api.Anchors.

@@ -95,3 +95,11 @@ type Receipt struct {
 	Key    string     `json:"key"`
 	Ledger []Evidence `json:"ledger"`
 }
+
+// Consistency is the proof that one checkpoint of a log extends another: the RFC 6962 consistency proof between them.
+type Consistency struct {
+	// From and To are the signed checkpoints.
+	From   string   `json:"from"`
+	To     string   `json:"to"`
+	Hashes []Digest `json:"hashes"`
+}

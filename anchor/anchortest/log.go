@@ -15,8 +15,10 @@ type Log struct {
 	// Name distinguishes the leaves of logs that differ.
 	Name string
 
-	tree  *anchor.Tree
-	store Store
+	tree *anchor.Tree
+	// sealed is the size of the last checkpoint.
+	sealed uint64
+	store  Store
 }
 
 // NewLog returns an empty log of the given origin whose leaves are named after name.
@@ -48,9 +50,10 @@ func (l *Log) Grow(tb testing.TB, size uint64) hub.Checkpoint {
 		l.tree.Append([]hub.Digest{leaf})
 	}
 	c := l.Key.SignCheckpoint(size, l.tree.Root())
-	if err := l.store.Seal(tb.Context(), anchor.Sealed{Checkpoint: c}, l.tree.TakeTiles()); err != nil {
+	if err := l.store.Seal(tb.Context(), anchor.Sealed{Checkpoint: c, PreviousSize: l.sealed}, l.tree.TakeTiles()); err != nil {
 		tb.Fatal(err)
 	}
+	l.sealed = size
 	return c
 }
 

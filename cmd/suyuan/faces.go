@@ -150,13 +150,26 @@ func (m morgue) Change(ctx context.Context, id hub.DeadLetterID, c api.Change) e
 // prover shows the anchor to the API and to pages.
 type prover struct{ h *Hub }
 
-// Receipt implements api.Anchors and web.Prover.
-func (p *prover) Receipt(ctx context.Context, seq hub.Seq) ([]byte, error) {
-	r, err := p.h.anchor.Receipt(ctx, seq)
+// Receipt implements api.Anchors.
+func (p *prover) Receipt(ctx context.Context, seq hub.Seq, by ...string) ([]byte, error) {
+	r, err := p.h.anchor.Receipt(ctx, seq, by...)
 	if err != nil {
 		return nil, err
 	}
 	return anchor.EncodeReceipt(r)
+}
+
+// pageProver shows the anchor to pages.
+type pageProver struct{ *prover }
+
+// Receipt implements web.Prover.
+func (p pageProver) Receipt(ctx context.Context, seq hub.Seq) ([]byte, error) {
+	return p.prover.Receipt(ctx, seq)
+}
+
+// Consistency implements api.Anchors.
+func (p *prover) Consistency(ctx context.Context, from, to uint64) (hub.Consistency, error) {
+	return p.h.anchor.Consistency(ctx, from, to)
 }
 
 // SealedFrom implements api.Anchors.

@@ -211,7 +211,7 @@ func (h *Hub) openFaces(context.Context) error {
 	if err != nil {
 		return err
 	}
-	h.web, err = web.New(web.Options{Tracer: h.tracer, Prover: prover, Templates: pages, Log: h.log})
+	h.web, err = web.New(web.Options{Tracer: h.tracer, Prover: pageProver{prover}, Templates: pages, Log: h.log})
 	return err
 }
 

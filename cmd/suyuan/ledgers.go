@@ -13,6 +13,7 @@ import (
 	"github.com/suyuan-io/suyuan/anchor"
 	"github.com/suyuan-io/suyuan/anchor/fabric"
 	"github.com/suyuan-io/suyuan/anchor/notary"
+	"github.com/suyuan-io/suyuan/anchor/witness"
 	"github.com/suyuan-io/suyuan/hub"
 	"github.com/suyuan-io/suyuan/internal/strictyaml"
 )
@@ -23,6 +24,8 @@ type LedgerConfig struct {
 	Notary *NotaryConfig `yaml:"notary"`
 	// Fabric is a Hyperledger Fabric consortium.
 	Fabric *fabric.Config `yaml:"fabric"`
+	// Witness is a witness of a partner (suyuan witness, or any of c2sp.org/tlog-witness).
+	Witness *WitnessConfig `yaml:"witness"`
 }
 
 // NotaryConfig is the embedded notary.
@@ -30,6 +33,15 @@ type NotaryConfig struct {
 	// File is the notary's file; the default is notary.log in the data folder. Processes that share a store share it, on a
 	// file system with locks: the one that seals has it open.
 	File string `yaml:"file"`
+}
+
+// WitnessConfig is a witness.
+type WitnessConfig struct {
+	// Name tells it from other witnesses; it stands in receipts as witness/NAME.
+	Name string `yaml:"name,required"`
+	// URL is its submission prefix, Key its verifier key.
+	URL string `yaml:"url,required"`
+	Key string `yaml:"key,required"`
 }
 
 // openLedger is an open ledger.
@@ -74,6 +86,9 @@ func (c *LedgerConfig) name() string {
 	if c.Fabric != nil {
 		names = append(names, fabric.Name)
 	}
+	if c.Witness != nil {
+		names = append(names, witness.Kind+"/"+c.Witness.Name)
+	}
 	if len(names) != 1 {
 		return ""
 	}
@@ -90,6 +105,8 @@ func (c *AnchorConfig) checkLedgers(at strictyaml.Locator) hub.Faults {
 		case name == "":
 			faults = append(faults, hub.Faultf(hub.Invalid, "config.ledger", "an entry of ledgers is exactly one ledger").
 				WithHint("write for example: - notary: {}").At(where))
+		case l.Witness != nil && hub.CheckName(l.Witness.Name) != nil:
+			faults = append(faults, hub.AsFault(hub.CheckName(l.Witness.Name)).At(where))
 		case seen[name]:
 			faults = append(faults, hub.Faultf(hub.Invalid, "config.ledger-twice", "two ledgers are named %q", name).
 				WithHint("give one of them another name").At(where))
@@ -121,6 +138,13 @@ func (c *LedgerConfig) open(_ context.Context, cfg *Config, log anchor.VerifierK
 			}
 			return yaml.Marshal(t)
 		}}, nil
+	}
+	if w := c.Witness; w != nil {
+		l, err := witness.Open(w.URL, w.Key)
+		if err != nil {
+			return openLedger{}, err
+		}
+		return openLedger{anchor.Named(l, w.Name), func(context.Context) ([]byte, error) { return fmt.Appendf(nil, "key: %s\n", l.Key), nil }}, nil
 	}
 	return c.Notary.open(cfg, log)
 }

@@ -131,7 +131,7 @@ func commands(std stdio) []*cobra.Command {
 	return []*cobra.Command{
 		demoCommand(std), serveCommand(std), checkCommand(std), connectorCommand(std), deadCommand(std), replayCommand(std),
 		backupCommand(std), restoreCommand(std), rebuildCommand(std),
-		verifyCommand(std), keyCommand(std), epcisCommand(std), gs1Command(std), decodeCommand(std), webhookCommand(std), benchCommand(std),
+		verifyCommand(std), witnessCommand(std), keyCommand(std), epcisCommand(std), gs1Command(std), decodeCommand(std), webhookCommand(std), benchCommand(std),
 		versionCommand(std),
 	}
 }

@@ -1,0 +1,95 @@
+package main
+
+import (
+	"context"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"go.uber.org/zap"
+
+	"github.com/suyuan-io/suyuan/anchor"
+	"github.com/suyuan-io/suyuan/anchor/witness"
+	"github.com/suyuan-io/suyuan/internal/sample"
+)
+
+// TestHubOfSM3WithTwoWitnesses runs the sample through a hub of SM3 and SM2 with the embedded notary and two witnesses, of
+// which one is down, and verifies its receipts by the rule that it shows.
+func TestHubOfSM3WithTwoWitnesses(t *testing.T) {
+	dir := t.TempDir()
+	if err := sample.Write(t.Context(), filepath.Join(dir, "consortium")); err != nil {
+		t.Fatal(err)
+	}
+	cfg := demoConfig(dir, "127.0.0.1:0")
+	cfg.Anchor.Hash = "sm3"
+	logKey, err := anchor.SM2.LoadOrCreateKey(keyPath(t, &cfg), cfg.Anchor.Origin)
+	if err != nil {
+		t.Fatal(err)
+	}
+	key, err := anchor.GenerateKey("witness.customs.example/w1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	w, err := witness.New(witness.Options{Key: key, Logs: []anchor.VerifierKey{logKey.Public()}, Dir: t.TempDir()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := httptest.NewServer(w)
+	defer server.Close()
+	gone := httptest.NewServer(w)
+	gone.Close()
+	cfg.Anchor.Quorum = 2
+	stranger, err := anchor.GenerateKey("witness.gone.example/w1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	nobody, err := stranger.CosignerKey()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cfg.Anchor.Ledgers = []LedgerConfig{
+		{Notary: &NotaryConfig{}},
+		{Witness: &WitnessConfig{Name: "customs", URL: server.URL, Key: w.Key().String()}},
+		{Witness: &WitnessConfig{Name: "gone", URL: gone.URL, Key: nobody.String()}},
+	}
+	h, err := OpenHub(t.Context(), cfg, zap.NewNop())
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- h.Run(ctx) }()
+	if err := h.anchor.WaitCommitted(t.Context(), 1); err != nil {
+		t.Fatal(err)
+	}
+	p := &prover{h: h}
+	receipt, err := p.Receipt(t.Context(), 0, "witness/customs")
+	if err != nil {
+		t.Fatal(err)
+	}
+	trust, err := anchor.ParseTrust(p.Trust())
+	if err != nil {
+		t.Fatal(err)
+	}
+	report, err := verifier().Verify(receipt, trust)
+	if err != nil || !report.Pinned {
+		t.Errorf("receipt: %v", err)
+	}
+	stop()
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+	if err := h.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
+// keyPath returns where a hub keeps its log's key.
+func keyPath(t *testing.T, cfg *Config) string {
+	t.Helper()
+	if err := os.MkdirAll(cfg.data("keys"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	return cfg.data("keys", "log.key")
+}
