@@ -94,8 +94,9 @@ func (l Loader) source(inst *Instance, file instanceFile) hub.Faults {
 
 // mapping resolves the mapping's path against the instance file's folder.
 func (l Loader) mapping(inst *Instance, file instanceFile) hub.Faults {
-	refuse := func(at hub.Where, code, en, zh string) hub.Faults {
-		return hub.Faults{(&hub.Fault{Kind: hub.Invalid, Code: code, Message: en, MessageZh: zh}).At(at)}
+	refuse := func(at hub.Where, f *hub.Fault) hub.Faults {
+		f.Kind = hub.Invalid
+		return hub.Faults{f.At(at)}
 	}
 	switch {
 	case inst.Format == "":
@@ -103,16 +104,41 @@ func (l Loader) mapping(inst *Instance, file instanceFile) hub.Faults {
 	case file.Map.Value == "" && inst.Format == FormatEPCIS:
 		return nil
 	case file.Map.Value == "":
-		return refuse(hub.Where{File: inst.File, Line: 1, Column: 1}, "instance.no-map",
-			"key \"map\" is missing: it names the mapping file", "缺少键 \"map\"：它指明映射文件")
+		return refuse(hub.Where{File: inst.File, Line: 1, Column: 1}, &hub.Fault{
+			Code: "instance.no-map", Message: "key \"map\" is missing: it names the mapping file", MessageZh: "缺少键 \"map\"：它指明映射文件",
+			Hint:   "write  map: ../mappings/NAME.yaml  (suyuan connector new --from SAMPLE makes one); only decode: epcis needs none",
+			HintZh: "请写  map: ../mappings/名称.yaml（suyuan connector new --from 样本 可生成）；只有 decode: epcis 不需要",
+		})
 	}
 	inst.Map = path.Join(path.Dir(inst.File), file.Map.Value)
 	if _, err := fs.Stat(l.FS, inst.Map); err != nil {
-		return refuse(file.Map.At, "instance.map-unreadable",
-			fmt.Sprintf("cannot read the mapping file %q: there is none at %s", file.Map.Value, inst.Map),
-			fmt.Sprintf("无法读取映射文件 %q：%s 处没有文件", file.Map.Value, inst.Map))
+		return refuse(file.Map.At, l.noMapping(inst.Map, file.Map.Value))
 	}
 	return nil
+}
+
+// noMapping says that there is no mapping at a path, and what there is in its place.
+func (l Loader) noMapping(at, stated string) *hub.Fault {
+	f := &hub.Fault{
+		Code:      "instance.map-unreadable",
+		Message:   fmt.Sprintf("cannot read the mapping file %q: there is none at %s", stated, at),
+		MessageZh: fmt.Sprintf("无法读取映射文件 %q：%s 处没有文件", stated, at),
+		Hint:      "the path is relative to the instance file", HintZh: "路径相对于实例文件",
+	}
+	entries, err := fs.ReadDir(l.FS, path.Dir(at))
+	if err != nil {
+		f.Hint, f.HintZh = f.Hint+", and there is no folder "+path.Dir(at), f.HintZh+"，且没有文件夹 "+path.Dir(at)
+		return f
+	}
+	names := make([]string, len(entries))
+	for i, e := range entries {
+		names[i] = e.Name()
+	}
+	if near := strictyaml.Nearest(path.Base(at), names); near != "" {
+		near = strings.TrimSuffix(stated, path.Base(at)) + near
+		f.Hint, f.HintZh = fmt.Sprintf("did you mean %q?", near), fmt.Sprintf("是否想写 %q？", near)
+	}
+	return f
 }
 
 // LoadAll reads every .yaml and .yml file in a folder, not below it. The error is a [hub.Faults] with everything that is
@@ -141,6 +167,8 @@ func (l Loader) LoadAll(dir string) ([]*Instance, error) {
 				Kind: hub.Invalid, Code: "instance.duplicate-id",
 				Message:   fmt.Sprintf("the id %q is taken by %s", inst.ID, other),
 				MessageZh: fmt.Sprintf("id %q 已被 %s 使用", inst.ID, other),
+				Hint:      "give the newer of the two files an id of its own: the id owns what the older one has read so far",
+				HintZh:    "请为较新的文件另取 id：id 对应较早文件的读取位置",
 			}).At(hub.Where{File: inst.File, Line: 1, Column: 1}))
 			continue
 		}

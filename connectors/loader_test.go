@@ -163,8 +163,9 @@ func TestOneBadFileStopsOnlyItself(t *testing.T) {
 	if !errors.As(err, &faults) || len(insts) != 1 || insts[0].ID != "a" {
 		t.Fatalf("%v, %v", insts, err)
 	}
-	want := "c/2.yml:1:1: the id \"a\" is taken by c/1.yaml\n" +
-		"c/3.yaml:1:1: key \"provider\" is missing\nc/3.yaml:1:1: key \"source\" is missing"
+	want := "c/2.yml:1:1: the id \"a\" is taken by c/1.yaml (give the newer of the two files an id of its own: the id owns what " +
+		"the older one has read so far)\nc/3.yaml:1:1: key \"provider\" is missing (add  provider:  with a text)\n" +
+		"c/3.yaml:1:1: key \"source\" is missing (add  source:  with one key below it that names a kind)"
 	if diff := cmp.Diff(want, faults.Error()); diff != "" {
 		t.Error(diff)
 	}

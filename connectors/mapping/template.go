@@ -2,6 +2,7 @@ package mapping
 
 import (
 	"encoding/json"
+	"fmt"
 	"slices"
 	"strings"
 )
@@ -227,10 +228,19 @@ func (l *loader) fieldSpec(sp *spec, key string) (*spec, *trouble) {
 			hint("add it at the top:  context: { %s: https://ns.example.com/ }", "请在文件顶部添加：context: { %s: https://ns.example.com/ }", prefix)
 	}
 	t := problem("mapping.unknown-field", "%q is no EPCIS field here", "%q 不是此处的 EPCIS 字段", key).suggest(key, sp.names())
-	if sp.open && nearest(key, sp.names()) == "" {
-		t.hint("a field of your own is written with a prefix, for example  example:%s", "自定义字段需加前缀，例如  example:%s", key)
+	if near := nearest(key, sp.names()); sp.open && (near == "" || sharedStart(near, key) == 0) { // a guess at best
+		t.ownField(key, near)
 	}
 	return nil, t
+}
+
+// ownField says how a field is written that is not of EPCIS, after the standard's own that it may have been meant to be.
+func (t *trouble) ownField(key, near string) {
+	t.hint("a field of your own is written with a prefix, for example  example:%s", "自定义字段需加前缀，例如  example:%s", key)
+	if near != "" {
+		t.en.hint = fmt.Sprintf("did you mean %q? If not: ", near) + t.en.hint
+		t.zh.hint = fmt.Sprintf("您是不是想写 %q？若不是：", near) + t.zh.hint
+	}
 }
 
 // plainName reports whether s is a name as JSON-LD terms are written, which become addresses.

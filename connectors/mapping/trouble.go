@@ -64,8 +64,8 @@ func (t *trouble) suggest(got string, known []string) *trouble {
 	list := slices.Clone(known)
 	slices.Sort(list)
 	more := ""
-	if len(list) > 12 {
-		list, more = list[:12], ", …"
+	if len(list) > 100 { // all functions fit: a newcomer does not know what to look for
+		list, more = list[:100], ", …"
 	}
 	return t.hint("known: %s", "可用的有：%s", strings.Join(list, ", ")+more)
 }

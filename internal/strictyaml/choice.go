@@ -54,14 +54,31 @@ func (d *decoder) choice(n ast.Node, into *Choice) {
 	}
 	es := d.entries(n)
 	if len(es) != 1 {
-		d.report(bilingual(hub.Invalid, "yaml.choice", fmt.Sprintf("found %d keys where exactly one is expected", len(es)),
-			fmt.Sprintf("此处应恰有一个键，实际有 %d 个", len(es))).At(d.where(n)))
+		d.report(wrongChoice(es).At(d.where(n)))
 		return
 	}
 	*into = Choice{Key: es[0].name, At: d.where(es[0].key), d: d}
 	if !isNull(es[0].value) {
 		into.settings = es[0].value
 	}
+}
+
+// wrongChoice says that there is not one key but none or several, and which.
+func wrongChoice(es []entry) *hub.Fault {
+	names := make([]string, len(es))
+	for i, e := range es {
+		names[i] = e.name
+	}
+	if len(es) == 0 {
+		f := bilingual(hub.Invalid, "yaml.choice", "nothing is chosen here", "此处没有选择任何项")
+		f.Hint, f.HintZh = "write one key, with its settings below it", "请写一个键，并在其下写设置"
+		return f
+	}
+	list := strings.Join(names, ", ")
+	f := bilingual(hub.Invalid, "yaml.choice", fmt.Sprintf("found %d keys (%s) where exactly one is expected", len(es), list),
+		fmt.Sprintf("此处应恰有一个键，实际有 %d 个（%s）", len(es), list))
+	f.Hint, f.HintZh = "keep one of them; the settings of that one are indented below it", "请保留其中一个；其设置应缩进写在它下面"
+	return f
 }
 
 // cutOut returns the text of one node with everything before it replaced by blanks. A flow node ends at its bracket, a

@@ -165,11 +165,31 @@ func fromSyntaxError(at hub.Where, err error) *hub.Fault {
 	if t := syntax.GetToken(); t != nil && t.Position != nil {
 		at.Line, at.Column = t.Position.Line, t.Position.Column
 	}
-	return syntaxFault(at, unmask(syntax.GetMessage()))
+	return syntaxFault(at, strings.ReplaceAll(unmask(syntax.GetMessage()), "\t", `\t`))
 }
 
 func syntaxFault(at hub.Where, message string) *hub.Fault {
-	return bilingual(hub.Invalid, "yaml.syntax", "not valid YAML: "+message, "不是有效的 YAML："+message).At(at)
+	f := bilingual(hub.Invalid, "yaml.syntax", "not valid YAML: "+message, "不是有效的 YAML："+message).At(at)
+	for _, known := range syntaxHints() {
+		if strings.Contains(message, known.part) {
+			f.Hint, f.HintZh = known.en, known.zh
+			break
+		}
+	}
+	return f
+}
+
+// syntaxHints says what people mostly did where the parser's own words say little.
+func syntaxHints() []struct{ part, en, zh string } {
+	return []struct{ part, en, zh string }{
+		{`'\t'`, "indent with spaces: a tab may not stand here", "请用空格缩进：此处不能使用制表符"},
+		{"cannot start any token", "put the value in double quotes", "请将该值放入双引号"},
+		{"mapping value is not allowed", `put a value that holds ": " in double quotes; if it is a key, give it a line and the indentation of its neighbours`,
+			`含有 ": " 的值请放入双引号；若是键，请另起一行并与相邻的键对齐`},
+		{"could not find end character", "close the quote that begins here", "请闭合此处开始的引号"},
+		{"not terminated", "close the bracket that begins here", "请闭合此处开始的括号"},
+		{"was used as mapping key", "write one key a line, then a colon and a space", "每行一个键，其后为冒号和空格"},
+	}
 }
 
 // References are masked before parsing, so that ${file:/run/key} may stand unquoted inside { } although YAML would end

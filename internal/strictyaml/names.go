@@ -2,6 +2,7 @@ package strictyaml
 
 import (
 	"fmt"
+	"reflect"
 	"slices"
 	"strings"
 
@@ -27,8 +28,23 @@ func Unknown(thing, got string, allowed []string) *hub.Fault {
 
 func unknownKey(got string, allowed []string) *hub.Fault { return Unknown("key", got, allowed) }
 
-func missingKey(name string) *hub.Fault {
-	return bilingual(hub.Invalid, "yaml.missing-key", fmt.Sprintf("key %q is missing", name), fmt.Sprintf("缺少键 %q", name))
+// missingKey says what the key that is missing takes.
+func missingKey(name string, into reflect.Value) *hub.Fault {
+	f := bilingual(hub.Invalid, "yaml.missing-key", fmt.Sprintf("key %q is missing", name), fmt.Sprintf("缺少键 %q", name))
+	var en, zh string
+	switch _, choice := reflect.TypeAssert[Choice](into); {
+	case choice:
+		en, zh = "one key below it that names a kind", "其下一个表示种类的键"
+	case into.Kind() == reflect.Slice:
+		en, zh = wanted(reflect.Zero(into.Type().Elem()))
+		en, zh = "a list, each element "+en, "列表，每项为"+zh
+	case into.Kind() == reflect.Struct && into.Type() != reflect.TypeFor[Secret]() && into.Type() != reflect.TypeFor[Text]():
+		en, zh = "its settings below it", "其下的设置"
+	default:
+		en, zh = wanted(into)
+	}
+	f.Hint, f.HintZh = fmt.Sprintf("add  %s:  with %s", name, en), fmt.Sprintf("请添加  %s:  ，值为%s", name, zh)
+	return f
 }
 
 // Nearest returns the allowed word that got is probably a misspelling of, or "".

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"regexp"
 	"strings"
 
 	"github.com/goccy/go-yaml/ast"
@@ -78,11 +79,19 @@ func NewLookup(env func(name string) (string, bool), readFile func(path string) 
 	}
 }
 
+// bareReference is a variable as a shell writes it.
+var bareReference = regexp.MustCompile(`^\$\{?([A-Z_][A-Z0-9_]*)\}?$`)
+
 func (d *decoder) secret(n ast.Node, into *Secret, text string) {
 	where := d.where(n)
 	if text == "" || referenceRE.FindString(text) != text {
 		f := bilingual(hub.Invalid, "secret.literal", "a secret must not stand in the file", "机密不得直接写在文件中").At(where)
 		f.Hint, f.HintZh = "write a reference: ${env:NAME} or ${file:PATH}", "请写引用：${env:名称} 或 ${file:路径}"
+		if bare := bareReference.FindStringSubmatch(text); bare != nil { // as a shell writes it
+			f.Message, f.MessageZh = "the reference does not say where the secret is", "引用没有说明机密在何处"
+			f.Hint = fmt.Sprintf("write ${env:%s}, or ${file:PATH} for a file that holds it", bare[1])
+			f.HintZh = fmt.Sprintf("请写 ${env:%s}；若机密在文件中，请写 ${file:路径}", bare[1])
+		}
 		d.report(f)
 		return
 	}
@@ -92,7 +101,9 @@ func (d *decoder) secret(n ast.Node, into *Secret, text string) {
 		return
 	}
 	if name == "" {
-		d.report(bilingual(hub.Invalid, "secret.unnamed", "the reference names nothing", "引用没有名称").At(where))
+		f := bilingual(hub.Invalid, "secret.unnamed", "the reference names nothing", "引用没有名称").At(where)
+		f.Hint, f.HintZh = "write the variable or the file after the colon: ${env:NAME} or ${file:PATH}", "请在冒号后写变量或文件：${env:名称} 或 ${file:路径}"
+		d.report(f)
 		return
 	}
 	*into = Secret{ref: text}

@@ -121,7 +121,7 @@ source: {a: 1, b: 2}
 `)
 	want := []string{
 		`hub.yaml:1:1: unknown key "idd" (did you mean "id"?)`,
-		`hub.yaml:1:1: key "id" is missing`,
+		`hub.yaml:1:1: key "id" is missing (add  id:  with a text)`,
 		`hub.yaml:2:7: unknown value "fats" (did you mean "fast"?)`,
 		`hub.yaml:3:7: found "5" where a duration such as "30s", "5m" or "2h" is expected`,
 		`hub.yaml:4:7: found "big" where a size such as "512KiB" or "1MiB" is expected`,
@@ -136,7 +136,7 @@ source: {a: 1, b: 2}
 		`hub.yaml:12:8: found a mapping where a text is expected`,
 		`hub.yaml:13:7: found "5" where a rate such as "500/s" or "60/m" is expected`,
 		`hub.yaml:14:1: key "on" stands here again, first on line 6`,
-		`hub.yaml:15:9: found 2 keys where exactly one is expected`,
+		`hub.yaml:15:9: found 2 keys (a, b) where exactly one is expected (keep one of them; the settings of that one are indented below it)`,
 	}
 	if diff := cmp.Diff(want, strings.Split(faults.Error(), "\n")); diff != "" {
 		t.Error(diff)

@@ -61,7 +61,7 @@ func (d *decoder) structure(n ast.Node, v reflect.Value, parent hub.Where) {
 	}
 	for _, f := range fields {
 		if f.required && !given[f.name] {
-			d.report(missingKey(f.name).At(parent))
+			d.report(missingKey(f.name, v.Field(f.index)).At(parent))
 		}
 	}
 	if c, ok := reflect.TypeAssert[Checker](v.Addr()); ok {
