@@ -54,7 +54,7 @@ func Audit(t *testing.T, s *Site, push *Push, total int) {
 			t.Errorf("push %d was accepted and is not recorded", i)
 		}
 	}
-	b.anchored(t, s)
+	b.Anchored(t, s)
 }
 
 // OpenBooks reads the books of a hub that runs or not. Close them when done.
@@ -109,8 +109,8 @@ func scan(t *testing.T, db *sql.DB, query string, args []any, row func(*sql.Rows
 	}
 }
 
-// anchored checks that the notary's file covers the whole log by roots that the leaves give, each size once.
-func (b *Books) anchored(t *testing.T, s *Site) {
+// Anchored checks that the notary's file covers the whole log by roots that the leaves give, each size once.
+func (b *Books) Anchored(t *testing.T, s *Site) {
 	t.Helper()
 	text, err := os.ReadFile(s.Path("data", "notary.log"))
 	if err != nil {
