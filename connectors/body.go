@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"os"
 	"strings"
+	"time"
 
 	"golang.org/x/sync/semaphore"
 
@@ -38,6 +40,8 @@ type limitedBody struct {
 	read    int64
 	bodies  *semaphore.Weighted
 	charged int64
+	// conn sets how long the connection may be read; what is no connection of a server's is not bounded.
+	conn *http.ResponseController
 }
 
 // bodyStep is how much memory is charged at a time.
@@ -48,7 +52,9 @@ func (h *Host) limitBody(w http.ResponseWriter, r *http.Request, limit int64) (*
 	if r.ContentLength > limit {
 		return nil, bodyTooLarge(limit)
 	}
-	b := &limitedBody{wire: http.MaxBytesReader(w, r.Body, limit), limit: limit, bodies: h.bodies}
+	b := &limitedBody{
+		wire: http.MaxBytesReader(w, r.Body, limit), limit: limit, bodies: h.bodies, conn: http.NewResponseController(w),
+	}
 	switch coding := strings.ToLower(strings.TrimSpace(r.Header.Get("Content-Encoding"))); coding {
 	case "", "identity":
 		b.r = b.wire
@@ -62,8 +68,28 @@ func (h *Host) limitBody(w http.ResponseWriter, r *http.Request, limit int64) (*
 			Hint:      "send gzip or no encoding", HintZh: "请用 gzip 或不编码",
 		}
 	}
+	if err := b.charge(r.ContentLength); err != nil { // before it is read; what it unpacks to is charged as it comes
+		b.release()
+		return nil, err
+	}
+	size := r.ContentLength
+	if size < 0 {
+		size = limit
+	}
+	_ = b.conn.SetReadDeadline(time.Now().Add(h.cfg.BodyTime + time.Duration(size)*time.Second/bodyStep))
 	r.Body = b
 	return b, nil
+}
+
+// charge takes the memory of a body of n bytes.
+func (b *limitedBody) charge(n int64) error {
+	for b.charged < n {
+		if !b.bodies.TryAcquire(bodyStep) {
+			return limited(0, "hub.busy", "the hub holds too many request bodies at once", "系统正在处理过多请求")
+		}
+		b.charged += bodyStep
+	}
+	return nil
 }
 
 // Read implements [io.Reader].
@@ -73,18 +99,21 @@ func (b *limitedBody) Read(p []byte) (int, error) {
 	if b.read > b.limit {
 		return 0, bodyTooLarge(b.limit)
 	}
-	for b.charged < b.read {
-		if !b.bodies.TryAcquire(bodyStep) {
-			return 0, tryLater(http.StatusServiceUnavailable, 0, &hub.Fault{
-				Code: "hub.busy", Message: "the hub holds too many request bodies at once", MessageZh: "系统正在处理过多请求",
-			})
-		}
-		b.charged += bodyStep
+	if err := b.charge(b.read); err != nil {
+		return 0, err
 	}
 	var wire *http.MaxBytesError
 	switch {
-	case err == nil || errors.Is(err, io.EOF):
+	case errors.Is(err, io.EOF):
+		_ = b.conn.SetReadDeadline(time.Time{}) // what comes now may take as long as it does
 		return n, err
+	case err == nil:
+		return n, nil
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return n, &Refusal{http.StatusRequestTimeout, http.Header{"Connection": {"close"}}, &hub.Fault{
+			Kind: hub.Unavailable, Code: "request.slow", Message: "the body took too long to arrive", MessageZh: "请求体传输过慢",
+			Hint: "send it again, in smaller requests if the line is slow", HintZh: "请重新发送；如线路较慢，请减小单次请求",
+		}}
 	case errors.As(err, &wire):
 		return n, bodyTooLarge(b.limit)
 	case errors.Is(err, gzip.ErrHeader) || errors.Is(err, gzip.ErrChecksum) || isGzip(b.r):
@@ -98,7 +127,9 @@ func isGzip(r io.Reader) bool { _, ok := r.(*lazyGzip); return ok }
 // Close implements [io.Closer].
 func (b *limitedBody) Close() error { return b.wire.Close() }
 
+// release gives the memory back, and the connection its time for the next request.
 func (b *limitedBody) release() {
+	_ = b.conn.SetReadDeadline(time.Time{})
 	b.bodies.Release(b.charged)
 	b.charged = 0
 }

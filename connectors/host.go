@@ -2,6 +2,7 @@ package connectors
 
 import (
 	"context"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -26,8 +27,13 @@ type Config struct {
 	Now func() time.Time
 	// Drain is how long stopping an instance may take to make durable what was read, 10s by default.
 	Drain time.Duration
-	// Memory bounds the request bodies that are held at once, 256 MiB by default.
-	Memory int64
+	// Memory bounds the request bodies that are held at once, 256 MiB by default, and Requests how many requests are
+	// served at once, 64 a processor and at least 128 by default. What is beyond them is refused with its body unread.
+	Memory   int64
+	Requests int
+	// BodyTime is how long a request's body may take, and a second more for each 64 KiB of it; 30s by default. A sender that
+	// trickles cannot hold its place for ever.
+	BodyTime time.Duration
 }
 
 // Host runs instances: it opens and reads sources, takes requests for receivers, splits, publishes, stores positions and
@@ -40,6 +46,7 @@ type Config struct {
 type Host struct {
 	cfg    Config
 	bodies *semaphore.Weighted
+	slots  chan struct{} // one for each request that is served
 	// ops serialises Apply, Pause, Resume, SetPosition and Close; mu guards runners.
 	ops     sync.Mutex
 	mu      sync.RWMutex
@@ -61,7 +68,16 @@ func New(cfg Config) *Host {
 	if cfg.Memory <= 0 {
 		cfg.Memory = 256 << 20
 	}
-	h := &Host{cfg: cfg, bodies: semaphore.NewWeighted(cfg.Memory), runners: map[hub.ConnectorID]*runner{}}
+	if cfg.Requests <= 0 {
+		cfg.Requests = max(128, 64*runtime.GOMAXPROCS(0))
+	}
+	if cfg.BodyTime <= 0 {
+		cfg.BodyTime = 30 * time.Second
+	}
+	h := &Host{
+		cfg: cfg, bodies: semaphore.NewWeighted(cfg.Memory), slots: make(chan struct{}, cfg.Requests),
+		runners: map[hub.ConnectorID]*runner{},
+	}
 	if cfg.Metrics != nil {
 		cfg.Metrics.MustRegister(newCollector(h.Statuses))
 	}

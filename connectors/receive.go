@@ -21,8 +21,8 @@ import (
 // writes the problem details of the error, a [hub.Fault] or a [Refusal] around one:
 //
 //	404 no such instance, or it is none that receives     410 it is retired
-//	401 bad signature    400 bad request    405 method    413 too large    415 media type or encoding
-//	429 over the rate or in-flight limit, with Retry-After
+//	401 bad signature    400 bad request    405 method    408 slow body    413 too large    415 media type or encoding
+//	429 over the rate or in-flight limit, or the hub serves too many requests, with Retry-After and mostly the body unread
 //	503 paused, or the stream cannot take it, with Retry-After: nothing is known to be durable, send it again
 func (h *Host) ServeIn(w http.ResponseWriter, req *http.Request, id hub.ConnectorID) error {
 	r, err := h.runner(id)
@@ -71,6 +71,11 @@ func (r *runner) take(w http.ResponseWriter, req *http.Request) (Answer, error) 
 	if err := r.open(); err != nil {
 		return Answer{}, err
 	}
+	leave, err := r.enter()
+	if err != nil {
+		return Answer{}, err
+	}
+	defer leave()
 	body, err := r.host.limitBody(w, req, int64(r.inst.Limits.Body))
 	if err != nil {
 		return Answer{}, err
@@ -84,7 +89,7 @@ func (r *runner) take(w http.ResponseWriter, req *http.Request) (Answer, error) 
 	if err != nil {
 		return Answer{}, err
 	}
-	done, err := r.admit(len(ids))
+	done, err := r.admit(req.Context(), len(ids))
 	if err != nil {
 		return Answer{}, err
 	}
@@ -151,38 +156,6 @@ func (r *runner) envelopes(req *http.Request, items []Item) ([]hub.Envelope, []h
 		}
 	}
 	return out, ids, nil
-}
-
-// admit holds records against the rate and in-flight limits until done is called. A request that is larger than a limit
-// passes when nothing else is in the way, and is paid for afterwards.
-func (r *runner) admit(records int) (done func(), err error) {
-	limited := func(after time.Duration, code, en, zh string) error {
-		return tryLater(http.StatusTooManyRequests, after, &hub.Fault{Code: code, Message: en, MessageZh: zh})
-	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.inFlight > 0 && r.inFlight+records > r.inst.Limits.InFlight {
-		return nil, limited(time.Second, "connector.in-flight", "too many records of this connector are in flight",
-			"此连接器有过多记录正在处理")
-	}
-	if r.limiter != nil && records > 0 {
-		now := r.host.cfg.Now()
-		if tokens := r.limiter.TokensAt(now); tokens < 1 {
-			wait := time.Duration((1 - tokens) / float64(r.limiter.Limit()) * float64(time.Second))
-			return nil, limited(wait, "connector.rate", "over the rate limit of this connector", "超过此连接器的速率上限")
-		}
-		for left := records; left > 0; left -= r.limiter.Burst() {
-			r.limiter.ReserveN(now, min(left, r.limiter.Burst()))
-		}
-	}
-	r.inFlight += records
-	r.board.change(func(s *Status) { s.InFlight += records })
-	return func() {
-		r.mu.Lock()
-		r.inFlight -= records
-		r.mu.Unlock()
-		r.board.change(func(s *Status) { s.InFlight -= records })
-	}, nil
 }
 
 // publish makes the records durable. A sender that hangs up does not stop it: what is on its way is let through.

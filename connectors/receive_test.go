@@ -159,6 +159,10 @@ func status(t *testing.T, w *httptest.ResponseRecorder, err error) (int, string)
 	if !errors.As(err, &r) {
 		t.Fatalf("no refusal: %v", err)
 	}
+	var own interface{ HTTPStatus() int } // as whoever writes the answer asks
+	if !errors.As(err, &own) || own.HTTPStatus() != r.Status {
+		t.Errorf("the status %d is hidden", r.Status)
+	}
 	return r.Status, w.Header().Get("Retry-After")
 }
 
@@ -286,7 +290,7 @@ func TestMemoryIsBounded(t *testing.T) {
 		}
 	}
 	w, err := post(h, "m", strings.Repeat("y", 200<<10))
-	if code, _ := status(t, w, err); code != http.StatusServiceUnavailable {
+	if code, _ := status(t, w, err); code != http.StatusTooManyRequests {
 		t.Errorf("got %d", code)
 	}
 	if err := feed.Close(); err != nil {

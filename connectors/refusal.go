@@ -11,7 +11,7 @@ import (
 )
 
 // Refusal is a fault whose HTTP answer is not that of its kind: its status, and headers to set. Whoever writes the
-// problem details asks for it with errors.As and uses Status in place of the kind's.
+// problem details uses HTTPStatus in place of the kind's.
 type Refusal struct {
 	Status int
 	Header http.Header
@@ -20,6 +20,9 @@ type Refusal struct {
 
 // Error renders the fault.
 func (r *Refusal) Error() string { return r.Fault.Error() }
+
+// HTTPStatus is the status of the answer.
+func (r *Refusal) HTTPStatus() int { return r.Status }
 
 // Unwrap returns the fault, so that its kind and code are seen.
 func (r *Refusal) Unwrap() error { return r.Fault }

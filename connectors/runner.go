@@ -9,6 +9,7 @@ import (
 
 	"github.com/cenkalti/backoff/v5"
 	"go.uber.org/zap"
+	"golang.org/x/sync/semaphore"
 	"golang.org/x/time/rate"
 
 	"github.com/suyuan-io/suyuan/hub"
@@ -23,17 +24,19 @@ type runner struct {
 	receiver Receiver      // nil for a source
 	limiter  *rate.Limiter // nil without a rate limit
 
-	mu       sync.Mutex
-	stored   mark
-	inFlight int // of a receiver, in records
-	cancel   context.CancelFunc
-	done     chan struct{} // closed when the source has stopped; nil while nothing runs
+	inFlight *semaphore.Weighted // of a receiver, in records
+
+	mu     sync.Mutex
+	stored mark
+	cancel context.CancelFunc
+	done   chan struct{} // closed when the source has stopped; nil while nothing runs
 }
 
 func (h *Host) newRunner(ctx context.Context, inst *Instance) (*runner, error) {
 	r := &runner{
 		host: h, inst: inst, board: newBoard(inst, h.cfg.Now), limiter: newLimiter(inst.Limits.Rate.PerSecond),
-		log: h.cfg.Log.With(zap.String("connector", string(inst.ID)), zap.String("kind", inst.Kind)),
+		log:      h.cfg.Log.With(zap.String("connector", string(inst.ID)), zap.String("kind", inst.Kind)),
+		inFlight: semaphore.NewWeighted(int64(inst.Limits.InFlight)),
 	}
 	p, err := h.cfg.Positions.Position(ctx, inst.ID)
 	if err != nil {

@@ -1,0 +1,66 @@
+package connectors
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"github.com/suyuan-io/suyuan/hub"
+)
+
+// admitWait is how long a request that was read and found good may wait for those before it. To throw it away at once
+// would waste what was done for it.
+const admitWait = time.Second
+
+// enter lets a request in whose body nobody has read yet, or refuses it at once. What is let in is bounded, so what is
+// accepted is answered in bounded time however many others ask; refusing costs next to nothing. The caller calls leave.
+func (r *runner) enter() (leave func(), err error) {
+	if !r.inFlight.TryAcquire(1) { // full, or others that have been read wait for room
+		return nil, r.full()
+	}
+	r.inFlight.Release(1)
+	if r.limiter != nil {
+		if tokens := r.limiter.TokensAt(r.host.cfg.Now()); tokens < 1 {
+			wait := time.Duration((1 - tokens) / float64(r.limiter.Limit()) * float64(time.Second))
+			return nil, limited(wait, "connector.rate", "over the rate limit of this connector", "超过此连接器的速率上限")
+		}
+	}
+	select {
+	case r.host.slots <- struct{}{}:
+		return func() { <-r.host.slots }, nil
+	default:
+		return nil, limited(0, "hub.busy", "the hub serves too many requests at once", "系统正在处理过多请求")
+	}
+}
+
+// admit holds records against the rate and in-flight limits until done is called. A request that is larger than a limit
+// passes when nothing else is in the way, and is paid for afterwards.
+func (r *runner) admit(ctx context.Context, records int) (done func(), err error) {
+	weight := min(int64(records), int64(r.inst.Limits.InFlight))
+	if !r.inFlight.TryAcquire(weight) {
+		ctx, cancel := context.WithTimeout(ctx, admitWait)
+		defer cancel()
+		if r.inFlight.Acquire(ctx, weight) != nil {
+			return nil, r.full()
+		}
+	}
+	if r.limiter != nil {
+		now := r.host.cfg.Now()
+		for left := records; left > 0; left -= r.limiter.Burst() {
+			r.limiter.ReserveN(now, min(left, r.limiter.Burst()))
+		}
+	}
+	r.board.change(func(s *Status) { s.InFlight += records })
+	return func() {
+		r.inFlight.Release(weight)
+		r.board.change(func(s *Status) { s.InFlight -= records })
+	}, nil
+}
+
+func (r *runner) full() error {
+	return limited(time.Second, "connector.in-flight", "too many records of this connector are in flight", "此连接器有过多记录正在处理")
+}
+
+func limited(after time.Duration, code, en, zh string) error {
+	return tryLater(http.StatusTooManyRequests, after, &hub.Fault{Code: code, Message: en, MessageZh: zh})
+}

@@ -1,0 +1,173 @@
+package connectors_test
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/suyuan-io/suyuan/connectors"
+	"github.com/suyuan-io/suyuan/connectors/connectortest"
+	"github.com/suyuan-io/suyuan/hub"
+)
+
+// gate is a stream that takes nothing until it is opened.
+type gate struct {
+	connectortest.Stream
+	entered chan struct{}
+	open    chan struct{}
+}
+
+func (g *gate) Publish(ctx context.Context, envelopes ...hub.Envelope) error {
+	g.entered <- struct{}{}
+	<-g.open
+	return g.Stream.Publish(ctx, envelopes...)
+}
+
+// untouched is a body that must not be read.
+type untouched struct{ t *testing.T }
+
+func (u untouched) Read([]byte) (int, error) {
+	u.t.Error("the body of a refused request was read")
+	return 0, io.EOF
+}
+
+// gated returns a host whose stream is shut, and a function that posts to it and waits until the request is in the stream.
+func gated(t *testing.T, requests int, inst *connectors.Instance) (h *connectors.Host, g *gate, hold func(body string)) {
+	t.Helper()
+	g = &gate{entered: make(chan struct{}), open: make(chan struct{})}
+	h = connectors.New(connectors.Config{Publisher: g, Positions: &connectortest.Shelf{}, Requests: requests, Memory: 1 << 20})
+	if err := h.Apply(t.Context(), []*connectors.Instance{inst}); err != nil {
+		t.Fatal(err)
+	}
+	var held sync.WaitGroup
+	var once sync.Once
+	release := func() { once.Do(func() { close(g.open) }); held.Wait() }
+	t.Cleanup(func() { release(); h.Close() })
+	n := 0
+	return h, g, func(body string) {
+		if body == "" {
+			release()
+			return
+		}
+		n++
+		id := fmt.Sprint("held ", n)
+		held.Go(func() {
+			if w, err := post(h, id, body); err != nil || w.Code != http.StatusAccepted {
+				t.Errorf("%s: %d, %v", id, w.Code, err)
+			}
+		})
+		<-g.entered
+	}
+}
+
+func refusedUnread(t *testing.T, h *connectors.Host, size int64, code string) {
+	t.Helper()
+	r := httptest.NewRequest(http.MethodPost, "/in/inbox", untouched{t})
+	r.ContentLength = size
+	w := httptest.NewRecorder()
+	err := h.ServeIn(w, r, "inbox")
+	if got, after := status(t, w, err); got != http.StatusTooManyRequests || after != "1" || hub.AsFault(err).Code != code {
+		t.Errorf("got %d, Retry-After %q, %v", got, after, err)
+	}
+}
+
+// With a stream that takes nothing, what is beyond a bound is refused at once and unread, and all is well when it goes on.
+func TestBeyondTheBoundsIsRefusedUnread(t *testing.T) {
+	for name, tc := range map[string]struct {
+		requests int
+		held     []string
+		size     int64
+		code     string
+	}{
+		"requests":  {3, []string{"a", "b", "c"}, 1, "hub.busy"},
+		"in flight": {100, []string{"a\nb\nc\nd\ne", "f\ng\nh\ni\nj"}, 1, "connector.in-flight"},
+		"memory":    {100, []string{"a"}, 1 << 20, "hub.busy"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inst := inboxInstance()
+			inst.Limits.Body, inst.Limits.Record = 2<<20, 2<<20
+			h, g, hold := gated(t, tc.requests, inst)
+			for _, body := range tc.held {
+				hold(body)
+			}
+			for range 50 {
+				refusedUnread(t, h, tc.size, tc.code)
+			}
+			if s, err := h.Status("inbox"); err != nil || s.Counts.Limited != 50 || s.Counts.Refused != 0 {
+				t.Errorf("status %+v, %v", s, err)
+			}
+			go func() {
+				for range g.entered { // what comes from here on passes
+				}
+			}()
+			hold("")
+			if _, err := post(h, "after", "x"); err != nil {
+				t.Errorf("it does not recover: %v", err)
+			}
+			close(g.entered)
+		})
+	}
+}
+
+// A request that was read while there was room waits for the room that others took meanwhile.
+func TestWhatWasReadWaitsForRoom(t *testing.T) {
+	inst := inboxInstance()
+	h, g, hold := gated(t, 100, inst)
+	hold("a\nb\nc\nd\ne\nf")
+	late := make(chan error, 1)
+	go func() {
+		_, err := post(h, "late", "1\n2\n3\n4\n5\n6")
+		late <- err
+	}()
+	if code := hub.AsFault(<-late).Code; code != "connector.in-flight" { // nothing moves: its second is over
+		t.Errorf("got %s", code)
+	}
+	go func() { _, err := post(h, "later", "1\n2\n3\n4\n5\n6"); late <- err }()
+	go func() {
+		for range g.entered {
+		}
+	}()
+	hold("")
+	if err := <-late; err != nil {
+		t.Errorf("with room again: %v", err)
+	}
+	close(g.entered)
+}
+
+// A sender whose body does not come loses its place.
+func TestATricklingBodyLosesItsPlace(t *testing.T) {
+	h := connectors.New(connectors.Config{
+		Publisher: &connectortest.Stream{}, Positions: &connectortest.Shelf{}, Requests: 1, BodyTime: time.Millisecond,
+	})
+	if err := h.Apply(t.Context(), []*connectors.Instance{inboxInstance()}); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(h.Close)
+	codes := make(chan string, 1)
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		err := h.ServeIn(w, r, "inbox")
+		codes <- hub.AsFault(err).Code
+	}))
+	t.Cleanup(server.Close)
+	conn, err := net.Dial("tcp", strings.TrimPrefix(server.URL, "http://"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	if _, err := io.WriteString(conn, "POST /in/inbox HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nx"); err != nil {
+		t.Fatal(err)
+	}
+	if code := <-codes; code != "request.slow" {
+		t.Errorf("got %s", code)
+	}
+	if _, err := post(h, "m", "a"); err != nil {
+		t.Errorf("its place is not free: %v", err)
+	}
+}
