@@ -116,7 +116,7 @@ func (l *Log) advance(ctx context.Context, lane *lane, target Sealed, unknown bo
 		held, err = l.checkLedger(ctx, lane.Ledger, target)
 	}
 	known := err == nil
-	if _, has := evidenceOf(target, lane.Name()); known && target.Checkpoint.Size > 0 && !has {
+	if known && target.Checkpoint.Size > 0 && !hasEvidence(target, lane.Name()) {
 		if err = l.bring(ctx, lane.Ledger, held, target, unknown); err == nil {
 			held = target.Checkpoint.Size
 		} else {
@@ -215,7 +215,7 @@ func (l *Log) keep(ctx context.Context, size uint64, evidence hub.Evidence, star
 		return fmt.Errorf("read checkpoint %d: the journal does not have it", size)
 	}
 	s := found[0]
-	if _, there := evidenceOf(s, evidence.Ledger); there {
+	if hasEvidence(s, evidence.Ledger) {
 		return nil
 	}
 	s.Evidence = l.ordered(s.Evidence, evidence)
@@ -302,7 +302,7 @@ func (l *Log) checkPromised(ctx context.Context, ledger Ledger, held uint64) err
 		return fmt.Errorf("read journal: %w", err)
 	}
 	for _, s := range recent {
-		if _, ok := evidenceOf(s, ledger.Name()); !ok || s.Checkpoint.Size <= held {
+		if !hasEvidence(s, ledger.Name()) || s.Checkpoint.Size <= held {
 			continue
 		}
 		if now, err := ledger.Latest(ctx, l.Origin()); err == nil && now.Size >= s.Checkpoint.Size {

@@ -160,7 +160,7 @@ func (l *Log) covering(ctx context.Context, seq hub.Seq, by []string) (Sealed, b
 // witnessedBy reports whether s bears evidence of all ledgers named by.
 func witnessedBy(s Sealed, by []string) bool {
 	for _, name := range by {
-		if _, ok := evidenceOf(s, name); !ok {
+		if !hasEvidence(s, name) {
 			return false
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"slices"
 	"time"
 
 	"github.com/cenkalti/backoff/v5"
@@ -278,14 +279,9 @@ func (l *Log) superseded(ctx context.Context, size uint64) bool {
 	return err == nil && last.Checkpoint.Size > size
 }
 
-// evidenceOf returns what the named ledger said of s.
-func evidenceOf(s Sealed, ledger string) (hub.Evidence, bool) {
-	for _, e := range s.Evidence {
-		if e.Ledger == ledger {
-			return e, true
-		}
-	}
-	return hub.Evidence{}, false
+// hasEvidence reports whether s bears evidence of the named ledger.
+func hasEvidence(s Sealed, ledger string) bool {
+	return slices.ContainsFunc(s.Evidence, func(e hub.Evidence) bool { return e.Ledger == ledger })
 }
 
 // raise stops the log for ever and returns why.

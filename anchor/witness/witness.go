@@ -140,7 +140,8 @@ func (w *Witness) add(body []byte) (string, error) {
 	if err := extends(hash, held, c, req.proof); err != nil {
 		w.opts.Logger.Warn("refused a checkpoint that is not shown to extend the newest",
 			zap.String("origin", c.Origin), zap.Uint64("held", held.Size), zap.Uint64("size", c.Size), zap.Error(err))
-		return "", errors.Join(refuse(http.StatusUnprocessableEntity, "%v", err), w.keepRefused(c))
+		w.keepRefused(c)
+		return "", refuse(http.StatusUnprocessableEntity, "%v", err)
 	}
 	if line != "" && held.Size == c.Size {
 		return line, nil
@@ -239,11 +240,10 @@ func (w *Witness) store(c hub.Checkpoint) (string, error) {
 }
 
 // keepRefused keeps the newest checkpoint of a log that was refused: with the one that is held it may prove a fork.
-func (w *Witness) keepRefused(c hub.Checkpoint) error {
+func (w *Witness) keepRefused(c hub.Checkpoint) {
 	if err := writeFile(w.path(c.Origin)+".refused", c.Note); err != nil {
 		w.opts.Logger.Error("cannot keep a refused checkpoint", zap.Error(err))
 	}
-	return nil
 }
 
 // writeFile replaces a file durably: after a crash there is the former or the new one.
