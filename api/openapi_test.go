@@ -168,6 +168,7 @@ func calls() []call {
 		{"POST /in/{connector}", "beta", "/in/alpha-push", "{}", "403"},
 		{"POST /in/{connector}", "", "/in/nothing", "{}", "404"},
 		{"POST /in/{connector}", "", "/in/signed", "busy", "429"},
+		{"POST /in/{connector}/token", "", "/in/nothing/token", "", "404"},
 		{"GET /v1/trace/{code}", "alpha", "/v1/trace/" + url.PathEscape(item), "", "200"},
 		{"GET /v1/trace/{code}", "audit", "/v1/trace/" + url.PathEscape(item) + "?direction=forward", "", "200"},
 		{"GET /v1/trace/{code}", "alpha", "/v1/trace/nothing", "", "404"},

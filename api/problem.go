@@ -95,7 +95,9 @@ func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
 			h.Set("Retry-After", strconv.Itoa(retryAfter))
 		}
 	case http.StatusUnauthorized:
-		h.Set("WWW-Authenticate", `Bearer realm="suyuan"`)
+		if h.Get("WWW-Authenticate") == "" {
+			h.Set("WWW-Authenticate", `Bearer realm="suyuan"`)
+		}
 	}
 	if p.Status >= http.StatusInternalServerError && p.Status != http.StatusServiceUnavailable && !errors.Is(err, context.Canceled) {
 		s.log.Warn("request failed", zap.String("path", r.URL.Path), zap.Int("status", p.Status), zap.Error(err))

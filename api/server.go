@@ -162,6 +162,7 @@ type route struct {
 func (s *Server) routes() []route {
 	return []route{
 		{"/in/{connector}", s.receive},
+		{"POST /in/{connector}/token", s.receive},
 		{"GET /v1/trace/{code...}", s.trace},
 		{"GET /v1/events/{id}", s.event},
 		{"GET /v1/events/{id}/receipt", s.receipt},

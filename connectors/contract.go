@@ -52,6 +52,13 @@ type Receiver interface {
 	Receive(r *http.Request) (Reception, error)
 }
 
+// TokenIssuer is a [Receiver] whose senders first fetch a token from /in/ID/token.
+type TokenIssuer interface {
+	// Token answers one request for a token; what the protocol calls an error is an answer too. NotFound when the instance
+	// gives no tokens. The body is limited already. It may be called concurrently.
+	Token(r *http.Request) (Answer, error)
+}
+
 // Reception is one authenticated request.
 type Reception struct {
 	Items []Item

@@ -7,6 +7,7 @@ import (
 	"maps"
 	"net/http"
 	"net/url"
+	"strings"
 	"time"
 
 	"go.opentelemetry.io/otel/propagation"
@@ -19,6 +20,8 @@ import (
 // ServeIn takes one request for the instance id: it authenticates and reads it, makes its records durable, and only then
 // answers. When it returns nil the answer has been written; otherwise nothing has, apart from headers, and the caller
 // writes the problem details of the error, a [hub.Fault] or a [Refusal] around one:
+//
+// A request whose path ends in ID/token is for the instance's [TokenIssuer].
 //
 //	404 no such instance, or it is none that receives     410 it is retired
 //	401 bad signature    400 bad request    405 method    408 slow body    413 too large    415 media type or encoding
@@ -81,6 +84,9 @@ func (r *runner) take(w http.ResponseWriter, req *http.Request) (Answer, error) 
 		return Answer{}, err
 	}
 	defer body.release()
+	if strings.HasSuffix(req.URL.Path, "/"+string(r.inst.ID)+"/token") {
+		return r.token(req)
+	}
 	reception, err := r.receiver.Receive(req)
 	if err != nil {
 		return Answer{}, err
@@ -103,6 +109,21 @@ func (r *runner) take(w http.ResponseWriter, req *http.Request) (Answer, error) 
 		return reception.Answer, nil
 	}
 	return r.accepted(ids)
+}
+
+// token answers a request for a token. A refusal in the protocol's own words counts as one.
+func (r *runner) token(req *http.Request) (Answer, error) {
+	issuer, ok := r.receiver.(TokenIssuer)
+	if !ok {
+		f := hub.Faultf(hub.NotFound, "connector.no-tokens", "this connector gives no tokens")
+		f.MessageZh = "此连接器不签发令牌"
+		return Answer{}, f
+	}
+	answer, err := issuer.Token(req)
+	if answer.Status >= http.StatusBadRequest {
+		r.board.change(func(s *Status) { s.Counts.Refused++ })
+	}
+	return answer, err
 }
 
 // open refuses what the instance's state does not allow.

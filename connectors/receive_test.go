@@ -320,3 +320,53 @@ func TestUnsplittableRestIsARecordOfItsOwn(t *testing.T) {
 		t.Errorf("got %+v %q", last, last.Body)
 	}
 }
+
+// tokenInbox gives tokens too.
+type tokenInbox struct{ inbox }
+
+func (i *tokenInbox) Listen(connectors.Env) (connectors.Receiver, error) { return i, nil }
+
+func (i *tokenInbox) Token(r *http.Request) (connectors.Answer, error) {
+	body, err := connectors.ReadBody(r)
+	if err != nil {
+		return connectors.Answer{}, err
+	}
+	if string(body) == "wrong" {
+		return connectors.Answer{Status: http.StatusUnauthorized, Body: []byte("no")}, nil
+	}
+	return connectors.Answer{Status: http.StatusOK, Body: []byte("token")}, nil
+}
+
+// What is sent to a connector's token endpoint is never taken for a record.
+func TestTokenEndpoint(t *testing.T) {
+	stream := &connectortest.Stream{}
+	gives := inboxInstance()
+	gives.ID, gives.Options = "token", &tokenInbox{} // its own path ends in /token as well
+	h, _ := host(t, stream, &connectortest.Shelf{}, inboxInstance(), gives)
+	ask := func(id hub.ConnectorID, path, body string) (*httptest.ResponseRecorder, error) {
+		w, r := httptest.NewRecorder(), httptest.NewRequest(http.MethodPost, path, strings.NewReader(body))
+		r.Header.Set("Id", "1")
+		return w, h.ServeIn(w, r, id)
+	}
+	if w, err := ask("token", "/in/token/token", "right"); err != nil || w.Code != http.StatusOK || w.Body.String() != "token" {
+		t.Errorf("%v, %d %s", err, w.Code, w.Body)
+	}
+	if w, err := ask("token", "/in/token/token", "wrong"); err != nil || w.Code != http.StatusUnauthorized {
+		t.Errorf("%v, %d", err, w.Code)
+	}
+	if s, err := h.Status("token"); err != nil || s.Counts.Refused != 1 {
+		t.Errorf("%v, %+v", err, s.Counts)
+	}
+	if _, err := ask("token", "/in/token/token", strings.Repeat("x", 1001)); hub.KindOf(err) != hub.TooLarge {
+		t.Errorf("over the limit: %v", err)
+	}
+	if _, err := ask("inbox", "/in/inbox/token", "right"); hub.KindOf(err) != hub.NotFound {
+		t.Errorf("a connector that gives none: %v", err)
+	}
+	if n := len(stream.Records()); n != 0 {
+		t.Errorf("%d records", n)
+	}
+	if w, err := ask("token", "/in/token", "a record"); err != nil || w.Code != http.StatusAccepted || len(stream.Records()) != 1 {
+		t.Errorf("%v, %d", err, w.Code)
+	}
+}

@@ -56,6 +56,8 @@ type Options struct {
 	CloudEvents string `yaml:"cloudEvents" enum:"event,data,off"`
 	// AllowedOrigins are the origins that the CloudEvents handshake grants; without any, each that asks.
 	AllowedOrigins []string `yaml:"allowedOrigins"`
+	// OAuth2 gives bearer tokens to a sender that fetches them; only with a preset or recipe that sends a credential.
+	OAuth2 *OAuth2 `yaml:"oauth2"`
 }
 
 // Check implements [strictyaml.Checker].
@@ -72,6 +74,9 @@ func (o *Options) Check(at strictyaml.Locator) hub.Faults {
 			add("preset", f)
 		}
 	}
+	if f := o.checkOAuth2(); f != nil {
+		add("oauth2", f)
+	}
 	for path, text := range map[string]string{"id": o.ID, "payload": o.Payload} {
 		if text == "" {
 			continue
@@ -87,6 +92,30 @@ func (o *Options) Check(at strictyaml.Locator) hub.Faults {
 		}
 	}
 	return faults
+}
+
+// checkOAuth2 refuses tokens where they would stand in for a signature, or where two kinds of bearer tokens would meet.
+func (o *Options) checkOAuth2() *hub.Fault {
+	if o.OAuth2 == nil {
+		return nil
+	}
+	if o.OAuth2.Lifetime < 0 || o.OAuth2.Lifetime > 24*time.Hour || o.OAuth2.Lifetime > 0 && o.OAuth2.Lifetime < time.Second {
+		f := badRecipe("a token's lifetime is from 1s to 24h")
+		f.MessageZh = "令牌有效期为 1s 到 24h"
+		return f
+	}
+	s, err := o.scheme()
+	if err != nil {
+		return nil // reported already
+	}
+	for _, r := range s.Recipes {
+		if r.Algorithm != "token" || r.Location == "bearer" {
+			f := badRecipe("oauth2 goes only with a sender that states a credential in a header of its own, such as preset: ups")
+			f.MessageZh = "oauth2 仅适用于在自有请求头中发送凭据的发送方，例如 preset: ups"
+			return f.WithHint("remove oauth2: the sender of this preset signs, or has a fixed bearer token")
+		}
+	}
+	return nil
 }
 
 // scheme is the preset or recipe with the instance's overrides.
@@ -122,11 +151,15 @@ func (o *Options) verifier() (*Verifier, error) {
 	if err != nil {
 		return nil, err
 	}
+	return NewVerifier(s, o.revealed()...)
+}
+
+func (o *Options) revealed() []string {
 	secrets := make([]string, len(o.Secrets))
 	for i, secret := range o.Secrets {
 		secrets[i] = secret.Reveal()
 	}
-	return NewVerifier(s, secrets...)
+	return secrets
 }
 
 // Listen implements [connectors.Listener].
@@ -135,13 +168,18 @@ func (o *Options) Listen(env connectors.Env) (connectors.Receiver, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &receiver{verifier: v, options: o, now: env.Now}, nil
+	w := &receiver{verifier: v, options: o, now: env.Now}
+	if o.OAuth2 != nil {
+		w.issuer, err = newIssuer(o.OAuth2, o.revealed(), env)
+	}
+	return w, err
 }
 
 // receiver takes the requests of one instance.
 type receiver struct {
 	verifier *Verifier
 	options  *Options
+	issuer   *issuer // nil unless it gives tokens
 	now      func() time.Time
 }
 
@@ -158,7 +196,7 @@ func (w *receiver) Receive(r *http.Request) (connectors.Reception, error) {
 	if err != nil {
 		return connectors.Reception{}, err
 	}
-	verdict, err := w.verifier.Verify(Capture(r, body), w.now())
+	verdict, err := w.verify(Capture(r, body))
 	if err != nil {
 		return connectors.Reception{}, err
 	}
@@ -167,6 +205,19 @@ func (w *receiver) Receive(r *http.Request) (connectors.Reception, error) {
 		return connectors.Reception{}, err
 	}
 	return connectors.Reception{Items: items, Answer: w.answer()}, nil
+}
+
+// verify checks a request by the token that the connector gave, where it bears one, else by the scheme.
+func (w *receiver) verify(r *Request) (Verdict, error) {
+	if w.issuer != nil {
+		if token, ok := r.one(place{in: "bearer"}); ok {
+			if err := w.issuer.check(token); err != nil {
+				return Verdict{}, err
+			}
+			return w.verifier.complete(r, Verdict{})
+		}
+	}
+	return w.verifier.Verify(r, w.now())
 }
 
 func (w *receiver) items(r *http.Request, v Verdict) ([]connectors.Item, error) {
