@@ -79,7 +79,7 @@ func folder(t *testing.T) string {
 	return dir
 }
 
-// script is the page's commands, with this tree in place of a clone and free ports in place of the page's.
+// script is the page's commands, with a clone of this repository and free ports in place of the page's.
 func script(t *testing.T, blocks []string) string {
 	t.Helper()
 	root, err := filepath.Abs(filepath.Join("..", ".."))
@@ -87,7 +87,7 @@ func script(t *testing.T, blocks []string) string {
 		t.Fatal(err)
 	}
 	fill := strings.NewReplacer(
-		"git clone -q https://github.com/suyuan-io/suyuan\n", "ln -s '"+root+"' suyuan\n",
+		"git clone -q https://github.com/suyuan-io/suyuan\n", "git clone -q '"+root+"' suyuan 2> /dev/null || cp -r '"+root+"' suyuan\n",
 		":8080", ":"+freePort(t), ":2222", ":"+freePort(t), "5499", freePort(t),
 	)
 	text := strings.Join(blocks, "\n")
