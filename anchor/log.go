@@ -247,12 +247,20 @@ func (l *Log) Ready() error {
 	return nil
 }
 
-// Check compares the journal with the key, the leaves and the ledgers, as the first round of Run does, and changes nothing. A
+// Check compares the journal with the key, the leaves and every ledger, as the first round of Run does, and changes nothing. A
 // fault of kind Conflict says that going on could fork the log.
 func (l *Log) Check(ctx context.Context) error {
 	l.rounds.Lock()
 	defer l.rounds.Unlock()
-	return l.load(ctx)
+	if err := l.load(ctx); err != nil {
+		return err
+	}
+	for _, lane := range l.lanes {
+		if _, err := l.checkLedger(ctx, lane.Ledger, l.last); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Nudge tells Run that there may be leaves to seal.

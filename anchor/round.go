@@ -94,7 +94,7 @@ func (l *Log) Run(ctx context.Context) error {
 }
 
 // Flush seals and commits what is in the log now, without waiting for size or age, and returns the first error. It also
-// waits for the ledgers beyond the quorum that are at work.
+// waits for the ledgers beyond the quorum to take or refuse it, but for those in their back-off.
 func (l *Log) Flush(ctx context.Context) error {
 	defer l.settle()
 	size, err := l.opts.Leaves.LogSize(ctx)
@@ -103,12 +103,24 @@ func (l *Log) Flush(ctx context.Context) error {
 	}
 	for {
 		if s := l.snapshot(); s.checked && s.committed >= size {
-			return s.alarm
+			l.catchUp(ctx)
+			return l.snapshot().alarm
 		}
 		if _, err := l.round(ctx, true); err != nil {
 			return err
 		}
 	}
+}
+
+// catchUp lets the ledgers that were still at work on something older take the last checkpoint, too.
+func (l *Log) catchUp(ctx context.Context) {
+	l.rounds.Lock()
+	defer l.rounds.Unlock()
+	l.settle()
+	if l.tree == nil || l.last.State != StateCommitted {
+		return // another round begins with that
+	}
+	_ = l.attempt(ctx, l.last, true, func() bool { return true }) // a ledger that fails is tried again by Run
 }
 
 // round takes the log one durable step further and reports whether there was one to take. It is the only way in which
