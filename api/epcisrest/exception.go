@@ -124,8 +124,8 @@ type problem struct {
 	Errors   []problem  `json:"errors,omitempty" xml:"errors,omitempty"`
 }
 
-// titles says in a few words what an exception means.
-func title(name string) string {
+// title says in a few words what an exception means. The name for the implementation's own has several meanings.
+func title(name string, status int) string {
 	switch name {
 	case validation:
 		return "The EPCIS data is not valid"
@@ -152,6 +152,14 @@ func title(name string) string {
 	case subscriptionControls:
 		return "Subscription controls not valid"
 	}
+	switch status {
+	case http.StatusMethodNotAllowed:
+		return "Method not allowed"
+	case http.StatusNotImplemented:
+		return "Not implemented"
+	case http.StatusServiceUnavailable:
+		return "Not available now"
+	}
 	return "The server failed"
 }
 
@@ -160,7 +168,7 @@ func problemOf(err error) problem {
 	name, status := nameOf(err)
 	f := hub.AsFault(err)
 	p := problem{
-		Type: "epcisException:" + name, Title: title(name), Status: status, Code: f.Code,
+		Type: "epcisException:" + name, Title: title(name, status), Status: status, Code: f.Code,
 		Detail: f.Message, DetailZh: f.MessageZh, Hint: f.Hint, HintZh: f.HintZh,
 	}
 	if f.Kind != hub.Internal && f.Err != nil {

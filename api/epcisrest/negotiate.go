@@ -1,6 +1,8 @@
 package epcisrest
 
 import (
+	"compress/gzip"
+	"io"
 	"mime"
 	"net/http"
 	"slices"
@@ -8,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/suyuan-io/suyuan/epcis"
+	"github.com/suyuan-io/suyuan/hub"
 )
 
 // The versions that this binding speaks. EPCIS 1.2 XML is understood in capture as well.
@@ -169,16 +172,45 @@ func onlyJSON(r *http.Request) error {
 		"该资源只提供 JSON").at("Accept").hint("accept application/json", "请接受 application/json")
 }
 
-// posted returns the media type of a request body if it is one of the accepted ones.
+// posted returns the media type of a request body if it is one of the accepted ones, and makes the body be read unpacked.
+// Whoever reads it bounds what it unpacks to.
 func posted(r *http.Request, accepted ...string) (string, error) {
 	stated := r.Header.Get("Content-Type")
 	media, _, err := mime.ParseMediaType(stated)
 	if err == nil && slices.Contains(accepted, media) {
-		return media, nil
+		return media, unpack(r)
 	}
 	return "", refuse(unsupportedMedia, http.StatusUnsupportedMediaType, "epcis.media-type",
 		"the content type "+strconv.Quote(stated)+" is not accepted here", "不接受内容类型 "+strconv.Quote(stated)).
 		at("Content-Type").hint("send "+strings.Join(accepted, " or "), "请使用 "+strings.Join(accepted, " 或 "))
+}
+
+// unpack replaces the body of a request by what its Content-Encoding stands for.
+func unpack(r *http.Request) error {
+	switch coding := strings.ToLower(strings.Join(r.Header.Values("Content-Encoding"), ",")); strings.TrimSpace(coding) {
+	case "", "identity":
+		return nil
+	case "gzip", "x-gzip":
+		zr, err := gzip.NewReader(r.Body)
+		if err != nil {
+			f := hub.Faultf(hub.Invalid, "capture.gzip", "the body is not valid gzip").Because(err)
+			f.MessageZh = "请求体不是有效的 gzip"
+			return f
+		}
+		r.Body = unpacked{zr, r.Body}
+		r.ContentLength = -1
+		return nil
+	default:
+		return refuse(unsupportedMedia, http.StatusUnsupportedMediaType, "epcis.encoding",
+			"the content encoding "+strconv.Quote(coding)+" is not accepted here", "不接受内容编码 "+strconv.Quote(coding)).
+			at("Content-Encoding").hint("send gzip or no encoding", "请用 gzip 或不编码")
+	}
+}
+
+// unpacked reads from one and closes the other.
+type unpacked struct {
+	io.Reader
+	io.Closer
 }
 
 // view is how a client wants events to be shown.

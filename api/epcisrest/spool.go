@@ -44,7 +44,7 @@ func (d *spooled) Read(p []byte) (int, error) {
 		}
 	}
 	if err != nil && !errors.Is(err, io.EOF) {
-		return n, hub.Faultf(hub.Invalid, "capture.body", "the body ended before its time").Because(err)
+		return n, as(validation, http.StatusBadRequest, hub.Faultf(hub.Invalid, "capture.body", "the body ended before its time").Because(err))
 	}
 	return n, err
 }
