@@ -84,7 +84,7 @@ type database interface { //nolint:interfacebloat // each part asks for at most 
 }
 
 // capturing is what the EPCIS binding asks of a store.
-type capturing interface {
+type capturing interface { //nolint:interfacebloat // the sum of what the binding declares, each for itself
 	epcisrest.Events
 	epcisrest.Log
 	epcisrest.Records

@@ -75,7 +75,7 @@ func peelHead(head []byte) []byte {
 		if err != nil {
 			return head
 		}
-		defer r.Close() //nolint:errcheck // it reads from memory
+		defer r.Close()
 		return readUpTo(r)
 	}
 	if bytes.HasPrefix(head, []byte(zipMagic)) {

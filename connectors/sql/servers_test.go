@@ -77,7 +77,7 @@ func unprivileged(t *testing.T, name string) (dir string, become func(*exec.Cmd)
 	check(t, err)
 	check(t, os.Chown(dir, int(uid), int(gid)))
 	for up := filepath.Dir(dir); up != filepath.Clean(os.TempDir()); up = filepath.Dir(up) {
-		check(t, os.Chmod(up, 0o755)) //nolint:gosec // another user has to come through
+		check(t, os.Chmod(up, 0o755))
 	}
 	return dir, func(c *exec.Cmd) *exec.Cmd {
 		c.Dir = dir
@@ -165,7 +165,7 @@ func await(t *testing.T, driver, dsn string) {
 	t.Helper()
 	db, err := sql.Open(driver, dsn)
 	check(t, err)
-	defer db.Close() //nolint:errcheck // it was only asked
+	defer db.Close()
 	connectortest.WaitFor(t, driver+" answers", func() bool { return db.PingContext(t.Context()) == nil }, func() any { return db.PingContext(t.Context()) })
 }
 
@@ -174,7 +174,7 @@ func execute(tb testing.TB, driver, dsn, statement string, args ...any) {
 	tb.Helper()
 	db, err := sql.Open(driver, dsn)
 	check(tb, err)
-	defer db.Close() //nolint:errcheck // the statement is what counts
+	defer db.Close()
 	if _, err := db.ExecContext(tb.Context(), statement, args...); err != nil {
 		tb.Fatalf("%s: %v", statement, err)
 	}
