@@ -117,9 +117,9 @@ func checkOldIsThere(t *testing.T, p *hubtest.Process) {
 			}
 		}
 	}
-	p.Get("/epcis/events?EQ_bizStep=commissioning&perPage=100", &found)
+	p.Get("/epcis/events?EQ_disposition=active&perPage=100", &found)
 	if len(found.EPCISBody.QueryResults.ResultsBody.EventList) == 0 {
-		t.Error("no old event is found by its business step")
+		t.Error("no old event is found by its disposition")
 	}
 	var dead struct {
 		DeadLetters []struct{ Connector, State string }
