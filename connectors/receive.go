@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"maps"
 	"net/http"
 	"net/url"
@@ -75,7 +76,9 @@ func (r *runner) take(w http.ResponseWriter, req *http.Request) (Answer, error) 
 		return Answer{}, err
 	}
 	leave, err := r.enter()
-	if err != nil {
+	if err != nil { // answered before the body is read away, which net/http does first by default
+		conn := http.NewResponseController(w)
+		_ = errors.Join(conn.EnableFullDuplex(), conn.SetReadDeadline(time.Now().Add(r.host.cfg.BodyTime)))
 		return Answer{}, err
 	}
 	defer leave()
