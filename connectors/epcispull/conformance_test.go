@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -35,7 +36,7 @@ type repository struct {
 	url        string
 	store      *sqlite.Store
 	normaliser pipeline.Normaliser
-	n          int
+	n          atomic.Int64 // what is put so far: the time
 }
 
 // openRepository opens one in dir, or finds the one that another process has there.
@@ -55,7 +56,7 @@ func openRepository(tb testing.TB, dir string) connectortest.Upstream {
 	registry, err := schemas.Open()
 	must(err)
 	validator := registry.With(schemas.ValidateOptions{Rules: true})
-	clock := func() time.Time { return time.Date(2026, 1, 1, 0, 0, r.n, 0, time.UTC) }
+	clock := func() time.Time { return time.Date(2026, 1, 1, 0, 0, int(r.n.Load()), 0, time.UTC) }
 	r.store, err = sqlite.Open(context.Background(), sqlite.Config{Path: filepath.Join(dir, "hub.db"), Now: clock})
 	must(err)
 	tb.Cleanup(func() { must(r.store.Close()) })
@@ -92,7 +93,7 @@ func (nobody) Publish(context.Context, ...hub.Envelope) error { return errors.Ne
 
 func (r *repository) Put(tb testing.TB, texts ...string) {
 	tb.Helper()
-	r.n++
+	r.n.Add(1)
 	env := &hub.Envelope{Connector: "plant", Provider: "plant", Preamble: []byte(`{"@context":[{"example":"https://example.org/"}]}`)}
 	var outcomes []hub.Outcome
 	for _, text := range texts {
