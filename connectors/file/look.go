@@ -47,13 +47,13 @@ type sighting struct {
 }
 
 // look lists the files that are ready, in order. It also forgets what has vanished.
-func (s *source) look() error {
+func (s *source) look() ([]found, error) {
 	seen := map[string]sighting{}
 	var ready []found
 	for _, folder := range s.folders {
 		names, err := fs.Glob(folder.root.FS(), folder.pattern)
 		if err != nil {
-			return passing(err)
+			return nil, passing(err)
 		}
 		for _, name := range names {
 			f, ok := s.examine(folder, name, seen)
@@ -76,8 +76,7 @@ func (s *source) look() error {
 		}
 		return strings.Compare(a.path(), b.path())
 	})
-	s.queue = ready
-	return nil
+	return ready, nil
 }
 
 // examine notes one file in seen and reports whether it is ready.

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/suyuan-io/suyuan/connectors"
+	"github.com/suyuan-io/suyuan/connectors/internal/drop"
 	"github.com/suyuan-io/suyuan/hub"
 )
 
@@ -32,11 +33,8 @@ type source struct {
 	seen map[string]sighting
 	out  map[string]bool
 	done map[string]version
-	// queue is what is ready; looked is set after a look, so that two looks are always an interval apart.
-	queue  []found
-	looked bool
-	// trouble is the last file that could not be read this round. It is reported when the others are through.
-	trouble error
+	// round is what is ready.
+	round drop.Round[found]
 }
 
 // version tells two states of one file apart without reading it, and by its content.
@@ -62,48 +60,23 @@ const maxKept = 10_000
 // Next implements [connectors.Source].
 func (s *source) Next(ctx context.Context) (connectors.Item, error) {
 	for {
-		if err := s.refill(); err != nil {
+		f, err := s.round.Head(s.look)
+		if err != nil {
 			return connectors.Item{}, err
 		}
-		f := s.queue[0]
 		item, err := s.item(ctx, f)
-		if errors.Is(err, errSkip) {
-			s.queue = s.queue[1:]
-			continue
-		}
-		if err != nil && ctx.Err() == nil && hub.KindOf(err) == hub.Unavailable {
-			s.trouble, s.queue = err, s.queue[1:]
-			continue
-		}
-		if err != nil {
+		switch {
+		case err == nil:
+			s.round.Pass(nil)
+			return item, nil
+		case errors.Is(err, errSkip):
+			s.round.Pass(nil)
+		case ctx.Err() == nil && hub.KindOf(err) == hub.Unavailable:
+			s.round.Pass(err)
+		default:
 			return connectors.Item{}, err // the file stays at the head: an interrupted call loses nothing
 		}
-		s.queue = s.queue[1:]
-		return item, nil
 	}
-}
-
-// refill looks for files when none is left of the last look. When that look has had its end, it returns the trouble that it
-// met, or io.EOF.
-func (s *source) refill() error {
-	if len(s.queue) > 0 {
-		return nil
-	}
-	if s.looked {
-		s.looked = false
-		if err := s.trouble; err != nil {
-			s.trouble = nil
-			return err
-		}
-		return io.EOF
-	}
-	if err := s.look(); err != nil {
-		return err
-	}
-	if s.looked = len(s.queue) > 0; !s.looked {
-		return io.EOF
-	}
-	return nil
 }
 
 // errSkip says that a file is not to be taken now.

@@ -23,14 +23,14 @@ type sighting struct {
 }
 
 // look lists the files that are ready, in order. It also forgets what has vanished.
-func (s *source) look(ctx context.Context) error {
+func (s *source) look(ctx context.Context) ([]File, error) {
 	listing := listing{place: s.place, folders: map[string][]File{}, files: map[string]bool{}}
 	seen := map[string]sighting{}
 	var ready []File
 	for _, pattern := range s.patterns {
 		files, err := listing.match(ctx, pattern)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		for _, f := range files {
 			if _, twice := seen[f.Path]; twice || s.aside(f) || s.isMarker(f) {
@@ -49,8 +49,7 @@ func (s *source) look(ctx context.Context) error {
 			delete(s.done, p)
 		}
 	}
-	s.queue = s.inOrder(ready)
-	return nil
+	return s.inOrder(ready), nil
 }
 
 // inOrder sorts files as they are to be taken.

@@ -30,11 +30,8 @@ type source struct {
 	seen map[string]sighting
 	out  map[string]bool
 	done map[string]version
-	// queue is what is ready; looked is set after a look, so that two looks are always an interval apart.
-	queue  []File
-	looked bool
-	// trouble is the last file that could not be taken this round. It is reported when the others are through.
-	trouble error
+	// round is what is ready.
+	round Round[File]
 	// part is a fetch that was interrupted, held the spooled content that the host reads or has read last.
 	part *fetch
 	held *spool
@@ -92,49 +89,28 @@ func Open(ctx context.Context, place Place, files Files, env connectors.Env) (co
 // Next implements [connectors.Source].
 func (s *source) Next(ctx context.Context) (connectors.Item, error) {
 	for {
-		if err := s.refill(ctx); err != nil {
+		f, err := s.round.Head(func() ([]File, error) { return s.look(ctx) })
+		if err != nil {
 			return connectors.Item{}, err
 		}
-		item, err := s.take(ctx, s.queue[0])
+		item, err := s.take(ctx, f)
 		if ctx.Err() != nil && err != nil {
 			return connectors.Item{}, ctx.Err() // the file stays at the head: an interrupted call loses nothing
 		}
 		if _, whole := errors.AsType[*hub.Fault](err); whole {
 			return connectors.Item{}, err
 		}
-		origin := s.queue[0].Path
-		s.queue = s.queue[1:]
 		switch {
 		case err == nil:
+			s.round.Pass(nil)
 			return item, nil
-		case !errors.Is(err, errSkip):
-			s.trouble = hub.Faultf(hub.Unavailable, "file.read", "cannot take the file now").
-				At(hub.Where{File: text(origin)}).Because(err)
+		case errors.Is(err, errSkip):
+			s.round.Pass(nil)
+		default:
+			s.round.Pass(hub.Faultf(hub.Unavailable, "file.read", "cannot take the file now").
+				At(hub.Where{File: text(f.Path)}).Because(err))
 		}
 	}
-}
-
-// refill looks for files when none is left of the last look. When that look has had its end, it returns the trouble that it
-// met, or io.EOF.
-func (s *source) refill(ctx context.Context) error {
-	if len(s.queue) > 0 {
-		return nil
-	}
-	if s.looked {
-		s.looked = false
-		if err := s.trouble; err != nil {
-			s.trouble = nil
-			return err
-		}
-		return io.EOF
-	}
-	if err := s.look(ctx); err != nil {
-		return err
-	}
-	if s.looked = len(s.queue) > 0; !s.looked {
-		return io.EOF
-	}
-	return nil
 }
 
 // errSkip says that a file is not to be taken now.
