@@ -1,12 +1,17 @@
 package decode_test
 
 import (
+	"archive/zip"
 	"bytes"
 	"encoding/json"
 	"errors"
+	"io"
 	"os"
 	"path/filepath"
 	"testing"
+
+	"github.com/klauspost/compress/gzip"
+	"github.com/klauspost/compress/zstd"
 
 	"github.com/suyuan-io/suyuan/connectors"
 	"github.com/suyuan-io/suyuan/connectors/decode"
@@ -32,7 +37,7 @@ func fuzz(f *testing.F, format string, settings ...string) {
 	}
 	f.Fuzz(func(t *testing.T, item []byte) {
 		if len(item) > 4 && (bytes.HasPrefix(item, []byte("PK\x03\x04")) || bytes.HasPrefix(item, []byte("\x1f\x8b"))) {
-			return // unpacking is the standard library's
+			return // FuzzPacked has them
 		}
 		for _, d := range decoders {
 			hold(t, d, item)
@@ -167,6 +172,112 @@ func FuzzSettings(f *testing.F) {
 			if _, err := decode.New(format.Name, []byte(settings)); err != nil {
 				readable(t, err)
 			}
+		}
+	})
+}
+
+// FuzzPacked holds that what is packed, well or badly, gives the records of its content or a fault that says why not.
+func FuzzPacked(f *testing.F) {
+	content := []byte("{\"a\":1}\n{\"a\":2}\n")
+	for name, pack := range packers() {
+		packed := pack(f, content)
+		f.Add(packed, 0, byte(0))
+		f.Add(packed, len(packed)-3, byte(0))
+		f.Add(packed, len(packed)/2, byte(0xff))
+		f.Add(packers()["gzip"](f, packed), 0, byte(0))
+		if name == "zip" {
+			f.Add(append([]byte("SFX"), packed...), 0, byte(0))
+		}
+	}
+	f.Add([]byte("BZh91AY&SY\x17\x72\x45\x38\x50\x90\x00\x00\x00\x00"), 0, byte(0))
+	d := newDecoder(f, "ndjson", "")
+	f.Fuzz(func(t *testing.T, item []byte, at int, change byte) {
+		if at > 0 && at < len(item) { // cut there, or damaged there
+			if change == 0 {
+				item = item[:at]
+			} else {
+				item = bytes.Clone(item)
+				item[at] ^= change
+			}
+		}
+		err := d.Split(bytes.NewReader(item), func(p connectors.Piece) error {
+			if _, err := d.Decode(p.Preamble, p.Body); err != nil {
+				readable(t, err)
+			}
+			return nil
+		})
+		if err != nil {
+			readable(t, err)
+		}
+	})
+}
+
+// packers pack a file in each way that is read.
+func packers() map[string]func(testing.TB, []byte) []byte {
+	through := func(open func(io.Writer) io.WriteCloser) func(testing.TB, []byte) []byte {
+		return func(tb testing.TB, content []byte) []byte {
+			tb.Helper()
+			var b bytes.Buffer
+			w := open(&b)
+			if _, err := w.Write(content); err != nil {
+				tb.Fatal(err)
+			}
+			if err := w.Close(); err != nil {
+				tb.Fatal(err)
+			}
+			return b.Bytes()
+		}
+	}
+	return map[string]func(testing.TB, []byte) []byte{
+		"gzip": through(func(w io.Writer) io.WriteCloser { return gzip.NewWriter(w) }),
+		"zstd": through(func(w io.Writer) io.WriteCloser {
+			z, err := zstd.NewWriter(w, zstd.WithEncoderConcurrency(1))
+			if err != nil {
+				panic(err)
+			}
+			return z
+		}),
+		"zip": func(tb testing.TB, content []byte) []byte {
+			tb.Helper()
+			var b bytes.Buffer
+			z := zip.NewWriter(&b)
+			for _, name := range []string{"one.ndjson", "folder/two.ndjson"} {
+				w, err := z.Create(name)
+				if err == nil {
+					_, err = w.Write(content)
+				}
+				if err != nil {
+					tb.Fatal(err)
+				}
+			}
+			if err := z.Close(); err != nil {
+				tb.Fatal(err)
+			}
+			return b.Bytes()
+		},
+	}
+}
+
+// FuzzGuessEncoding holds that a guess is an encoding that a connector can state, and that with it the item is no longer
+// one whose default misreads it.
+func FuzzGuessEncoding(f *testing.F) {
+	for _, text := range []string{"a;b\n1;2\n", "caf\xe9;cr\xe8me\n", "\xc6\xf4\xb8\xb3;1\n", "\x8a\xae\x93\x63;1\n", "\xa4\xa4\xa4\xe5;1\n", "a\x00;\x001\x00\n\x00", "\xff\xfea\x00"} {
+		f.Add([]byte(text))
+	}
+	f.Fuzz(func(t *testing.T, head []byte) {
+		name := decode.GuessEncoding("csv", head)
+		if name == "" {
+			return
+		}
+		d, err := decode.New("csv", []byte("{encoding: "+name+", header: false}"))
+		if err != nil {
+			t.Fatalf("%q is guessed and cannot be stated: %v", name, err)
+		}
+		if err := d.Split(bytes.NewReader(head), func(connectors.Piece) error { return nil }); err != nil {
+			readable(t, err)
+		}
+		if decode.GuessEncoding("json", head) != "" {
+			t.Error("an encoding is guessed for a format that has its own")
 		}
 	})
 }

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	connhttp "github.com/suyuan-io/suyuan/connectors/http"
+	"github.com/suyuan-io/suyuan/hub"
 )
 
 func TestPointer(t *testing.T) {
@@ -52,4 +53,22 @@ func FuzzLink(f *testing.F) {
 	f.Add(`<https://a.test/?page=2>; rel="next", <x>; rel=last`)
 	f.Add(`<,">;";<`)
 	f.Fuzz(func(_ *testing.T, value string) { connhttp.Link(value, "next") })
+}
+
+// FuzzPosition holds that a position that an operator set, or another version stored, is refused or stays what it is.
+func FuzzPosition(f *testing.F) {
+	f.Add(`{"since":"2026-01-01T00:00:00Z"}`)
+	f.Add(`{"high":"7","page":{"url":"/a?b","pages":-1,"records":3},"known":["a","b"]}`)
+	f.Fuzz(func(t *testing.T, text string) {
+		once, err := connhttp.Again(hub.Position(text))
+		if err != nil {
+			if hub.AsFault(err).Code != "http.position" {
+				t.Fatal(err)
+			}
+			return
+		}
+		if twice, err := connhttp.Again(once); err != nil || twice != once {
+			t.Fatalf("%s becomes %s, %v", once, twice, err)
+		}
+	})
 }

@@ -1,5 +1,7 @@
 package sql
 
+import "github.com/suyuan-io/suyuan/hub"
+
 // Page is what a dialect asks for a page of rows.
 func (d Dialect) Page(o *Options, from []any, inclusive bool) (query string, args []any) {
 	return d.page(o, from, inclusive)
@@ -12,3 +14,12 @@ func (d Dialect) KindOf(name string) string {
 
 // GUIDText is a UUID as SQL Server shows it.
 func GUIDText(b []byte) string { return guidText(b) }
+
+// Again reads a position of so many cursor columns and writes it.
+func Again(p hub.Position, columns int) (hub.Position, error) {
+	values, err := decodeCursor(p, columns)
+	if err != nil || values == nil {
+		return "", err
+	}
+	return encodeCursor(values)
+}
