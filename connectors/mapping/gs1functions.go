@@ -52,7 +52,7 @@ func two(usage, doc string, first, second param, build func(a, b string) (string
 	if second.blank {
 		least = 1
 	}
-	return &function{usage: usage, doc: doc, params: []param{first, second}, min: least, result: textKind,
+	f := &function{usage: usage, doc: doc, params: []param{first, second}, min: least, result: textKind,
 		call: func(_ *scope, a []any) (any, *trouble) {
 			out, err := build(trimmed(a, 0), trimmed(a, 1))
 			if err != nil {
@@ -60,6 +60,25 @@ func two(usage, doc string, first, second param, build func(a, b string) (string
 			}
 			return out, nil
 		}}
+	f.prepare = func(_ *exprCompiler, args []*expr) (func(*scope, []any) (any, *trouble), *trouble) {
+		return f.call, constantKey(args, build)
+	}
+	return f
+}
+
+// constantKey finds at load what is wrong with a key that the mapping states itself, though its second part is of the record.
+func constantKey(args []*expr, build func(a, b string) (string, error)) *trouble {
+	key, ok := args[0].value.(string)
+	if !ok || !args[0].constant || key == "" {
+		return nil
+	}
+	_, err := build(strings.TrimSpace(key), "1")
+	if err == nil || blamed(err) != 0 {
+		return nil
+	}
+	t := gs1Trouble(err, 0)
+	t.code = "mapping." + t.code
+	return t
 }
 
 // blamed guesses which of (key, serial) a fault of gs1 is about.
