@@ -70,7 +70,8 @@ func runChild(t *testing.T, dir, point string) {
 	top, _, _ := strings.Cut(t.Name(), "/kill")
 	pattern := "^" + strings.ReplaceAll(top, "/", "$/^") + "$/^kill_-9$"
 	cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run="+pattern, "-test.timeout=5m")
-	cmd.Env = append(os.Environ(), envDir+"="+dir, envPoint+"="+point)
+	// Under the race detector a process that ends by itself waits a second for late reports by default.
+	cmd.Env = append(os.Environ(), envDir+"="+dir, envPoint+"="+point, "GORACE=atexit_sleep_ms=0")
 	out, err := cmd.CombinedOutput()
 	status, ok := cmd.ProcessState.Sys().(syscall.WaitStatus)
 	if ok && status.Signaled() && status.Signal() == syscall.SIGKILL {

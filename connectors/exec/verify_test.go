@@ -53,6 +53,7 @@ func TestVerifyFindsWhatIsWrong(t *testing.T) {
 			patience := 3 * time.Second
 			failed := verify(t, connexec.Trial{
 				Command: testAdapter(manner), Config: sampleLines(t), Patience: patience, Quiet: 100 * time.Millisecond,
+				Env: map[string]string{"GORACE": "atexit_sleep_ms=0"},
 			})
 			if want == "" && len(failed) > 0 || want != "" && !slices.Contains(failed, want) {
 				t.Errorf("failed %q, want %q", failed, want)
