@@ -187,32 +187,64 @@ func (s *Server) replayDeadLetter(w http.ResponseWriter, r *http.Request) error 
 	return nil
 }
 
-// replayDeadLetters replays every waiting letter that the filter selects, page by page.
+// replayDeadLetters replays every waiting letter that the filter selects.
 func (s *Server) replayDeadLetters(w http.ResponseWriter, r *http.Request) error {
 	if _, err := s.Authorize(r, hub.ScopeAdmin); err != nil {
 		return err
 	}
-	f, err := s.deadFilter(r)
+	done, err := s.eachWaiting(r, func(id hub.DeadLetterID) error { return s.Morgue.Replay(r.Context(), id) })
 	if err != nil {
 		return err
 	}
+	answer(w, http.StatusAccepted, map[string]any{"replayed": done})
+	return nil
+}
+
+// dropDeadLetters drops every waiting letter that the filter selects, with one reason.
+func (s *Server) dropDeadLetters(w http.ResponseWriter, r *http.Request) error {
+	if _, err := s.Authorize(r, hub.ScopeAdmin); err != nil {
+		return err
+	}
+	var in struct {
+		Note string `json:"note"`
+	}
+	if err := readJSON(w, r, &in); err != nil {
+		return err
+	}
+	c, err := changeJSON{Drop: true, Note: in.Note}.change()
+	if err != nil {
+		return err
+	}
+	done, err := s.eachWaiting(r, func(id hub.DeadLetterID) error { return s.Morgue.Change(r.Context(), id, c) })
+	if err != nil {
+		return err
+	}
+	answer(w, http.StatusOK, map[string]any{"dropped": done})
+	return nil
+}
+
+// eachWaiting does something to every waiting letter that the request's filter selects, page by page, and returns those
+// that it was done to. A letter that is not waiting any more is passed over.
+func (s *Server) eachWaiting(r *http.Request, do func(hub.DeadLetterID) error) ([]hub.DeadLetterID, error) {
+	f, err := s.deadFilter(r)
+	if err != nil {
+		return nil, err
+	}
 	f.State = hub.DeadWaiting
-	replayed := []hub.DeadLetterID{}
+	done := []hub.DeadLetterID{}
 	for {
 		letters, err := s.Morgue.DeadLetters(r.Context(), f)
-		if err != nil {
-			return err
-		}
-		if len(letters) == 0 {
-			answer(w, http.StatusAccepted, map[string]any{"replayed": replayed})
-			return nil
+		if err != nil || len(letters) == 0 {
+			return done, err
 		}
 		for _, d := range letters {
 			f.After = d.ID
-			if err := s.Morgue.Replay(r.Context(), d.ID); err != nil && hub.KindOf(err) != hub.Conflict {
-				return fmt.Errorf("after %d letters: %w", len(replayed), err)
+			switch err := do(d.ID); {
+			case err == nil:
+				done = append(done, d.ID)
+			case hub.KindOf(err) != hub.Conflict:
+				return nil, fmt.Errorf("after %d letters: %w", len(done), err)
 			}
-			replayed = append(replayed, d.ID)
 		}
 	}
 }

@@ -73,3 +73,24 @@ func (s *Server) resume(w http.ResponseWriter, r *http.Request) error {
 	}
 	return s.connector(w, r)
 }
+
+// rewind sets where an instance that is stopped reads on.
+func (s *Server) rewind(w http.ResponseWriter, r *http.Request) error {
+	if _, err := s.Authorize(r, hub.ScopeAdmin); err != nil {
+		return err
+	}
+	var in struct {
+		Position *string `json:"position"`
+	}
+	if err := readJSON(w, r, &in); err != nil {
+		return err
+	}
+	if in.Position == nil {
+		return hub.Faultf(hub.Invalid, "connector.position", "the request states no position").
+			WithHint(`send {"position":""} to read from the beginning`)
+	}
+	if err := s.Rewind.Rewind(r.Context(), hub.ConnectorID(r.PathValue("id")), hub.Position(*in.Position)); err != nil {
+		return err
+	}
+	return s.connector(w, r)
+}

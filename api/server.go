@@ -19,9 +19,16 @@ type Intake interface {
 	Receive(w http.ResponseWriter, r *http.Request, id hub.ConnectorID) error
 	// Connectors lists the instances by id.
 	Connectors() []Connector
-	// Pause stops an instance after what it has in flight; Resume starts it again.
+	// Pause stops an instance after what it has in flight; Resume starts it again, also when its breaker had stopped it.
 	Pause(ctx context.Context, id hub.ConnectorID) error
 	Resume(ctx context.Context, id hub.ConnectorID) error
+}
+
+// Rewinder sets where connectors read on.
+type Rewinder interface {
+	// Rewind stores the position of an instance that is stopped, "" for its beginning; a fault of kind Conflict while it
+	// reads.
+	Rewind(ctx context.Context, id hub.ConnectorID, to hub.Position) error
 }
 
 // Connector is one connector instance as the API shows it. It holds no secrets.
@@ -32,8 +39,11 @@ type Connector struct {
 	// Keyed is true when the api must ask for an API key of the provider, because the connector's own protocol does not
 	// authenticate the sender.
 	Keyed bool `json:"-"`
-	// State is "running", "idle", "backing off", "paused", "failed" or "listening".
-	State       string     `json:"state"`
+	// State is the name of a connectors.State.
+	State string `json:"state"`
+	// Tripped says why the instance's breaker is open; "" while it is closed.
+	Tripped     string     `json:"tripped,omitempty"`
+	TrippedAt   *time.Time `json:"trippedAt,omitempty"`
 	Silent      bool       `json:"silent"`
 	LastError   string     `json:"lastError,omitempty"`
 	LastErrorAt *time.Time `json:"lastErrorAt,omitempty"`
@@ -111,6 +121,7 @@ type Deps struct {
 	Now     func() time.Time
 	Keys    Keyring
 	Intake  Intake
+	Rewind  Rewinder
 	Setup   Setup
 	Records Records
 	Tracer  Tracer
@@ -179,11 +190,13 @@ func (s *Server) routes() []route {
 		{"GET /v1/connectors/{id}/raw", s.raw},
 		{"POST /v1/connectors/{id}/pause", s.pause},
 		{"POST /v1/connectors/{id}/resume", s.resume},
+		{"PUT /v1/connectors/{id}/position", s.rewind},
 		{"GET /v1/dead-letters", s.deadLetters},
 		{"GET /v1/dead-letters/{id}", s.deadLetter},
 		{"PATCH /v1/dead-letters/{id}", s.changeDeadLetter},
 		{"POST /v1/dead-letters/{id}/replay", s.replayDeadLetter},
 		{"POST /v1/dead-letters/replay", s.replayDeadLetters},
+		{"POST /v1/dead-letters/drop", s.dropDeadLetters},
 		{"GET /v1/keys", s.listKeys},
 		{"POST /v1/keys", s.makeKey},
 		{"DELETE /v1/keys/{id}", s.revokeKey},

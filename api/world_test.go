@@ -87,7 +87,7 @@ func newWorld(t *testing.T) *world {
 	w.desk = &desk{paused: map[hub.ConnectorID]bool{}}
 	registry := prometheus.NewRegistry()
 	server := httptest.NewServer(api.New(api.Deps{
-		Log: zap.NewNop(), Now: w.clock.now, Keys: w.store, Intake: w.desk, Setup: w.desk, Records: w.store,
+		Log: zap.NewNop(), Now: w.clock.now, Keys: w.store, Intake: w.desk, Rewind: w.desk, Setup: w.desk, Records: w.store,
 		Tracer:  trace.New(w.store, func(code string) []string { return []string{code} }),
 		Anchors: &receipts{log: log, store: w.store}, Morgue: morgue{w.store}, Backups: backups{},
 		Checks:  func(context.Context) []api.Check { return []api.Check{{Name: "store", OK: true}} },
@@ -257,6 +257,17 @@ func (d *desk) Pause(_ context.Context, id hub.ConnectorID) error { return d.set
 
 // Resume implements api.Intake.
 func (d *desk) Resume(_ context.Context, id hub.ConnectorID) error { return d.set(id, false) }
+
+// Rewind implements api.Rewinder.
+func (d *desk) Rewind(_ context.Context, id hub.ConnectorID, to hub.Position) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if !d.paused[id] {
+		return hub.Faultf(hub.Conflict, "connector.running", "%s is not paused", id)
+	}
+	d.taken = append(d.taken, string(id)+" from "+string(to))
+	return nil
+}
 
 func (d *desk) set(id hub.ConnectorID, paused bool) error {
 	if !strings.HasSuffix(string(id), "-push") {

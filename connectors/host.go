@@ -47,7 +47,7 @@ type Host struct {
 	cfg    Config
 	bodies *semaphore.Weighted
 	slots  chan struct{} // one for each request that is served
-	// ops serialises Apply, Pause, Resume, SetPosition and Close; mu guards runners.
+	// ops serialises Apply, Obey, Pause, Resume, SetPosition and Close; mu guards runners.
 	ops     sync.Mutex
 	mu      sync.RWMutex
 	runners map[hub.ConnectorID]*runner
@@ -190,7 +190,7 @@ func (h *Host) Pause(ctx context.Context, id hub.ConnectorID) error {
 	return r.keepPaused(ctx, true)
 }
 
-// Resume starts a paused instance at its position. Resuming one that runs is no fault.
+// Resume starts an instance at its position that was paused, or stopped by its breaker. Resuming one that runs is no fault.
 func (h *Host) Resume(ctx context.Context, id hub.ConnectorID) error {
 	h.ops.Lock()
 	defer h.ops.Unlock()
@@ -198,8 +198,11 @@ func (h *Host) Resume(ctx context.Context, id hub.ConnectorID) error {
 	if err != nil {
 		return err
 	}
-	if !r.mark().Paused {
+	if !r.mark().Paused && r.tripped() == nil {
 		return nil
+	}
+	if err := r.closeBreaker(ctx); err != nil {
+		return err
 	}
 	if err := r.keepPaused(ctx, false); err != nil {
 		return err
@@ -208,8 +211,8 @@ func (h *Host) Resume(ctx context.Context, id hub.ConnectorID) error {
 	return nil
 }
 
-// SetPosition stores where a paused instance resumes: a position as [Status] shows it, or "" for the beginning. An
-// instance that is not paused is a fault of kind Conflict.
+// SetPosition stores where a paused instance, or one that its breaker has stopped, resumes: a position as [Status] shows it,
+// or "" for the beginning. An instance that reads is a fault of kind Conflict.
 func (h *Host) SetPosition(ctx context.Context, id hub.ConnectorID, p hub.Position) error {
 	h.ops.Lock()
 	defer h.ops.Unlock()
@@ -217,11 +220,12 @@ func (h *Host) SetPosition(ctx context.Context, id hub.ConnectorID, p hub.Positi
 	if err != nil {
 		return err
 	}
-	if !r.mark().Paused {
+	paused := r.mark().Paused
+	if !paused && r.board.read().State != StateTripped {
 		return hub.Faultf(hub.Conflict, "connector.running", "the position of %s can only be set while it is paused", id).
 			WithHint("pause it first")
 	}
-	return r.save(ctx, mark{At: p, Paused: true})
+	return r.save(ctx, mark{At: p, Paused: paused})
 }
 
 // Status returns how one instance is, or a fault of kind NotFound.

@@ -31,6 +31,7 @@ type Instance struct {
 
 	Retry    Retry
 	Limits   Limits
+	Breaker  Breaker
 	Interval time.Duration
 	// Silence is how long nothing may arrive before the instance counts as silent; 0 is never.
 	Silence time.Duration
@@ -72,6 +73,7 @@ type instanceFile struct {
 	Retired  bool              `yaml:"retired"`
 	Retry    Retry             `yaml:"retry"`
 	Limits   Limits            `yaml:"limits"`
+	Breaker  Breaker           `yaml:"breaker"`
 	Interval time.Duration     `yaml:"interval"`
 	Silence  time.Duration     `yaml:"silence"`
 }

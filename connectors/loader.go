@@ -41,7 +41,7 @@ func (l Loader) Load(name string) (*Instance, error) {
 	inst := &Instance{
 		ID: hub.ConnectorID(file.ID), Provider: hub.ProviderID(file.Provider), File: name,
 		Dir: filepath.Join(l.Dir, filepath.FromSlash(path.Dir(name))), Retired: file.Retired,
-		Retry: file.Retry, Limits: file.Limits, Interval: file.Interval, Silence: file.Silence,
+		Retry: file.Retry, Limits: file.Limits, Breaker: file.Breaker, Interval: file.Interval, Silence: file.Silence,
 	}
 	faults = append(faults, l.source(inst, file)...)
 	faults = append(faults, l.mapping(inst, file)...)

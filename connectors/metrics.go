@@ -55,6 +55,8 @@ func newCollector(statuses func() []Status) *collector {
 		}),
 		row("paused", "1 while an operator has paused the instance.", gauge,
 			func(s Status) float64 { return flag(s.State == StatePaused) }),
+		row("tripped", "1 while the breaker of the instance is open: too many of its records died in a row.", gauge,
+			func(s Status) float64 { return flag(s.Tripped != nil) }),
 		row("silent", "1 when nothing has arrived for longer than the instance's silence.", gauge,
 			func(s Status) float64 { return flag(s.Silent) }),
 	}}

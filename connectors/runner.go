@@ -28,6 +28,7 @@ type runner struct {
 
 	mu     sync.Mutex
 	stored mark
+	trip   *Trip // nil while the breaker is closed
 	cancel context.CancelFunc
 	done   chan struct{} // closed when the source has stopped; nil while nothing runs
 }
@@ -46,6 +47,13 @@ func (h *Host) newRunner(ctx context.Context, inst *Instance) (*runner, error) {
 		return nil, err
 	}
 	r.board.marked(r.stored)
+	if inst.Breaker.Dead > 0 {
+		t, err := readTrip(ctx, h.cfg.Positions, inst.ID)
+		if err != nil {
+			return nil, err
+		}
+		r.setTrip(t)
+	}
 	if l, ok := inst.Options.(Listener); ok {
 		if r.receiver, err = l.Listen(r.env()); err != nil {
 			return nil, err
@@ -78,7 +86,7 @@ func newLimiter(perSecond float64) *rate.Limiter {
 	return rate.NewLimiter(rate.Limit(perSecond), max(1, int(math.Ceil(perSecond))))
 }
 
-// start begins the work, unless the instance is paused or retired.
+// start begins the work, unless the instance is paused or retired, or its breaker keeps it from reading.
 func (r *runner) start(ctx context.Context) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -89,6 +97,8 @@ func (r *runner) start(ctx context.Context) {
 		r.board.enter(StatePaused)
 	case r.receiver != nil:
 		r.board.enter(StateReceiving)
+	case r.trip != nil:
+		r.board.enter(StateTripped)
 	default:
 		r.board.enter(StateStarting)
 		run, cancel := context.WithCancel(context.WithoutCancel(ctx))

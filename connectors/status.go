@@ -17,6 +17,7 @@ import (
 //	   └──── Failed ◀─────┘ only a person can help (tried again after retry.max)
 //
 //	any ──pause──▶ Paused ──resume──▶ Starting          a receiver is Receiving or Paused
+//	any ──breaker──▶ Tripped ──resume──▶ Starting       records died in a row
 type State uint8
 
 // The states of an instance.
@@ -27,6 +28,7 @@ const (
 	StateRetrying
 	StateFailed
 	StatePaused
+	StateTripped
 	StateReceiving
 	StateRetired
 	StateStopped
@@ -47,6 +49,8 @@ func (s State) String() string {
 		return "failed"
 	case StatePaused:
 		return "paused"
+	case StateTripped:
+		return "tripped"
 	case StateReceiving:
 		return "receiving"
 	case StateRetired:
@@ -79,6 +83,8 @@ type Status struct {
 	Item     string
 	Done     int
 	InFlight int
+	// Tripped is why the breaker is open, or nil. A receiver receives all the same.
+	Tripped *Trip
 	// Silent is true when nothing has arrived for longer than the instance's silence.
 	Silent bool
 	Counts Counts
@@ -167,6 +173,6 @@ func (b *board) read() Status {
 	if heard.IsZero() {
 		heard = b.started
 	}
-	s.Silent = b.silence > 0 && s.State != StatePaused && s.State != StateRetired && t.Sub(heard) > b.silence
+	s.Silent = b.silence > 0 && s.State != StatePaused && s.State != StateTripped && s.State != StateRetired && t.Sub(heard) > b.silence
 	return s
 }

@@ -305,11 +305,28 @@ func deadReplayCommand(std stdio, c *client) *cobra.Command {
 }
 
 func deadDropCommand(std stdio, c *client) *cobra.Command {
+	var f deadFlags
 	var reason string
+	var all bool
 	cmd := &cobra.Command{
-		Use: "drop ID… --reason WHY", Short: "Give dead letters up; they stay listed with the reason", Args: cobra.MinimumNArgs(1),
-		Example: "  suyuan dead drop 7 8 --reason 'test messages of the carrier'",
+		Use: "drop [ID…] --reason WHY", Short: "Give dead letters up; they stay listed with the reason",
+		Example: "  suyuan dead drop 7 8 --reason 'test messages of the carrier'\n" +
+			"  suyuan dead drop --all --connector carrier --code map.nothing --reason 'test messages of the carrier'",
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if all == (len(args) > 0) {
+				return usageError{fmt.Errorf("name dead letters, or say --all (with --connector or --code to select)")}
+			}
+			if all {
+				var out struct {
+					Dropped []uint64 `json:"dropped"`
+				}
+				in := map[string]any{"note": reason}
+				if err := c.call(cmd.Context(), http.MethodPost, "/v1/dead-letters/drop?"+f.query().Encode(), in, &out); err != nil {
+					return err
+				}
+				fmt.Fprintf(std.out, "dropped %d dead letters\n", len(out.Dropped))
+				return nil
+			}
 			for _, id := range args {
 				in := map[string]any{"drop": true, "note": reason}
 				if err := c.call(cmd.Context(), http.MethodPatch, "/v1/dead-letters/"+url.PathEscape(id), in, nil); err != nil {
@@ -320,6 +337,8 @@ func deadDropCommand(std stdio, c *client) *cobra.Command {
 			return nil
 		},
 	}
+	f.add(cmd)
+	cmd.Flags().BoolVar(&all, "all", false, "every waiting dead letter that the filters select")
 	cmd.Flags().StringVar(&reason, "reason", "", "why it is given up (required)")
 	return cmd
 }

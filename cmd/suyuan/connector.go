@@ -17,9 +17,10 @@ import (
 )
 
 func connectorCommand(std stdio) *cobra.Command {
-	cmd := &cobra.Command{Use: "connector", Short: "Make, test, preview and try connectors; list kinds and recipes; verify adapters"}
+	cmd := &cobra.Command{Use: "connector", Short: "Make, test, preview, try, watch and steer connectors; list kinds and recipes; verify adapters"}
 	cmd.AddCommand(connectorListCommand(std), connectorRecipesCommand(std), connectorNewCommand(std), connectorTestCommand(std),
-		connectorPreviewCommand(std), connectorRunCommand(std), connectorPlanCommand(std), connectorVerifyCommand(std))
+		connectorPreviewCommand(std), connectorRunCommand(std), connectorPlanCommand(std), connectorVerifyCommand(std),
+		connectorStatusCommand(std), connectorPauseCommand(std), connectorResumeCommand(std), connectorRewindCommand(std))
 	return cmd
 }
 

@@ -77,6 +77,9 @@ func connectorOf(s connectors.Status) api.Connector {
 	if s.LastError != nil {
 		c.LastError = s.LastError.Error()
 	}
+	if s.Tripped != nil {
+		c.Tripped, c.TrippedAt = s.Tripped.String(), &s.Tripped.At
+	}
 	for _, t := range []struct {
 		from time.Time
 		into **time.Time
@@ -94,6 +97,11 @@ func (i intake) Pause(ctx context.Context, id hub.ConnectorID) error { return i.
 // Resume implements api.Intake.
 func (i intake) Resume(ctx context.Context, id hub.ConnectorID) error {
 	return i.h.host.Resume(ctx, id)
+}
+
+// Rewind implements api.Rewinder.
+func (i intake) Rewind(ctx context.Context, id hub.ConnectorID, to hub.Position) error {
+	return i.h.host.SetPosition(ctx, id, to)
 }
 
 // setup shows the folder of instance files to the API.

@@ -176,6 +176,27 @@ func (h *Hub) watch(ctx context.Context) {
 	}
 }
 
+// obeyBreakers has the host stop what a breaker of this process opened, and looks now and then for what another one did.
+func (h *Hub) obeyBreakers(ctx context.Context) {
+	var tick <-chan time.Time
+	if h.cfg.shared() {
+		t := time.NewTicker(lookEvery)
+		defer t.Stop()
+		tick = t.C
+	}
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-h.opened:
+		case <-tick:
+		}
+		if err := h.host.Obey(ctx); err != nil && ctx.Err() == nil {
+			h.log.Warn("cannot see which breakers are open", zap.Error(err))
+		}
+	}
+}
+
 // reload applies the folder as it is now, or nothing of it. It returns what the folder was like.
 func (h *Hub) reload(ctx context.Context, known footprint) footprint {
 	l, seen, err := h.folder.load(known)
@@ -216,6 +237,7 @@ func (h *Hub) adopt(ctx context.Context, l *loaded) error {
 		return err
 	}
 	h.adopted = l.instances
+	h.breakers.Set(l.instances)
 	h.folder.applied(l, time.Now())
 	return nil
 }

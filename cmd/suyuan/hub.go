@@ -48,12 +48,15 @@ type Hub struct {
 	leases   leases
 	pipeline *pipeline.Pipeline
 	host     *connectors.Host
-	ledgers  []openLedger
-	anchor   *anchor.Log
-	api      *api.Server
-	binding  *epcisrest.Server
-	web      *web.Server
-	tracer   *trace.Tracer
+	breakers *connectors.Breakers
+	// opened asks for the breakers to be obeyed at once.
+	opened  chan struct{}
+	ledgers []openLedger
+	anchor  *anchor.Log
+	api     *api.Server
+	binding *epcisrest.Server
+	web     *web.Server
+	tracer  *trace.Tracer
 
 	// sealing is true while this process seals; adopting guards what of the folder is adopted, and whether it polls.
 	sealing  atomic.Bool
@@ -69,7 +72,7 @@ type Hub struct {
 
 // OpenHub opens everything and listens; nothing flows yet. What was opened is closed again when it fails.
 func OpenHub(ctx context.Context, cfg Config, log *zap.Logger) (*Hub, error) {
-	h := &Hub{cfg: cfg, log: log, registry: telemetry.Registry(), catalog: &catalog{}}
+	h := &Hub{cfg: cfg, log: log, registry: telemetry.Registry(), catalog: &catalog{}, opened: make(chan struct{}, 1)}
 	for _, step := range []func(context.Context) error{
 		h.openTelemetry, h.openStore, h.openPipeline, h.openAnchor, h.openConnectors, h.openFaces, h.openBinding, h.listen, h.ensureAdmin,
 	} {
@@ -118,6 +121,7 @@ func (h *Hub) openPipeline(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	h.breakers = connectors.NewBreakers(h.store, h.log, now)
 	validate := withoutAdvice(registry.With(schemas.ValidateOptions{Rules: true}).ValidateEvent)
 	h.pipeline, err = pipeline.Open(ctx, h.cfg.stream(), pipeline.Deps{
 		Normaliser: pipeline.NewNormaliser(h.catalog.Instance, validate, now),
@@ -143,7 +147,8 @@ func withoutAdvice(validate func([]byte) error) func([]byte) error {
 	}
 }
 
-// recorder appends, and tells the anchor that there may be leaves to seal and the EPCIS streams that there are events.
+// recorder appends, and tells the anchor that there may be leaves to seal, the EPCIS streams that there are events, and the
+// breakers what became of each record.
 type recorder struct{ h *Hub }
 
 // Append implements pipeline.Appender.
@@ -154,6 +159,12 @@ func (r recorder) Append(ctx context.Context, outcomes []hub.Outcome) ([]hub.Ver
 	}
 	if err == nil && r.h.binding != nil {
 		r.h.binding.Nudge()
+	}
+	if err == nil && r.h.breakers.Observe(ctx, outcomes, verdicts) {
+		select {
+		case r.h.opened <- struct{}{}:
+		default:
+		}
 	}
 	return verdicts, err
 }
@@ -189,6 +200,7 @@ func (h *Hub) openConnectors(context.Context) error {
 	if h.loaded, h.footprint, err = h.folder.load(nil); err != nil {
 		return err
 	}
+	h.breakers.Set(h.loaded.instances)
 	h.catalog.byID.Store(&h.loaded.parts) // the instances are applied by Run: nothing flows before everything stands
 	return nil
 }
@@ -197,7 +209,7 @@ func (h *Hub) openFaces(context.Context) error {
 	h.tracer = trace.New(h.store, candidates)
 	prover := &prover{h: h}
 	h.api = api.New(api.Deps{
-		Log: h.log, Now: now, Keys: h.store, Intake: intake{h}, Setup: setup{h}, Records: h.store, Tracer: h.tracer, Anchors: prover,
+		Log: h.log, Now: now, Keys: h.store, Intake: intake{h}, Rewind: intake{h}, Setup: setup{h}, Records: h.store, Tracer: h.tracer, Anchors: prover,
 		Morgue: morgue{h}, Backups: backups{h}, Checks: h.checks, Registerer: h.registry, Version: version(),
 		Metrics: promhttp.HandlerFor(h.registry, promhttp.HandlerOpts{}),
 	})
@@ -280,6 +292,7 @@ func (h *Hub) Run(ctx context.Context) error {
 	}
 	servers.Go(func() { report(fatal, "serve", h.serve(server)) })
 	servers.Go(func() { h.watch(watching) })
+	servers.Go(func() { h.obeyBreakers(watching) })
 	if h.cfg.shared() {
 		servers.Go(func() { h.poll(watching) })
 	}

@@ -2,7 +2,9 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -43,6 +45,14 @@ func (f *webhookFlags) verifier() (*webhook.Verifier, error) {
 	if !ok {
 		return nil, usageError{fmt.Errorf("there is no preset %q; use one of %s", f.as, strings.Join(webhook.PresetNames(), ", "))}
 	}
+	secrets, err := f.revealed()
+	if err != nil {
+		return nil, err
+	}
+	return webhook.NewVerifier(scheme, secrets...)
+}
+
+func (f *webhookFlags) revealed() ([]string, error) {
 	if len(f.secrets) == 0 {
 		return nil, usageError{errors.New("no secret is given\n    → say --secret SECRET, or --secret @FILE to keep it out of the shell's history")}
 	}
@@ -57,7 +67,7 @@ func (f *webhookFlags) verifier() (*webhook.Verifier, error) {
 		}
 		secrets = append(secrets, s)
 	}
-	return webhook.NewVerifier(scheme, secrets...)
+	return secrets, nil
 }
 
 func webhookVerifyCommand(std stdio) *cobra.Command {
@@ -130,10 +140,13 @@ func addHeaders(h http.Header, lines []string) error {
 
 func webhookSendCommand(std stdio) *cobra.Command {
 	var f webhookFlags
-	var id, contentType string
+	var id, contentType, client, tokenURL string
 	cmd := &cobra.Command{
 		Use: "send --as PRESET --secret SECRET URL BODYFILE", Short: "Sign a body as the preset's sender would, and post it", Args: cobra.ExactArgs(2),
-		Example: "  suyuan webhook send --secret @webhook.secret http://127.0.0.1:8080/in/retail-logistics order.json",
+		Long: `Sign a body as the preset's sender would, and post it. With --client-id it does as a sender that fetches a token, such as UPS:
+it asks for one by that id and the secret, at URL/token or --token-url, and posts the body with it.`,
+		Example: "  suyuan webhook send --secret @webhook.secret http://127.0.0.1:8080/in/retail-logistics order.json\n" +
+			"  suyuan webhook send --as ups --client-id ups-alerts --secret @ups.secret http://127.0.0.1:8080/in/ups alert.json",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			v, err := f.verifier()
 			if err != nil {
@@ -151,13 +164,55 @@ func webhookSendCommand(std stdio) *cobra.Command {
 			if err != nil {
 				return err
 			}
+			if client != "" {
+				secrets, err := f.revealed()
+				if err != nil {
+					return err
+				}
+				token, err := fetchToken(cmd.Context(), cmp.Or(tokenURL, args[0]+"/token"), client, secrets[0])
+				if err != nil {
+					return err
+				}
+				signed.Header = http.Header{"Content-Type": {contentType}, "Authorization": {"Bearer " + token}}
+			}
 			return sendSigned(cmd.Context(), std.out, args[0], signed)
 		},
 	}
 	f.add(cmd)
 	cmd.Flags().StringVar(&id, "id", "", "message id; made from the body when not given, so that a repeat is one")
 	cmd.Flags().StringVar(&contentType, "content-type", "application/json", "media type of the body")
+	cmd.Flags().StringVar(&client, "client-id", "", "fetch a token with this client id and the secret, and send it in place of a credential")
+	cmd.Flags().StringVar(&tokenURL, "token-url", "", "where tokens are; URL/token when not given")
 	return cmd
+}
+
+// fetchToken asks for a bearer token by the client credentials grant (RFC 6749, section 4.4).
+func fetchToken(ctx context.Context, target, client, secret string) (string, error) {
+	form := strings.NewReader(url.Values{"grant_type": {"client_credentials"}}.Encode())
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, target, form)
+	if err != nil {
+		return "", usageError{err}
+	}
+	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	r.SetBasicAuth(url.QueryEscape(client), url.QueryEscape(secret))
+	answer, err := (&http.Client{Timeout: 30 * time.Second}).Do(r)
+	if err != nil {
+		return "", hub.Faultf(hub.Unavailable, "hub.unreachable", "cannot reach %s", target).Because(err).
+			WithHint("is the hub running there? a connector's tokens are at http://HOST:PORT/in/ID/token")
+	}
+	defer answer.Body.Close()
+	body, err := io.ReadAll(io.LimitReader(answer.Body, 1<<20))
+	if err != nil {
+		return "", hub.Faultf(hub.Unavailable, "hub.answer", "the answer broke off").Because(err)
+	}
+	var out struct {
+		Token string `json:"access_token"`
+	}
+	if err := json.Unmarshal(body, &out); err != nil || answer.StatusCode != http.StatusOK || out.Token == "" {
+		return "", hub.Faultf(hub.Unauthorized, "webhook.no-token", "no token was given: %s %s", answer.Status, bytes.TrimSpace(body)).
+			WithHint("compare the client id and the secret with oauth2: and secrets: in the instance file")
+	}
+	return out.Token, nil
 }
 
 // sendSigned posts a signed request and prints the answer.

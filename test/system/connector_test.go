@@ -143,3 +143,17 @@ func writeSample(t *testing.T, s *hubtest.Site, body []byte) string {
 	s.Write("sample.json", string(body))
 	return s.Path("sample.json")
 }
+
+// The debugging tool does as a sender that fetches a token before it sends.
+func TestASenderThatFetchesATokenIsPlayed(t *testing.T) {
+	s := hubtest.HookSite(t)
+	s.Write("ups.secret", "s%cret of ups")
+	s.Write("connectors/ups.yaml", "id: ups\nprovider: carrier\nsource:\n  webhook: { preset: ups, secrets: [\"${file:"+s.Path("ups.secret")+
+		"}\"], oauth2: { clientId: \"ups:alerts\" } }\ndecode: json\nmap: ../mappings/hook.yaml\n")
+	p := s.Start()
+	body := writeSample(t, s, hubtest.HookBody(1))
+	contains(t, in(t, s.Dir, 0, "webhook", "send", "--as", "ups", "--client-id", "ups:alerts", "--secret", "@ups.secret", p.URL+"/in/ups", body), "202 Accepted")
+	contains(t, in(t, s.Dir, 3, "webhook", "send", "--as", "ups", "--client-id", "ups-alerts", "--secret", "@ups.secret", p.URL+"/in/ups", body),
+		"invalid_client", "compare the client id")
+	p.Await("the record", func() bool { size, _ := p.LogSize(); return size == 1 })
+}

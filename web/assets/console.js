@@ -44,8 +44,8 @@ async function refresh() {
     ["/readyz", "/v1/connectors", "/v1/dead-letters", "/v1/anchors"].map((p) => get(p)));
   table("ready", [say("检查", "check"), "", say("原因", "reason")], ready.checks.map((c) => [c.name, c.ok ? "✓" : "✗", c.reason]));
   table("connectors", ["id", say("提供方", "provider"), say("类型", "kind"), say("状态", "state"), say("记录", "records"), say("最近", "last"), say("错误", "error"), ""],
-    connectors.connectors.map((c) => [c.id, c.provider, c.kind, c.state + (c.silent ? " · " + say("静默", "silent") : ""), c.records, when(c.lastTakenAt), c.lastError,
-      c.state === "paused" ? action(say("恢复", "Resume"), () => get(`/v1/connectors/${c.id}/resume`, { method: "POST" }))
+    connectors.connectors.map((c) => [c.id, c.provider, c.kind, c.state + (c.silent ? " · " + say("静默", "silent") : ""), c.records, when(c.lastTakenAt), c.tripped || c.lastError,
+      c.state === "paused" || c.tripped ? action(say("恢复", "Resume"), () => get(`/v1/connectors/${c.id}/resume`, { method: "POST" }))
         : action(say("暂停", "Pause"), () => get(`/v1/connectors/${c.id}/pause`, { method: "POST" }))]));
   table("dead", ["#", say("连接器", "connector"), say("记录", "record"), say("代码", "code"), say("原因", "why"), say("位置", "where"), ""],
     dead.deadLetters.map((d) => [d.id, d.connector, d.record, d.problem.code, (zh && d.problem.detailZh) || d.problem.detail,
