@@ -150,7 +150,10 @@ func (s *Store) prepare(ctx context.Context, c Config) error {
 		int64(c.PerPartition)); err != nil {
 		return err
 	}
-	s.Store, err = relational.New(ctx, dialect(), relational.Config{Write: s.write, Read: s.read, Now: c.Now, LeafHash: c.LeafHash})
+	s.Store, err = relational.New(ctx, dialect(), relational.Config{
+		Write: s.write, Read: s.read, Now: c.Now, LeafHash: c.LeafHash,
+		Index: func(_, read relational.DB) relational.Index { return &index{read: read} },
+	})
 	return err
 }
 
@@ -163,7 +166,7 @@ func (s *Store) Close() error {
 // dialect is what PostgreSQL does its own way.
 func dialect() relational.Dialect {
 	return relational.Dialect{
-		Bind: bind, Values: escaped, Text: unescaped, Arrays: true, Head: head, Advance: advance, Writer: newWriter, Fault: fault, Cross: `JOIN`,
+		Bind: bind, Values: escaped, Text: unescaped, Arrays: true, Head: head, Advance: advance, Writer: newWriter, Fault: fault,
 		Lock: `LOCK TABLE checkpoints IN SHARE ROW EXCLUSIVE MODE`,
 	}
 }

@@ -16,7 +16,7 @@ import (
 type writer struct {
 	ctx    context.Context //nolint:containedctx // lives as long as the transaction that made it
 	tx     *relational.Tx
-	tables [relational.Facets + 1][][]any
+	tables [relational.Tables][][]any
 	// noted is where the row of a record's key stands, replaced the keys of rows that were there before.
 	noted    map[int64]int
 	replaced []int64
@@ -66,33 +66,40 @@ func (w *writer) Flush() error {
 			return fmt.Errorf("replace records: %w", err)
 		}
 	}
-	return w.tx.Conn.Raw(func(driver any) error {
+	records := w.tables[relational.Records]
+	for i := range records {
+		records[i] = append(slices.Clip(records[i]), at)
+	}
+	return copyRows(w.ctx, w.tx, []bulk{
+		{relational.Events.Name(), relational.Events.Columns(), w.tables[relational.Events]},
+		{relational.Records.Name(), append(slices.Clip(relational.Records.Columns()), "at"), records},
+	})
+}
+
+// bulk is rows of one table.
+type bulk struct {
+	table   string
+	columns []string
+	rows    [][]any
+}
+
+// copyRows copies rows within a transaction.
+func copyRows(ctx context.Context, tx *relational.Tx, all []bulk) error {
+	return tx.Conn.Raw(func(driver any) error {
 		conn, ok := driver.(*stdlib.Conn)
 		if !ok {
 			return errors.New("copy: the connection is not one of pgx")
 		}
-		for t := range w.tables {
-			if err := w.copy(conn.Conn(), relational.Table(t), at); err != nil {
-				return fmt.Errorf("copy %s: %w", relational.Table(t).Name(), err)
+		for _, b := range all {
+			if len(b.rows) == 0 {
+				continue
+			}
+			if _, err := conn.Conn().CopyFrom(ctx, pgx.Identifier{b.table}, b.columns, pgx.CopyFromRows(b.rows)); err != nil {
+				return fmt.Errorf("copy %s: %w", b.table, err)
 			}
 		}
 		return nil
 	})
-}
-
-func (w *writer) copy(conn *pgx.Conn, t relational.Table, at int64) error {
-	rows, columns := w.tables[t], t.Columns()
-	if len(rows) == 0 {
-		return nil
-	}
-	if t == relational.Records {
-		columns = append(slices.Clip(columns), "at")
-		for i := range rows {
-			rows[i] = append(slices.Clip(rows[i]), at)
-		}
-	}
-	_, err := conn.CopyFrom(w.ctx, pgx.Identifier{t.Name()}, columns, pgx.CopyFromRows(rows))
-	return err
 }
 
 // makeRoom makes the partitions that the rows need and returns the size of the log before them. A partition is made apart
@@ -110,8 +117,8 @@ func (w *writer) makeRoom() (at int64, err error) {
 		return at, nil
 	}
 	for ; last >= until; until += per {
-		for t := range w.tables {
-			if err := w.partition(relational.Table(t).Name(), until, until+per); err != nil {
+		for _, table := range partitioned {
+			if err := w.partition(table, until, until+per); err != nil {
 				return 0, err
 			}
 		}
@@ -119,6 +126,11 @@ func (w *writer) makeRoom() (at int64, err error) {
 	_, err = w.tx.ExecContext(w.ctx, `UPDATE head SET partitioned = ?`, until)
 	return at, err
 }
+
+// partitioned are the tables that are.
+//
+//nolint:gochecknoglobals // a constant
+var partitioned = []string{"events", "records", "things", "facets"}
 
 func (w *writer) partition(table string, from, to int64) error {
 	name := fmt.Sprintf("%s_%d", table, from)

@@ -8,8 +8,12 @@ import (
 	"github.com/suyuan-io/suyuan/store/storetest"
 )
 
+// sizes are those of the index's segments that the suites run with: usual ones, which they do not fill, and small ones, of which
+// they make many.
+var sizes = map[string]int{"segments of 65536": 0, "segments of 7": 7}
+
 // reopening returns a function that opens the same database again at each call.
-func reopening(t *testing.T) func() *sqlite.Store {
+func reopening(t *testing.T, segment int) func() *sqlite.Store {
 	path := filepath.Join(t.TempDir(), "hub.db")
 	var s *sqlite.Store
 	return func() *sqlite.Store {
@@ -19,7 +23,7 @@ func reopening(t *testing.T) func() *sqlite.Store {
 			}
 		}
 		var err error
-		if s, err = sqlite.Open(t.Context(), sqlite.Config{Path: path}); err != nil {
+		if s, err = sqlite.Open(t.Context(), sqlite.Config{Path: path, Segment: segment}); err != nil {
 			t.Fatal(err)
 		}
 		t.Cleanup(func() { _ = s.Close() })
@@ -27,16 +31,17 @@ func reopening(t *testing.T) func() *sqlite.Store {
 	}
 }
 
+// The suite's events fill several segments and leave some in memory.
 func TestSearchConforms(t *testing.T) {
 	storetest.RunSearch(t, func(t *testing.T) func() storetest.Searcher {
-		open := reopening(t)
+		open := reopening(t, 100)
 		return func() storetest.Searcher { return open() }
 	})
 }
 
 func TestStandingConforms(t *testing.T) {
 	storetest.RunStanding(t, func(t *testing.T) func() storetest.Standing {
-		open := reopening(t)
+		open := reopening(t, 0)
 		return func() storetest.Standing { return open() }
 	})
 }

@@ -21,6 +21,7 @@ import (
 	"modernc.org/sqlite" // the driver "sqlite", and its error type
 
 	"github.com/suyuan-io/suyuan/hub"
+	"github.com/suyuan-io/suyuan/store/internal/postings"
 	"github.com/suyuan-io/suyuan/store/internal/relational"
 )
 
@@ -44,12 +45,17 @@ type Config struct {
 	Now func() time.Time
 	// LeafHash is the log's hash of a leaf record, for a log that is not of SHA-256; nil means RFC 6962 with SHA-256.
 	LeafHash func(record []byte) hub.Digest
+	// Segment is how many events one segment of the index holds, at most 65,536; 0 is that many. Tests make it small.
+	Segment int
 }
 
 // Open opens the database, brings it to the newest schema, and returns the store.
 func Open(ctx context.Context, c Config) (*Store, error) {
 	if c.Now == nil {
 		c.Now = time.Now
+	}
+	if c.Segment == 0 {
+		c.Segment = postings.Size
 	}
 	if err := os.MkdirAll(filepath.Dir(c.Path), 0o700); err != nil {
 		return nil, fmt.Errorf("open store: %w", err)
@@ -75,8 +81,7 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 // dialect is what SQLite does its own way.
 func dialect() relational.Dialect {
 	return relational.Dialect{
-		Writer: newWriter, Fault: fault,
-		ByLog: `NOT INDEXED`, ByTime: `INDEXED BY events_by_time`, ByStep: `INDEXED BY events_by_step`, Cross: `CROSS JOIN`,
+		Writer: newWriter, Fault: fault, Compact: true,
 	}
 }
 
@@ -102,10 +107,13 @@ func (s *Store) prepare(ctx context.Context, c Config) error {
 	if _, err := p.Up(ctx); err != nil {
 		return fmt.Errorf("migrate: %w", err)
 	}
-	if s.Store, err = relational.New(ctx, dialect(), relational.Config{Write: s.write, Read: s.read, Now: c.Now, LeafHash: c.LeafHash}); err != nil {
-		return err
-	}
-	return s.Backfill(ctx)
+	s.Store, err = relational.New(ctx, dialect(), relational.Config{
+		Write: s.write, Read: s.read, Now: c.Now, LeafHash: c.LeafHash,
+		Index: func(write, read relational.DB) relational.Index {
+			return &index{write: write, read: read, size: c.Segment}
+		},
+	})
+	return err
 }
 
 // Close closes the database after a checkpoint of its write-ahead log.

@@ -14,23 +14,14 @@ import (
 )
 
 func TestStoreConforms(t *testing.T) {
-	storetest.Run(t, func(t *testing.T) func() storetest.Store {
-		path := filepath.Join(t.TempDir(), "hub.db")
-		var s *sqlite.Store
-		return func() storetest.Store {
-			if s != nil {
-				if err := s.Close(); err != nil {
-					t.Fatal(err)
-				}
-			}
-			var err error
-			if s, err = sqlite.Open(t.Context(), sqlite.Config{Path: path}); err != nil {
-				t.Fatal(err)
-			}
-			t.Cleanup(func() { _ = s.Close() })
-			return s
-		}
-	})
+	for name, size := range sizes {
+		t.Run(name, func(t *testing.T) {
+			storetest.Run(t, func(t *testing.T) func() storetest.Store {
+				open := reopening(t, size)
+				return func() storetest.Store { return open() }
+			})
+		})
+	}
 }
 
 // openStore opens a fresh store.

@@ -15,7 +15,7 @@ import (
 type writer struct {
 	ctx    context.Context //nolint:containedctx // lives as long as the transaction that made it
 	tx     *relational.Tx
-	tables [relational.Facets + 1]rows
+	tables [relational.Tables]rows
 	// added says where a record that was added is among the rows of Records, by its key.
 	added   map[int64]int
 	replace *sql.Stmt
@@ -108,16 +108,8 @@ func (r *rows) insert(ctx context.Context, tx *relational.Tx) error {
 	return nil
 }
 
-// compare orders two rows by their first values, which are whole numbers in every key.
-func (r *rows) compare(a, b int) int {
-	if c := cmp.Compare(key(r.values[a]), key(r.values[b])); c != 0 || r.width > narrow {
-		return c
-	}
-	return cmp.Compare(key(r.values[a+1]), key(r.values[b+1]))
-}
-
-// narrow is the width of the tables that are nothing but a key.
-const narrow = 3
+// compare orders two rows by their first values, which are their keys.
+func (r *rows) compare(a, b int) int { return cmp.Compare(key(r.values[a]), key(r.values[b])) }
 
 // insertEach inserts the rows at order, n with each statement; n divides their number.
 func (r *rows) insertEach(ctx context.Context, tx *relational.Tx, order []int, n int) error {

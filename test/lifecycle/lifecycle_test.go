@@ -196,10 +196,10 @@ func TestRebuildMakesIndexesAndTilesAgain(t *testing.T) {
 	p.Stop()
 	config := s.Path("suyuan.yaml")
 	whole := run(t, 0, "rebuild", "--config", config)
-	if strings.Count(whole, "was the same")+strings.Count(whole, "were the same") != 4 {
+	if strings.Count(whole, "was the same")+strings.Count(whole, "were the same") != 3 {
 		t.Errorf("a sound store is not rebuilt as it was:\n%s", whole)
 	}
-	change(t, s, `DELETE FROM things WHERE seq % 3 = 0`, `DELETE FROM vocabulary`, `UPDATE facets SET event_time = 1 WHERE seq = 5`,
+	change(t, s, `INSERT INTO postings VALUES (7, zeroblob(12))`, `INSERT INTO vocabulary VALUES (1, 'x', 'y')`,
 		`UPDATE tiles SET hashes = zeroblob(32) WHERE level = 0`)
 	said := run(t, 0, "rebuild", "--config", config)
 	if strings.Contains(said, "the same") {

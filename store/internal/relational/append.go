@@ -3,7 +3,6 @@ package relational
 import (
 	"context"
 	"fmt"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -16,11 +15,12 @@ import (
 // there, and the same batch appended again is Repeated throughout.
 func (s *Store) Append(ctx context.Context, outcomes []hub.Outcome) ([]hub.Verdict, error) {
 	verdicts := make([]hub.Verdict, len(outcomes))
+	var a appender
 	err := s.inOne(ctx, "append outcomes", func(tx *Tx) error {
 		if err := s.head(ctx, tx); err != nil {
 			return err
 		}
-		a := appender{s: s, tx: tx, ctx: ctx, at: s.recordTime(), before: s.size}
+		a = appender{s: s, tx: tx, ctx: ctx, at: s.recordTime(), before: s.size}
 		if err := a.load(outcomes); err != nil {
 			return err
 		}
@@ -29,6 +29,9 @@ func (s *Store) Append(ctx context.Context, outcomes []hub.Outcome) ([]hub.Verdi
 			return err
 		}
 		defer a.rows.Close()
+		if a.found, err = s.index.Begin(ctx, tx); err != nil {
+			return err
+		}
 		for i := range outcomes {
 			v, err := a.one(&outcomes[i])
 			if err != nil {
@@ -37,7 +40,7 @@ func (s *Store) Append(ctx context.Context, outcomes []hub.Outcome) ([]hub.Verdi
 			verdicts[i] = v
 		}
 		return a.finish()
-	})
+	}, func() { a.found.Done() })
 	if err != nil {
 		return nil, err
 	}
@@ -55,6 +58,9 @@ func (s *Store) head(ctx context.Context, tx *Tx) (err error) {
 // finish inserts what is still to be inserted.
 func (a *appender) finish() error {
 	if err := a.rows.Flush(); err != nil {
+		return err
+	}
+	if err := a.found.Flush(); err != nil {
 		return err
 	}
 	a.s.last = a.at
@@ -86,6 +92,7 @@ type appender struct {
 	// recorded is what the store knows of the batch's records and events; it grows as the batch is appended.
 	recorded recorded
 	rows     Writer
+	found    Additions
 }
 
 // known is what the records table says of a record.
@@ -140,7 +147,8 @@ func (a *appender) lookup(ref hub.RecordRef) (known, error) {
 			return known{}, fmt.Errorf("find record: %w", err)
 		}
 		if !ok {
-			return known{key: key}, nil
+			raw, implied := a.recorded.implied[ref]
+			return known{key: key, found: implied, raw: raw, verdict: hub.Recorded}, nil
 		}
 		if row.ref == ref {
 			return known{key: key, found: true, raw: row.raw, verdict: row.verdict, dead: row.dead}, nil
@@ -188,7 +196,8 @@ func (a *appender) find(e *hub.Event) (sl slot, same bool) {
 
 // record appends what is new of a good outcome and notes the record. A dead letter of the same record is resolved.
 func (a *appender) record(o *hub.Outcome, k known, slots []slot) error {
-	seqs := make([]string, 0, len(slots))
+	seqs := make([]hub.Seq, 0, len(slots))
+	implied := len(slots) > 0 && !k.found
 	done := map[hub.EventKey]bool{}
 	for i, sl := range slots {
 		e := &o.Events[i]
@@ -196,6 +205,7 @@ func (a *appender) record(o *hub.Outcome, k known, slots []slot) error {
 			continue
 		}
 		done[e.Key] = true
+		implied = implied && !sl.old
 		if !sl.old {
 			sl.seq = hub.Seq(a.s.size)
 			if err := a.insert(e, o, sl); err != nil {
@@ -204,7 +214,7 @@ func (a *appender) record(o *hub.Outcome, k known, slots []slot) error {
 			a.recorded.addEvent(e, sl.seq)
 			a.s.size++
 		}
-		seqs = append(seqs, strconv.FormatUint(uint64(sl.seq), 10))
+		seqs = append(seqs, sl.seq)
 	}
 	for i := range o.Master {
 		if err := a.state(&o.Master[i]); err != nil {
@@ -217,7 +227,19 @@ func (a *appender) record(o *hub.Outcome, k known, slots []slot) error {
 			return fmt.Errorf("resolve dead letter: %w", err)
 		}
 	}
-	return a.note(o, k, hub.Recorded, strings.Join(seqs, ","))
+	if implied { // the events say it all: whose they are, and what the record's bytes were
+		a.recorded.implied[o.Record] = o.RawDigest
+		return nil
+	}
+	return a.note(o, k, hub.Recorded, joinSeqs(seqs))
+}
+
+func joinSeqs(seqs []hub.Seq) string {
+	text := make([]string, len(seqs))
+	for i, seq := range seqs {
+		text[i] = strconv.FormatUint(uint64(seq), 10)
+	}
+	return strings.Join(text, ",")
 }
 
 func (a *appender) insert(e *hub.Event, o *hub.Outcome, sl slot) error {
@@ -230,35 +252,23 @@ func (a *appender) insert(e *hub.Event, o *hub.Outcome, sl slot) error {
 		terms[i] = id
 	}
 	leafHash := a.s.config.LeafHash(e.Leaf.Bytes())
+	id, hash := any(e.Key.ID), any(e.Hash)
+	if a.s.dialect.Compact {
+		id, hash = compactID(e.Key.ID), compactHash(e.Hash)
+	}
 	if err := a.rows.Add(Events, []any{
-		int64(sl.seq), e.Key.ID, micros(e.Key.DeclaredAt),
+		int64(sl.seq), id, micros(e.Key.DeclaredAt),
 		micros(e.Facets.EventTime), micros(a.at), micros(time.Time(e.Leaf.ReceivedAt)), terms[0], terms[1], terms[2], terms[3],
-		string(o.Record.ID), e.Hash, e.Leaf.Raw[:], e.Leaf.Salt[:], leafHash[:], body.Pack(e.Body),
+		string(o.Record.ID), hash, e.Leaf.Raw[:], e.Leaf.Salt[:], leafHash[:], body.Pack(e.Body),
 	}); err != nil {
 		return fmt.Errorf("insert event: %w", err)
 	}
-	if err := a.about(e.Key.ID, &e.Facets, sl.seq); err != nil {
-		return err
-	}
-	return a.index(&e.Facets, o.Provider, sl.seq)
-}
-
-// about makes an event findable by its id and by the identifiers that it speaks of.
-func (a *appender) about(id string, f *hub.Facets, seq hub.Seq) error {
-	keys := make([]int64, 1, 1+len(f.Things))
-	keys[0] = eventIDKey(id)
-	values := make([]any, 0, 2*cap(keys))
-	values = append(values, keys[0], int64(seq))
-	for _, t := range f.Things {
-		if key := hashKey(t.ID); !slices.Contains(keys, key) { // a thing may have two parts in an event
-			keys = append(keys, key)
-			values = append(values, key, int64(seq))
-		}
-	}
-	if err := a.rows.Add(Things, values); err != nil {
+	e.Record = o.Record
+	found := entry(e, o.Provider, sl.seq)
+	if err := a.found.Add(&found); err != nil {
 		return fmt.Errorf("index event: %w", err)
 	}
-	return nil
+	return a.s.know(a.ctx, a.tx, &e.Facets, o.Provider)
 }
 
 // note stores what became of the record.

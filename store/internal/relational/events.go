@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -33,13 +34,16 @@ func (s *Store) scanEvent(row interface{ Scan(...any) error }) (hub.Event, error
 // scanStated is scanEvent without the facets, but with the event in its parsed form.
 func (s *Store) scanStated(row interface{ Scan(...any) error }) (hub.Event, *epcis.Event, error) {
 	var e hub.Event
+	var id eventID
+	var hash eventHash
 	var declared, recorded, received, provider, connector int64
 	var raw, salt, packed []byte
-	if err := row.Scan(&e.Seq, &e.Key.ID, &declared, &recorded, &received, &provider, &connector, &e.Record.ID, &e.Hash,
+	if err := row.Scan(&e.Seq, &id, &declared, &recorded, &received, &provider, &connector, &e.Record.ID, &hash,
 		&raw, &salt, &packed); err != nil {
 		return e, nil, err
 	}
-	e.Key.ID, e.Record.ID = s.dialect.Text(e.Key.ID), hub.RecordID(s.dialect.Text(string(e.Record.ID)))
+	e.Key.ID, e.Hash = s.dialect.Text(string(id)), string(hash)
+	e.Record.ID = hub.RecordID(s.dialect.Text(string(e.Record.ID)))
 	var err error
 	if e.Body, err = body.Unpack(packed); err != nil {
 		return e, nil, corrupt(e.Seq, err)
@@ -94,17 +98,26 @@ func (s *Store) EventsAbout(ctx context.Context, ids []string, limit int) ([]hub
 	if len(ids) == 0 {
 		return nil, false, nil
 	}
-	keys := make([]int64, len(ids))
+	asked := Search{
+		Conditions: []Condition{{Of: OfThings, Keys: make([]int64, len(ids))}},
+		From:       math.MinInt64, To: math.MaxInt64, Seqs: [2]int64{0, math.MaxInt64}, Order: hub.OldestFirst,
+	}
 	for i, id := range ids {
-		keys[i] = hashKey(id)
+		asked.Conditions[0].Keys[i] = hashKey(id)
 	}
-	cond, args := s.in(`key`, keys)
-	rows, err := s.read.QueryContext(ctx, `SELECT `+eventColumns+` FROM events e WHERE e.seq IN (SELECT seq FROM things WHERE `+cond+
-		`) ORDER BY e.event_time, e.seq LIMIT ?`, append(args, limit+1)...)
+	wk, err := s.index.Walk(ctx, asked)
 	if err != nil {
-		return nil, false, s.unavailable("find events", err)
+		return nil, false, s.classify("find events", err)
 	}
-	found, err := s.scanEvents(rows)
+	spots, err := wk.Next(ctx, limit+1)
+	if err != nil {
+		return nil, false, s.classify("find events", err)
+	}
+	seqs := make([]int64, len(spots))
+	for i, sp := range spots {
+		seqs[i] = sp.Seq
+	}
+	found, err := s.eventsIn(ctx, seqs)
 	if err != nil {
 		return nil, false, err
 	}
@@ -118,19 +131,46 @@ func (s *Store) EventsAbout(ctx context.Context, ids []string, limit int) ([]hub
 	return slices.DeleteFunc(found, func(e hub.Event) bool { return !speaksOf(e) }), more, nil
 }
 
+// eventsIn reads the events at seqs, in their order.
+func (s *Store) eventsIn(ctx context.Context, seqs []int64) ([]hub.Event, error) {
+	out := make([]hub.Event, 0, len(seqs))
+	for part := range slices.Chunk(seqs, perQuery) {
+		cond, args := s.in(`e.seq`, part)
+		rows, err := s.read.QueryContext(ctx, `SELECT `+eventColumns+` FROM events e WHERE `+cond, args...)
+		if err != nil {
+			return nil, s.unavailable("read events", err)
+		}
+		found, err := s.scanEvents(rows)
+		if err != nil {
+			return nil, err
+		}
+		at := make(map[int64]int, len(found))
+		for i := range found {
+			at[int64(found[i].Seq)] = i
+		}
+		for _, seq := range part {
+			if i, ok := at[seq]; ok {
+				out = append(out, found[i])
+			}
+		}
+	}
+	return out, nil
+}
+
 // Event returns the events of an event id: the event, and its error declarations in the order of their time. A fault of
 // kind NotFound says that there is none.
 func (s *Store) Event(ctx context.Context, id string) ([]hub.Event, error) {
-	// An error declaration has a key of its own, so the id alone is looked up through the things index under its own name.
-	rows, err := s.read.QueryContext(ctx, `SELECT `+eventColumns+` FROM events e WHERE e.seq IN (SELECT seq FROM things WHERE key = ?)
-		AND e.event_id = ? ORDER BY e.declared_at, e.seq`, eventIDKey(id), id)
+	// An error declaration has a key of its own, so the id alone is looked up under its own name.
+	seqs, err := s.index.Lookup(ctx, nil, []int64{eventIDKey(id)})
 	if err != nil {
-		return nil, s.unavailable("find event", err)
+		return nil, s.classify("find event", err)
 	}
-	found, err := s.scanEvents(rows)
+	found, err := s.eventsIn(ctx, seqs)
 	if err != nil {
 		return nil, err
 	}
+	found = slices.DeleteFunc(found, func(e hub.Event) bool { return e.Key.ID != id })
+	slices.SortStableFunc(found, func(a, b hub.Event) int { return a.Key.DeclaredAt.Compare(b.Key.DeclaredAt) })
 	if len(found) == 0 {
 		return nil, hub.Faultf(hub.NotFound, "event.unknown", "there is no event %q", id).
 			WithHint("an accepted record becomes an event within moments; ask for its record with /v1/records/{connector}/{id}")
@@ -166,8 +206,11 @@ func (s *Store) RecordedAt(ctx context.Context, seq hub.Seq) (time.Time, error) 
 	return fromMicros(us), nil
 }
 
-// LogSize implements anchor.Leaves.
+// LogSize implements anchor.Leaves. What it counts can be found.
 func (s *Store) LogSize(ctx context.Context) (uint64, error) {
+	if s.dialect.Head == nil {
+		return s.visible.Load(), nil
+	}
 	var n sql.NullInt64
 	if err := s.read.QueryRowContext(ctx, `SELECT max(seq) FROM events`).Scan(&n); err != nil {
 		return 0, s.unavailable("read log size", err)
@@ -205,15 +248,14 @@ func (s *Store) LeafHashes(ctx context.Context, from uint64, n int) ([]hub.Diges
 
 // Record returns what became of a raw record, or a fault of kind NotFound while the pipeline has not reached it.
 func (s *Store) Record(ctx context.Context, ref hub.RecordRef) (hub.RecordStatus, error) {
-	for key := hashKey(string(ref.Connector), string(ref.ID)); ; key++ {
+	for key := recordKey(ref); ; key++ {
 		var connector, provider, received int64
 		var id, seqs string
 		st := hub.RecordStatus{Record: ref}
 		err := s.read.QueryRowContext(ctx, `SELECT connector, id, provider, received_at, verdict, seqs, dead FROM records WHERE key = ?`, key).
 			Scan(&connector, &id, &provider, &received, &st.Verdict, &seqs, &st.DeadLetter)
 		if errors.Is(err, sql.ErrNoRows) {
-			return st, hub.Faultf(hub.NotFound, "record.unknown", "record %s is not known", ref).
-				WithHint("if it was accepted moments ago, ask again; otherwise check the connector and the id that the 202 gave")
+			return s.impliedRecord(ctx, ref)
 		}
 		if err != nil {
 			return st, s.unavailable("read record", err)
@@ -235,6 +277,30 @@ func (s *Store) Record(ctx context.Context, ref hub.RecordRef) (hub.RecordStatus
 	}
 }
 
+// impliedRecord is Record for one that its events alone speak of.
+func (s *Store) impliedRecord(ctx context.Context, ref hub.RecordRef) (hub.RecordStatus, error) {
+	st := hub.RecordStatus{Record: ref, Verdict: hub.Recorded}
+	seqs, err := s.index.Lookup(ctx, nil, []int64{recordKey(ref)})
+	if err != nil {
+		return st, s.classify("read record", err)
+	}
+	found, err := s.eventsIn(ctx, seqs)
+	if err != nil {
+		return st, err
+	}
+	for i := range found {
+		if e := &found[i]; e.Record == ref {
+			st.Provider, st.ReceivedAt = e.Leaf.Provider, time.Time(e.Leaf.ReceivedAt)
+			st.Events = append(st.Events, hub.EventRef{Key: e.Key, Seq: e.Seq})
+		}
+	}
+	if len(st.Events) == 0 {
+		return st, hub.Faultf(hub.NotFound, "record.unknown", "record %s is not known", ref).
+			WithHint("if it was accepted moments ago, ask again; otherwise check the connector and the id that the 202 gave")
+	}
+	return st, nil
+}
+
 func (s *Store) refs(ctx context.Context, seqs string) ([]hub.EventRef, error) {
 	var out []hub.EventRef
 	for text := range strings.SplitSeq(seqs, ",") {
@@ -246,12 +312,13 @@ func (s *Store) refs(ctx context.Context, seqs string) ([]hub.EventRef, error) {
 			return nil, fmt.Errorf("decode record: %w", err)
 		}
 		ref := hub.EventRef{Seq: hub.Seq(seq)}
+		var id eventID
 		var declared int64
 		if err := s.read.QueryRowContext(ctx, `SELECT event_id, declared_at FROM events WHERE seq = ?`, seq).
-			Scan(&ref.Key.ID, &declared); err != nil {
+			Scan(&id, &declared); err != nil {
 			return nil, s.unavailable("read record", err)
 		}
-		ref.Key.ID, ref.Key.DeclaredAt = s.dialect.Text(ref.Key.ID), fromMicros(declared)
+		ref.Key.ID, ref.Key.DeclaredAt = s.dialect.Text(string(id)), fromMicros(declared)
 		out = append(out, ref)
 	}
 	return out, nil

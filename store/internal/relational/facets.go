@@ -3,6 +3,7 @@ package relational
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/suyuan-io/suyuan/hub"
@@ -17,6 +18,7 @@ const (
 	facetBizLocation    = "bizLocation"
 	facetTransformation = "transformationID"
 	facetStem           = "stem"
+	facetStep           = "bizStep"
 )
 
 // vocabularyStem is the kind of stems in the vocabulary table, beside those of [hub.Term].
@@ -28,57 +30,68 @@ type word struct {
 	value, provider string
 }
 
-// index makes an event findable by its facets.
-func (a *appender) index(f *hub.Facets, provider hub.ProviderID, seq hub.Seq) error {
-	at := micros(f.EventTime)
-	values := make([]any, 0, 24)
-	add := func(key int64) { values = append(values, key, at, int64(seq)) } // each key once: its kind and value are
-	add(hashKey(facetProvider, string(provider)))
-	add(hashKey(facetWhat, f.Type, f.Action))
+// facetKeys are the keys of an event's facets, but for the business step. Each stands once: its kind and value do.
+func facetKeys(f *hub.Facets, provider hub.ProviderID) []int64 {
+	keys := make([]int64, 2, 8)
+	keys[0], keys[1] = hashKey(facetProvider, string(provider)), hashKey(facetWhat, f.Type, f.Action)
 	for _, p := range [...]struct{ kind, value string }{
 		{facetDisposition, f.Disposition}, {facetReadPoint, f.ReadPoint}, {facetBizLocation, f.BizLocation},
 		{facetTransformation, f.TransformationID},
 	} {
 		if p.value != "" {
-			add(hashKey(p.kind, p.value))
+			keys = append(keys, hashKey(p.kind, p.value))
 		}
 	}
-	stems := map[string]bool{}
+	last := ""
 	for i := range f.Things {
-		if s := stem(f.Things[i].ID); s != "" && !stems[s] {
-			stems[s] = true
-			add(hashKey(facetStem, s))
+		st := stem(f.Things[i].ID)
+		if st == "" || st == last {
+			continue
+		}
+		last = st
+		if key := hashKey(facetStem, st); !slices.Contains(keys, key) {
+			keys = append(keys, key)
 		}
 	}
-	if err := a.rows.Add(Facets, values); err != nil {
-		return fmt.Errorf("index event: %w", err)
-	}
-	return a.know(f, provider, stems)
+	return keys
 }
 
 // know notes the values that were not seen before.
-func (a *appender) know(f *hub.Facets, provider hub.ProviderID, stems map[string]bool) error {
-	words := []word{
+func (s *Store) know(ctx context.Context, tx *Tx, f *hub.Facets, provider hub.ProviderID) error {
+	for _, w := range [...]word{
 		{hub.TermType, f.Type, string(provider)},
 		{hub.TermBizStep, f.BizStep, string(provider)},
 		{hub.TermDisposition, f.Disposition, string(provider)},
 		{hub.TermReadPoint, f.ReadPoint, string(provider)},
 		{hub.TermBizLocation, f.BizLocation, string(provider)},
+	} {
+		if err := s.knowWord(ctx, tx, w); err != nil {
+			return err
+		}
 	}
-	for s := range stems {
-		words = append(words, word{vocabularyStem, s, ""})
-	}
-	for _, w := range words {
-		key := hashKey(string(rune(w.kind)), w.value, w.provider)
-		if w.value == "" || a.s.words[key] {
+	last := ""
+	for i := range f.Things {
+		st := stem(f.Things[i].ID)
+		if st == last {
 			continue
 		}
-		if _, err := a.tx.ExecContext(a.ctx, `INSERT INTO vocabulary (kind, value, provider) VALUES (?,?,?) ON CONFLICT DO NOTHING`,
-			w.kind, w.value, w.provider); err != nil {
-			return fmt.Errorf("note a value: %w", err)
+		last = st
+		if err := s.knowWord(ctx, tx, word{vocabularyStem, st, ""}); err != nil {
+			return err
 		}
-		a.s.words[key] = true
 	}
+	return nil
+}
+
+func (s *Store) knowWord(ctx context.Context, tx *Tx, w word) error {
+	if w.value == "" || s.words[w] {
+		return nil
+	}
+	if _, err := tx.ExecContext(ctx, `INSERT INTO vocabulary (kind, value, provider) VALUES (?,?,?) ON CONFLICT DO NOTHING`,
+		w.kind, w.value, w.provider); err != nil {
+		return fmt.Errorf("note a value: %w", err)
+	}
+	s.words[w] = true
 	return nil
 }
 
@@ -89,13 +102,13 @@ func (s *Store) loadWords(ctx context.Context) error {
 		return err
 	}
 	defer rows.Close()
-	words := map[int64]bool{}
+	words := map[word]bool{}
 	for rows.Next() {
 		var w word
 		if err := rows.Scan(&w.kind, &w.value, &w.provider); err != nil {
 			return err
 		}
-		words[hashKey(string(rune(w.kind)), w.value, w.provider)] = true
+		words[w] = true
 	}
 	s.words = words
 	return rows.Err()
@@ -119,52 +132,3 @@ func stem(id string) string {
 }
 
 const canonicalStem = "https://id.gs1.org/"
-
-// backfillBatch is how many events of an older database one transaction indexes.
-const backfillBatch = 2000
-
-// Backfill indexes the events that were recorded before the index existed. A crash loses the batch at hand; the next start
-// goes on.
-func (s *Store) Backfill(ctx context.Context) error {
-	for {
-		var next, until int64
-		if err := s.write.QueryRowContext(ctx, `SELECT next, until FROM unindexed`).Scan(&next, &until); err != nil {
-			return err
-		}
-		if next >= until {
-			return nil
-		}
-		end := min(next+backfillBatch, until)
-		err := s.inTx(ctx, "index events", func(tx *Tx) error { return s.backfillRange(ctx, tx, next, end) })
-		if err != nil {
-			return err
-		}
-	}
-}
-
-func (s *Store) backfillRange(ctx context.Context, tx *Tx, from, end int64) error {
-	w, err := s.dialect.Writer(ctx, tx)
-	if err != nil {
-		return err
-	}
-	defer w.Close()
-	a := appender{s: s, tx: tx, ctx: ctx, rows: w}
-	rows, err := tx.QueryContext(ctx, `SELECT `+eventColumns+` FROM events e WHERE e.seq >= ? AND e.seq < ?`, from, end)
-	if err != nil {
-		return err
-	}
-	found, err := s.scanEvents(rows)
-	if err != nil {
-		return err
-	}
-	for i := range found {
-		if err := a.index(&found[i].Facets, found[i].Leaf.Provider, found[i].Seq); err != nil {
-			return err
-		}
-	}
-	if err := w.Flush(); err != nil {
-		return err
-	}
-	_, err = tx.ExecContext(ctx, `UPDATE unindexed SET next = ?`, end)
-	return err
-}

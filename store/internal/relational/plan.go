@@ -2,8 +2,6 @@ package relational
 
 import (
 	"context"
-	"database/sql"
-	"errors"
 	"math"
 	"strings"
 	"time"
@@ -13,142 +11,46 @@ import (
 	"github.com/suyuan-io/suyuan/hub"
 )
 
-// index is one of the tables that find events.
-type index uint8
+// maxKeys is how many alternatives one condition may have before it is left to the event itself.
+const maxKeys = 256
 
-const (
-	byTime  index = iota // every event, by event time
-	byLog                // every event, by seq
-	byFacet              // facets
-	byStep               // events_by_step
-	byThing              // things, which is in no order of time
-)
-
-// condition is one that an index can answer: one of its keys stands in it for the event. Keys are hashes, so that an event
-// that fulfils every condition is still only a candidate.
-type condition struct {
-	in   index
-	keys []int64
-}
-
-// plan is how a search walks: along the driver, past the probes.
-type plan struct {
-	driver condition
-	probes []condition
-	// all is true when the driver's candidates are few, so that they are collected and sorted.
-	all      bool
-	from, to int64 // event time in microseconds, both inclusive
-	seqs     [2]int64
-	order    hub.Order
-}
-
-const (
-	// few is how many candidates are collected at most before the search walks in order instead.
-	few = 4096
-	// maxKeys is how many alternatives one condition may have before it is left to the event itself.
-	maxKeys = 256
-	// maxStreams is how many of them are walked side by side: with more that are many events, most events are candidates.
-	maxStreams = 16
-)
-
-// plan chooses how to search: along the condition that the fewest events fulfil.
-func (s *Store) plan(ctx context.Context, q *epcis.Query, w hub.Window, p places) (plan, error) {
-	pl := plan{
-		from: math.MinInt64, to: math.MaxInt64, order: w.Order, seqs: [2]int64{int64(w.From), int64(w.Until)}, driver: condition{in: byTime},
+// search is what the index is asked for a query.
+func (s *Store) search(ctx context.Context, q *epcis.Query, w hub.Window, p places) (Search, error) {
+	out := Search{
+		From: math.MinInt64, To: math.MaxInt64, Order: w.Order, Seqs: [2]int64{int64(w.From), int64(w.Until)},
+		Recent: q.RecordTime != (epcis.Span{}),
 	}
 	if t := q.EventTime.From; !t.IsZero() {
-		pl.from = t.UnixMicro()
+		out.From = t.UnixMicro()
 	}
 	if t := q.EventTime.To; !t.IsZero() {
-		pl.to = t.Add(time.Microsecond - time.Nanosecond).UnixMicro()
+		out.To = t.Add(time.Microsecond - time.Nanosecond).UnixMicro()
 	}
-	if w.Order.ByLog() {
-		pl.driver.in = byLog
+	if w.After != nil {
+		out.After = &Spot{micros(w.After.EventTime), int64(w.After.Seq)}
 	}
-	if err := s.narrowByRecordTime(ctx, q, &pl); err != nil {
-		return pl, err
+	if err := s.narrowByRecordTime(ctx, q, &out); err != nil {
+		return out, err
 	}
-	conditions, err := s.conditions(ctx, q, w, p)
-	if err != nil {
-		return pl, err
-	}
-	if recorded := pl.seqs[1] - pl.seqs[0]; q.RecordTime != (epcis.Span{}) && recorded < few && !w.Order.ByLog() {
-		// The usual question of who polls: what was recorded since. Few events are, wherever their times lie.
-		pl.driver, pl.all, pl.probes = condition{in: byLog, keys: []int64{0}}, true, conditions
-		return pl, nil
-	}
-	return pl, s.choose(ctx, &pl, conditions)
-}
-
-// choose makes the narrowest condition the driver and the others probes.
-func (s *Store) choose(ctx context.Context, pl *plan, conditions []condition) error {
-	best, least := -1, 0
-	walks := func(c condition) bool { return c.in != byThing && !pl.order.ByLog() && len(c.keys) <= maxStreams }
-	for i, c := range conditions {
-		if len(conditions) == 1 && walks(c) {
-			best = 0 // nothing to compare with, and it walks in the right order
-			break
-		}
-		n, err := s.estimate(ctx, c, pl)
-		if err != nil {
-			return err
-		}
-		if n < few && (best < 0 || n < least || !pl.all) {
-			best, least, pl.all = i, n, true
-		} else if best < 0 && walks(c) {
-			best = i
-		}
-	}
-	for i, c := range conditions {
-		if i == best {
-			pl.driver = c
-		} else {
-			pl.probes = append(pl.probes, c)
-		}
-	}
-	return nil
-}
-
-// estimate counts the candidates of a condition, up to [few].
-func (s *Store) estimate(ctx context.Context, c condition, pl *plan) (int, error) {
-	total := 0
-	for _, key := range c.keys {
-		text, args := `SELECT count(*) FROM (SELECT 1 FROM things WHERE key = ? LIMIT ?) c`, []any{key, few - total}
-		switch c.in {
-		case byFacet:
-			text = `SELECT count(*) FROM (SELECT 1 FROM facets WHERE key = ? AND event_time BETWEEN ? AND ? LIMIT ?) c`
-			args = []any{key, pl.from, pl.to, few - total}
-		case byStep:
-			text = `SELECT count(*) FROM (SELECT 1 FROM events ` + s.dialect.ByStep + ` WHERE biz_step = ?
-				AND event_time BETWEEN ? AND ? LIMIT ?) c`
-			args = []any{key, pl.from, pl.to, few - total}
-		default:
-		}
-		n := 0
-		if err := s.read.QueryRowContext(ctx, text, args...).Scan(&n); err != nil {
-			return 0, s.unavailable("plan a search", err)
-		}
-		if total += n; total >= few {
-			break
-		}
-	}
-	return total, nil
+	var err error
+	out.Conditions, err = s.conditions(ctx, q, w, p)
+	return out, err
 }
 
 // narrowByRecordTime turns bounds of the record time into bounds of the log, whose order is that of record times.
-func (s *Store) narrowByRecordTime(ctx context.Context, q *epcis.Query, pl *plan) error {
+func (s *Store) narrowByRecordTime(ctx context.Context, q *epcis.Query, to *Search) error {
 	for i, t := range [2]time.Time{q.RecordTime.From, q.RecordTime.To} {
 		if t.IsZero() {
 			continue
 		}
-		seq, err := s.firstSince(ctx, t, pl.seqs[1])
+		seq, err := s.firstSince(ctx, t, to.Seqs[1])
 		if err != nil {
 			return err
 		}
 		if i == 0 {
-			pl.seqs[0] = max(pl.seqs[0], seq)
+			to.Seqs[0] = max(to.Seqs[0], seq)
 		} else {
-			pl.seqs[1] = min(pl.seqs[1], seq)
+			to.Seqs[1] = min(to.Seqs[1], seq)
 		}
 	}
 	return nil
@@ -183,11 +85,11 @@ func (s *Store) FirstSince(ctx context.Context, t time.Time) (hub.Seq, error) {
 }
 
 // conditions are what of a query indexes can answer.
-func (s *Store) conditions(ctx context.Context, q *epcis.Query, w hub.Window, p places) ([]condition, error) {
-	var out []condition
-	add := func(in index, keys []int64) {
+func (s *Store) conditions(ctx context.Context, q *epcis.Query, w hub.Window, p places) ([]Condition, error) {
+	var out []Condition
+	add := func(of Family, keys []int64) {
 		if len(keys) > 0 && len(keys) <= maxKeys {
-			out = append(out, condition{in, keys})
+			out = append(out, Condition{Of: of, Keys: keys})
 		}
 	}
 	facets := func(kind string, values []string) {
@@ -195,7 +97,7 @@ func (s *Store) conditions(ctx context.Context, q *epcis.Query, w hub.Window, p 
 		for i, v := range values {
 			keys[i] = hashKey(kind, v)
 		}
-		add(byFacet, keys)
+		add(OfFacets, keys)
 	}
 	facets(facetDisposition, q.Dispositions)
 	facets(facetTransformation, q.TransformationIDs)
@@ -203,23 +105,25 @@ func (s *Store) conditions(ctx context.Context, q *epcis.Query, w hub.Window, p 
 	facets(facetReadPoint, p.below(q.ReadPoint.Within))
 	facets(facetBizLocation, q.BizLocation.IDs)
 	facets(facetBizLocation, p.below(q.BizLocation.Within))
-	add(byFacet, whatKeys(q))
-	steps, err := s.stepKeys(ctx, q.BizSteps)
-	if err != nil {
-		return nil, err
+	add(OfFacets, whatKeys(q))
+	if n := len(q.BizSteps); n > 0 && n <= maxKeys {
+		c := Condition{Of: OfSteps, Steps: q.BizSteps}
+		for _, step := range q.BizSteps {
+			c.Keys = append(c.Keys, stepKey(step))
+		}
+		out = append(out, c)
 	}
-	add(byStep, steps)
 	ids := make([]int64, len(q.EventIDs))
 	for i, id := range q.EventIDs {
 		ids[i] = eventIDKey(id)
 	}
-	add(byThing, ids)
+	add(OfThings, ids)
 	for _, t := range q.Things {
 		c, err := s.thingCondition(ctx, t.Patterns)
 		if err != nil {
 			return nil, err
 		}
-		add(c.in, c.keys)
+		add(c.Of, c.Keys)
 	}
 	if w.Provider != "" { // last: of conditions that narrow alike it is the least likely driver
 		facets(facetProvider, []string{string(w.Provider)})
@@ -248,37 +152,22 @@ func whatKeys(q *epcis.Query) []int64 {
 	return keys
 }
 
-// stepKeys are the terms of business steps. A step that no event ever had has none, and a key that nothing matches stands
-// for it.
-func (s *Store) stepKeys(ctx context.Context, steps []string) ([]int64, error) {
-	var keys []int64
-	for _, step := range steps {
-		id := int64(-1)
-		err := s.read.QueryRowContext(ctx, `SELECT id FROM terms WHERE text = ?`, step).Scan(&id)
-		if err != nil && !errors.Is(err, sql.ErrNoRows) {
-			return nil, s.unavailable("plan a search", err)
-		}
-		keys = append(keys, id)
-	}
-	return keys, nil
-}
-
 // thingCondition finds the things of a MATCH_ parameter: an identity by itself, a pattern by the stems that it covers.
-func (s *Store) thingCondition(ctx context.Context, patterns []string) (condition, error) {
-	exact := condition{in: byThing}
-	stems := condition{in: byFacet}
+func (s *Store) thingCondition(ctx context.Context, patterns []string) (Condition, error) {
+	exact := Condition{Of: OfThings}
+	stems := Condition{Of: OfFacets}
 	for _, p := range patterns {
 		if !gs1.IsPattern(p) {
 			id, _ := gs1.Canonical(p)
-			exact.keys = append(exact.keys, hashKey(id))
+			exact.Keys = append(exact.Keys, hashKey(id))
 			if st := stem(id); st != "" {
-				stems.keys = append(stems.keys, hashKey(facetStem, st))
+				stems.Keys = append(stems.Keys, hashKey(facetStem, st))
 				continue
 			}
-			stems.keys = make([]int64, maxKeys+1) // what has no stem cannot be found by one
+			stems.Keys = make([]int64, maxKeys+1) // what has no stem cannot be found by one
 			continue
 		}
-		exact.keys = make([]int64, maxKeys+1)
+		exact.Keys = make([]int64, maxKeys+1)
 		ranges, ok := gs1.PatternRanges(p)
 		if !ok {
 			continue
@@ -286,16 +175,16 @@ func (s *Store) thingCondition(ctx context.Context, patterns []string) (conditio
 		for _, r := range ranges {
 			keys, err := s.stemsIn(ctx, r)
 			if err != nil {
-				return condition{}, err
+				return Condition{}, err
 			}
-			stems.keys = append(stems.keys, keys...)
+			stems.Keys = append(stems.Keys, keys...)
 		}
 	}
-	if len(exact.keys) <= maxKeys {
+	if len(exact.Keys) <= maxKeys {
 		return exact, nil
 	}
-	if len(stems.keys) == 0 {
-		stems.keys = []int64{-1} // nothing was ever recorded that the pattern covers
+	if len(stems.Keys) == 0 {
+		stems.Keys = []int64{-1} // nothing was ever recorded that the pattern covers
 	}
 	return stems, nil
 }

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"encoding/json"
 	"fmt"
+	"math"
 	"slices"
 	"time"
 
@@ -20,13 +21,13 @@ func (s *Store) Find(ctx context.Context, q *epcis.Query, w hub.Window) (hub.Pag
 	if err != nil {
 		return page, err
 	}
-	pl, err := s.plan(ctx, q, w, p)
+	asked, err := s.search(ctx, q, w, p)
 	if err != nil {
 		return page, err
 	}
-	wk, err := s.newWalk(ctx, pl, w.After)
+	wk, err := s.index.Walk(ctx, asked)
 	if err != nil {
-		return page, err
+		return page, s.classify("search events", err)
 	}
 	f := finder{s: s, q: q, w: w, places: p}
 	if w.Budget > 0 {
@@ -35,6 +36,12 @@ func (s *Store) Find(ctx context.Context, q *epcis.Query, w hub.Window) (hub.Pag
 	err = f.run(ctx, wk)
 	return f.page, err
 }
+
+// chunk is how many candidates are read at once, perQuery how many keys or places one statement names.
+const (
+	chunk    = 64
+	perQuery = 500
+)
 
 // finder is one call of Find.
 type finder struct {
@@ -48,11 +55,14 @@ type finder struct {
 	at *hub.Mark
 }
 
-func (f *finder) run(ctx context.Context, wk *walk) error {
-	for batch := min(f.w.Limit+1, firstChunk); ; batch = firstChunk {
-		spots, err := wk.next(ctx, max(batch, 1))
-		if err != nil || len(spots) == 0 {
-			return err
+func (f *finder) run(ctx context.Context, wk Walk) error {
+	for batch := min(f.w.Limit+1, chunk); ; batch = chunk {
+		spots, err := wk.Next(ctx, max(batch, 1))
+		if err != nil {
+			return f.s.classify("search events", err)
+		}
+		if len(spots) == 0 {
+			return nil
 		}
 		full, err := f.look(ctx, spots)
 		if err != nil || full {
@@ -66,10 +76,10 @@ func (f *finder) run(ctx context.Context, wk *walk) error {
 }
 
 // look reads the candidates and keeps those that match. It reports full when there is one more than the page may hold.
-func (f *finder) look(ctx context.Context, spots []spot) (full bool, err error) {
+func (f *finder) look(ctx context.Context, spots []Spot) (full bool, err error) {
 	seqs := make([]int64, len(spots))
 	for i, sp := range spots {
-		seqs[i] = sp.seq
+		seqs[i] = sp.Seq
 	}
 	cond, args := f.s.in(`e.seq`, seqs)
 	rows, err := f.s.read.QueryContext(ctx, `SELECT `+eventColumns+` FROM events e WHERE `+cond, args...)
@@ -95,12 +105,12 @@ func (f *finder) look(ctx context.Context, spots []spot) (full bool, err error) 
 		return false, f.s.unavailable("read events", err)
 	}
 	for _, sp := range spots {
-		e := matching[hub.Seq(sp.seq)]
+		e := matching[hub.Seq(sp.Seq)]
 		if e != nil && len(f.page.Events) == f.w.Limit {
 			f.page.Next = f.at
 			return true, nil
 		}
-		f.at = &hub.Mark{EventTime: fromMicros(sp.time), Seq: hub.Seq(sp.seq)}
+		f.at = &hub.Mark{EventTime: fromMicros(sp.Time), Seq: hub.Seq(sp.Seq)}
 		if e != nil {
 			f.page.Events = append(f.page.Events, *e)
 		}
@@ -208,15 +218,32 @@ func (s *Store) Values(ctx context.Context, term hub.Term, provider hub.Provider
 
 // First reports whether the event at seq is the first in which its provider, or anybody if provider is empty, speaks of id.
 func (s *Store) First(ctx context.Context, id string, provider hub.ProviderID, seq hub.Seq) (bool, error) {
-	text, args := `SELECT NOT EXISTS (SELECT 1 FROM things WHERE key = ? AND seq < ?)`, []any{hashKey(id), int64(seq)}
+	asked := Search{
+		Conditions: []Condition{{Of: OfThings, Keys: []int64{hashKey(id)}}},
+		From:       math.MinInt64, To: math.MaxInt64, Seqs: [2]int64{0, int64(seq)}, Order: hub.LogOrder,
+	}
 	if provider != "" {
-		text = `SELECT NOT EXISTS (SELECT 1 FROM things t JOIN events e USING (seq) JOIN terms p ON p.id = e.provider
-			WHERE t.key = ? AND t.seq < ? AND p.text = ?)`
-		args = append(args, string(provider))
+		asked.Conditions = append(asked.Conditions, Condition{Of: OfFacets, Keys: []int64{hashKey(facetProvider, string(provider))}})
 	}
-	var first bool
-	if err := s.read.QueryRowContext(ctx, text, args...).Scan(&first); err != nil {
-		return false, s.unavailable("list identifiers", err)
+	wk, err := s.index.Walk(ctx, asked)
+	if err != nil {
+		return false, s.classify("list identifiers", err)
 	}
-	return first, nil
+	for {
+		spots, err := wk.Next(ctx, 1)
+		if err != nil {
+			return false, s.classify("list identifiers", err)
+		}
+		if len(spots) == 0 {
+			return true, nil
+		}
+		e, err := s.EventAt(ctx, hub.Seq(spots[0].Seq))
+		if err != nil {
+			return false, err
+		}
+		speaks := slices.ContainsFunc(e.Facets.Things, func(t hub.Thing) bool { return t.ID == id })
+		if speaks && (provider == "" || e.Leaf.Provider == provider) {
+			return false, nil
+		}
+	}
 }

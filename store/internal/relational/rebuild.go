@@ -9,74 +9,48 @@ import (
 	"github.com/suyuan-io/suyuan/hub"
 )
 
-// Rebuild makes the indexes that follow from the events again: things, facets and the vocabulary. It returns the number of rows
-// and a digest of each before and after: where the two differ, what stood there was not what the events say. Nobody else may use
-// the store. It is one transaction: a crash leaves everything as it was.
+// rebuildBatch is how many events are read at once.
+const rebuildBatch = 2000
+
+// Rebuild makes what follows from the events again: the index and the vocabulary. It returns the number of rows and a digest of
+// each part before and after: where the two differ, what stood there was not what the events say. Nobody else may use the
+// store. A crash leaves what the next start completes. A fault of kind Unavailable says that this store's index is not made
+// again.
 func (s *Store) Rebuild(ctx context.Context) (before, after map[string]string, err error) {
-	if before, err = s.projections(ctx); err != nil {
+	index, ok := s.index.(Rebuildable)
+	if !ok {
+		return nil, nil, hub.Faultf(hub.Unavailable, "store.rebuild", "the index of this store is part of its database").
+			WithHint("use the database's own means: REINDEX")
+	}
+	if before, err = s.projections(ctx, index); err != nil {
 		return nil, nil, err
 	}
-	if err := s.inTx(ctx, "rebuild indexes", func(tx *Tx) error { return s.rebuild(ctx, tx) }); err != nil {
+	if err := s.inTx(ctx, "rebuild vocabulary", func(tx *Tx) error {
+		_, err := tx.ExecContext(ctx, `DELETE FROM vocabulary`)
+		return err
+	}); err != nil {
 		return nil, nil, err
 	}
-	after, err = s.projections(ctx)
+	s.mu.Lock()
+	s.words = map[word]bool{}
+	err = index.Rebuild(ctx, s.entries)
+	s.mu.Unlock()
+	if err != nil {
+		return nil, nil, s.classify("rebuild indexes", err)
+	}
+	after, err = s.projections(ctx, index)
 	return before, after, err
 }
 
-func (s *Store) rebuild(ctx context.Context, tx *Tx) error {
-	for _, text := range []string{`DELETE FROM things`, `DELETE FROM facets`, `DELETE FROM vocabulary`} {
-		if _, err := tx.ExecContext(ctx, text); err != nil {
-			return err
-		}
-	}
-	s.words = map[int64]bool{}
-	for from := int64(0); ; from += backfillBatch {
-		rows, err := tx.QueryContext(ctx, `SELECT `+eventColumns+` FROM events e WHERE e.seq >= ? AND e.seq < ?`, from, from+backfillBatch)
-		if err != nil {
-			return err
-		}
-		found, err := s.scanEvents(rows)
-		if err != nil || len(found) == 0 {
-			return err
-		}
-		if err := s.indexAll(ctx, tx, found); err != nil {
-			return err
-		}
-	}
-}
-
-func (s *Store) indexAll(ctx context.Context, tx *Tx, events []hub.Event) error {
-	w, err := s.dialect.Writer(ctx, tx)
-	if err != nil {
-		return err
-	}
-	defer w.Close()
-	a := appender{s: s, tx: tx, ctx: ctx, rows: w}
-	for i := range events {
-		e := &events[i]
-		if err := a.about(e.Key.ID, &e.Facets, e.Seq); err != nil {
-			return err
-		}
-		if err := a.index(&e.Facets, e.Leaf.Provider, e.Seq); err != nil {
-			return err
-		}
-	}
-	return w.Flush()
-}
-
 // projections returns the number of rows and a digest of each index.
-func (s *Store) projections(ctx context.Context) (map[string]string, error) {
-	out := map[string]string{}
-	for name, text := range map[string]string{
-		"things":     `SELECT key || ' ' || seq FROM things ORDER BY key, seq`,
-		"facets":     `SELECT key || ' ' || event_time || ' ' || seq FROM facets ORDER BY key, event_time, seq`,
-		"vocabulary": `SELECT kind || ' ' || value || ' ' || provider FROM vocabulary ORDER BY kind, value, provider`,
-	} {
-		digest, err := s.digest(ctx, text)
-		if err != nil {
-			return nil, s.classify("read index", err)
-		}
-		out[name] = digest
+func (s *Store) projections(ctx context.Context, index Rebuildable) (map[string]string, error) {
+	out, err := index.Digests(ctx)
+	if err != nil {
+		return nil, s.classify("read index", err)
+	}
+	out["vocabulary"], err = s.digest(ctx, `SELECT kind || ' ' || value || ' ' || provider FROM vocabulary ORDER BY kind, value, provider`)
+	if err != nil {
+		return nil, s.classify("read index", err)
 	}
 	return out, nil
 }
@@ -102,8 +76,8 @@ func (s *Store) digest(ctx context.Context, text string) (string, error) {
 // Damaged returns the events whose bytes do not give their leaf hash any more.
 func (s *Store) Damaged(ctx context.Context) ([]hub.Seq, error) {
 	var damaged []hub.Seq
-	for from := uint64(0); ; from += backfillBatch {
-		want, err := s.LeafHashes(ctx, from, backfillBatch)
+	for from := uint64(0); ; from += rebuildBatch {
+		want, err := s.LeafHashes(ctx, from, rebuildBatch)
 		if err != nil || len(want) == 0 {
 			return damaged, err
 		}

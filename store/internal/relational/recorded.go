@@ -15,8 +15,9 @@ import (
 // decided on, and kept true while it is appended.
 type recorded struct {
 	s       *Store
-	records map[int64]recordRow // by key
+	records map[int64]recordRow // rows of records, by key
 	absent  map[int64]bool      // keys that were asked for and are free
+	implied map[hub.RecordRef]hub.Digest
 	events  map[string][]eventRow
 }
 
@@ -37,28 +38,32 @@ type eventRow struct {
 
 func recordKey(ref hub.RecordRef) int64 { return hashKey(string(ref.Connector), string(ref.ID)) }
 
-// perQuery is how many keys one query looks up.
-const perQuery = 500
-
 // load reads what is known of the batch.
 func (a *appender) load(outcomes []hub.Outcome) error {
-	r := recorded{s: a.s, records: map[int64]recordRow{}, absent: map[int64]bool{}, events: map[string][]eventRow{}}
-	var records, events []int64
+	r := recorded{
+		s: a.s, records: make(map[int64]recordRow), absent: make(map[int64]bool, len(outcomes)),
+		implied: make(map[hub.RecordRef]hub.Digest, len(outcomes)), events: make(map[string][]eventRow, len(outcomes)),
+	}
+	records, keys := make([]int64, len(outcomes)), make([]int64, len(outcomes), 2*len(outcomes))
 	for i := range outcomes {
 		key := recordKey(outcomes[i].Record)
-		records = append(records, key)
+		records[i], keys[i] = key, key
 		r.absent[key] = true
 		for j := range outcomes[i].Events {
-			events = append(events, eventIDKey(outcomes[i].Events[j].Key.ID))
+			keys = append(keys, eventIDKey(outcomes[i].Events[j].Key.ID))
 		}
 	}
-	for keys := range slices.Chunk(records, perQuery) {
-		if err := r.readRecords(a.ctx, a.tx, keys); err != nil {
+	for part := range slices.Chunk(records, perQuery) {
+		if err := r.readRecords(a.ctx, a.tx, part); err != nil {
 			return fmt.Errorf("find records: %w", err)
 		}
 	}
-	for keys := range slices.Chunk(events, perQuery) {
-		if err := r.readEvents(a.ctx, a.tx, keys); err != nil {
+	seqs, err := a.s.index.Lookup(a.ctx, a.tx, keys)
+	if err != nil {
+		return fmt.Errorf("find events: %w", err)
+	}
+	for part := range slices.Chunk(seqs, perQuery) {
+		if err := r.readEvents(a.ctx, a.tx, part); err != nil {
 			return fmt.Errorf("find events: %w", err)
 		}
 	}
@@ -122,32 +127,47 @@ func (r *recorded) record(ctx context.Context, tx *Tx, key int64) (recordRow, bo
 	return row, true, nil
 }
 
-func (r *recorded) readEvents(ctx context.Context, tx *Tx, keys []int64) error {
-	cond, args := r.s.in(`t.key`, keys)
-	rows, err := tx.QueryContext(ctx, `SELECT e.event_id, e.declared_at, e.seq, e.hash, e.body FROM things t
-		JOIN events e ON e.seq = t.seq WHERE `+cond, args...)
+// readEvents notes the events at seqs and the records that they come from.
+func (r *recorded) readEvents(ctx context.Context, tx *Tx, seqs []int64) error {
+	cond, args := r.s.in(`seq`, seqs)
+	rows, err := tx.QueryContext(ctx, `SELECT event_id, declared_at, seq, hash, body, connector, record_id, raw FROM events WHERE `+cond, args...)
 	if err != nil {
 		return err
 	}
 	defer rows.Close()
 	for rows.Next() {
-		var id string
-		var row eventRow
-		var packed []byte
-		if err := rows.Scan(&id, &row.declared, &row.seq, &row.content.Hash, &packed); err != nil {
+		if err := r.noteEvent(rows); err != nil {
 			return err
-		}
-		id = r.s.dialect.Text(id)
-		plain, err := body.Unpack(packed)
-		if err != nil {
-			return corrupt(row.seq, err)
-		}
-		row.content.Body = hub.Sum(plain)
-		if !slices.ContainsFunc(r.events[id], func(have eventRow) bool { return have.seq == row.seq }) {
-			r.events[id] = append(r.events[id], row)
 		}
 	}
 	return rows.Err()
+}
+
+func (r *recorded) noteEvent(row interface{ Scan(...any) error }) error {
+	var id eventID
+	var hash eventHash
+	var record string
+	var connector int64
+	var packed, raw []byte
+	var e eventRow
+	if err := row.Scan(&id, &e.declared, &e.seq, &hash, &packed, &connector, &record, &raw); err != nil {
+		return err
+	}
+	name, err := r.s.name(connector)
+	if err != nil {
+		return err
+	}
+	var digest hub.Digest
+	copy(digest[:], raw)
+	r.implied[hub.RecordRef{Connector: hub.ConnectorID(name), ID: hub.RecordID(r.s.dialect.Text(record))}] = digest
+	plain, err := body.Unpack(packed)
+	if err != nil {
+		return corrupt(e.seq, err)
+	}
+	e.content = hub.Content{Body: hub.Sum(plain), Hash: string(hash)}
+	key := r.s.dialect.Text(string(id))
+	r.events[key] = append(r.events[key], e)
+	return nil
 }
 
 // addEvent notes an event that was appended just now, for what follows in the batch.

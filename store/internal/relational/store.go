@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/suyuan-io/suyuan/hub"
@@ -36,10 +37,10 @@ type Dialect struct {
 	// Fault is what an error of the database means to the operator, nil when there is nothing more to say than that the
 	// database failed.
 	Fault func(what string, err error) *hub.Fault
-	// ByLog, ByTime and ByStep follow the name of the events table and name the index to use; Cross joins two tables in the
-	// order in which they stand; Lock begins a transaction that reads checkpoints and writes what follows from them. All
-	// may be empty but Cross.
-	ByLog, ByTime, ByStep, Cross, Lock string
+	// Compact is true where a column of texts may hold bytes as well.
+	Compact bool
+	// Lock begins a transaction that reads checkpoints and writes what follows from them; it may be empty.
+	Lock string
 }
 
 // DB is a pool of connections.
@@ -87,13 +88,17 @@ type Store struct {
 	write   DB
 	read    DB
 	config  Config
+	index   Index
 
 	mu    sync.Mutex // held by the one transaction of Append, and by every transaction where one process is the only writer
 	size  uint64     // next seq
 	terms map[string]int64
-	words map[int64]bool // keys of the vocabulary table
-	last  time.Time      // the newest record time
-	stale bool           // what is remembered is to be read again: a transaction failed, or its commit's outcome is unknown
+	words map[word]bool // the vocabulary table
+	last  time.Time     // the newest record time
+	stale bool          // what is remembered is to be read again: a transaction failed, or its commit's outcome is unknown
+
+	// visible is how many events there are that readers find, where one process is the only writer.
+	visible atomic.Uint64
 
 	namesMu sync.RWMutex
 	names   map[int64]string // the reverse of terms, for readers
@@ -108,6 +113,8 @@ type Config struct {
 	Now func() time.Time
 	// LeafHash hashes a leaf record for the log; nil means RFC 6962 with SHA-256.
 	LeafHash func(record []byte) hub.Digest
+	// Index makes the index on the two pools.
+	Index func(write, read DB) Index
 }
 
 // sha256Leaf is the leaf hash of RFC 6962, section 2.1.
@@ -133,6 +140,7 @@ func New(ctx context.Context, d Dialect, c Config) (*Store, error) {
 		dialect: d, config: c, terms: map[string]int64{}, names: map[int64]string{},
 	}
 	s.write, s.read = DB{c.Write, &s.dialect}, DB{c.Read, &s.dialect}
+	s.index = c.Index(s.write, s.read)
 	return s, s.reload(ctx)
 }
 
@@ -158,6 +166,10 @@ func (s *Store) reload(ctx context.Context) error {
 	if err := s.loadWords(ctx); err != nil {
 		return err
 	}
+	if err := s.index.Load(ctx, s.entries); err != nil {
+		return err
+	}
+	s.visible.Store(s.size)
 	s.stale = false
 	return nil
 }
@@ -180,13 +192,13 @@ func (s *Store) Ping(ctx context.Context) error {
 // failure.
 func (s *Store) inTx(ctx context.Context, what string, fn func(tx *Tx) error) error {
 	if s.dialect.Head == nil {
-		return s.inOne(ctx, what, fn)
+		return s.inOne(ctx, what, fn, func() {})
 	}
 	return s.inAny(ctx, what, fn)
 }
 
-// inOne runs fn in a transaction that may use what is remembered.
-func (s *Store) inOne(ctx context.Context, what string, fn func(tx *Tx) error) error {
+// inOne runs fn in a transaction that may use what is remembered, and done when it is committed.
+func (s *Store) inOne(ctx context.Context, what string, fn func(tx *Tx) error, done func()) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.stale {
@@ -194,11 +206,13 @@ func (s *Store) inOne(ctx context.Context, what string, fn func(tx *Tx) error) e
 			return s.unavailable(what, err)
 		}
 	}
-	err := s.inAny(ctx, what, fn)
-	if err != nil {
+	if err := s.inAny(ctx, what, fn); err != nil {
 		s.stale = true
+		return err
 	}
-	return err
+	done()
+	s.visible.Store(s.size)
+	return nil
 }
 
 func (s *Store) inAny(ctx context.Context, what string, fn func(tx *Tx) error) error {

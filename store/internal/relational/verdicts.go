@@ -2,6 +2,7 @@ package relational
 
 import (
 	"context"
+	"slices"
 
 	"github.com/suyuan-io/suyuan/hub"
 	"github.com/suyuan-io/suyuan/store/internal/body"
@@ -11,8 +12,8 @@ import (
 // at once; [Store.Record] says more of one.
 func (s *Store) Verdicts(ctx context.Context, refs []hub.RecordRef) ([]hub.Verdict, error) {
 	out := make([]hub.Verdict, len(refs))
-	for from := 0; from < len(refs); from += lastChunk {
-		part := refs[from:min(from+lastChunk, len(refs))]
+	for from := 0; from < len(refs); from += perQuery {
+		part := refs[from:min(from+perQuery, len(refs))]
 		if err := s.verdicts(ctx, part, out[from:]); err != nil {
 			return nil, err
 		}
@@ -24,8 +25,11 @@ func (s *Store) verdicts(ctx context.Context, refs []hub.RecordRef, out []hub.Ve
 	keys := make([]int64, len(refs))
 	at := make(map[int64][]int, len(refs))
 	for i, r := range refs {
-		key := hashKey(string(r.Connector), string(r.ID))
+		key := recordKey(r)
 		keys[i], at[key] = key, append(at[key], i)
+	}
+	if err := s.impliedVerdicts(ctx, refs, keys, out); err != nil {
+		return err
 	}
 	cond, args := s.in(`key`, keys)
 	rows, err := s.read.QueryContext(ctx, `SELECT key, connector, id, verdict FROM records WHERE `+cond, args...)
@@ -56,44 +60,98 @@ func (s *Store) verdicts(ctx context.Context, refs []hub.RecordRef, out []hub.Ve
 	return nil
 }
 
+// impliedVerdicts fills in those of records that their events alone speak of.
+func (s *Store) impliedVerdicts(ctx context.Context, refs []hub.RecordRef, keys []int64, out []hub.Verdict) error {
+	seqs, err := s.index.Lookup(ctx, nil, keys)
+	if err != nil {
+		return s.classify("read verdicts", err)
+	}
+	recorded := map[hub.RecordRef]bool{}
+	for part := range slices.Chunk(seqs, perQuery) {
+		if err := s.recordsOf(ctx, part, recorded); err != nil {
+			return s.unavailable("read verdicts", err)
+		}
+	}
+	for i, ref := range refs {
+		if recorded[ref] {
+			out[i] = hub.Recorded
+		}
+	}
+	return nil
+}
+
+// recordsOf adds the records that events come from.
+func (s *Store) recordsOf(ctx context.Context, seqs []int64, to map[hub.RecordRef]bool) error {
+	cond, args := s.in(`seq`, seqs)
+	rows, err := s.read.QueryContext(ctx, `SELECT connector, record_id FROM events WHERE `+cond, args...)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var connector int64
+		var id string
+		if err := rows.Scan(&connector, &id); err != nil {
+			return err
+		}
+		name, err := s.name(connector)
+		if err != nil {
+			return err
+		}
+		to[hub.RecordRef{Connector: hub.ConnectorID(name), ID: hub.RecordID(s.dialect.Text(id))}] = true
+	}
+	return rows.Err()
+}
+
 // Contents returns what the recorded events with any of the ids state.
 func (s *Store) Contents(ctx context.Context, ids []string) (map[hub.EventKey]hub.Content, error) {
-	if len(ids) == 0 {
-		return nil, nil
-	}
 	keys := make([]int64, len(ids))
 	wanted := make(map[string]bool, len(ids))
 	for i, id := range ids {
 		keys[i], wanted[id] = eventIDKey(id), true
 	}
-	cond, args := s.in(`t.key`, keys)
-	rows, err := s.read.QueryContext(ctx, `SELECT e.event_id, e.declared_at, e.hash, e.body FROM things t `+s.dialect.Cross+
-		` events e ON e.seq = t.seq WHERE `+cond, args...)
+	seqs, err := s.index.Lookup(ctx, nil, keys)
 	if err != nil {
-		return nil, s.unavailable("read events", err)
+		return nil, s.classify("read events", err)
+	}
+	out := map[hub.EventKey]hub.Content{}
+	for part := range slices.Chunk(seqs, perQuery) {
+		if err := s.contents(ctx, part, wanted, out); err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
+}
+
+// contents adds what the events at seqs state, if their ids are wanted.
+func (s *Store) contents(ctx context.Context, seqs []int64, wanted map[string]bool, out map[hub.EventKey]hub.Content) error {
+	cond, args := s.in(`e.seq`, seqs)
+	rows, err := s.read.QueryContext(ctx, `SELECT e.event_id, e.declared_at, e.hash, e.body FROM events e WHERE `+cond, args...)
+	if err != nil {
+		return s.unavailable("read events", err)
 	}
 	defer rows.Close()
-	out := map[hub.EventKey]hub.Content{}
 	for rows.Next() {
 		var k hub.EventKey
+		var id eventID
 		var declared int64
-		var hash string
+		var hash eventHash
 		var packed []byte
-		if err := rows.Scan(&k.ID, &declared, &hash, &packed); err != nil {
-			return nil, s.unavailable("read events", err)
+		if err := rows.Scan(&id, &declared, &hash, &packed); err != nil {
+			return s.unavailable("read events", err)
 		}
-		if k.ID = s.dialect.Text(k.ID); !wanted[k.ID] {
+		if k.ID = s.dialect.Text(string(id)); !wanted[k.ID] {
 			continue
 		}
 		plain, err := body.Unpack(packed)
 		if err != nil {
-			return nil, err
+			return err
 		}
 		k.DeclaredAt = fromMicros(declared)
-		out[k] = hub.Content{Body: hub.Sum(plain), Hash: hash}
+		out[k] = hub.Content{Body: hub.Sum(plain), Hash: string(hash)}
 	}
 	if err := rows.Err(); err != nil {
-		return nil, s.unavailable("read events", err)
+		return s.unavailable("read events", err)
 	}
-	return out, nil
+	return nil
 }

@@ -7,13 +7,14 @@ type Table uint8
 const (
 	Events Table = iota
 	Records
-	Things
-	Facets
 )
+
+// Tables is how many there are.
+const Tables = 2
 
 // Name is the table's name in the database.
 func (t Table) Name() string {
-	return [...]string{"events", "records", "things", "facets"}[t]
+	return [...]string{"events", "records"}[t]
 }
 
 // Columns are the table's columns in the order of a row's values.
@@ -24,8 +25,6 @@ func (t Table) Columns() []string {
 			"record_id", "hash", "raw", "salt", "leaf_hash", "body",
 		},
 		{"key", "connector", "id", "provider", "raw", "received_at", "verdict", "seqs", "dead"},
-		{"key", "seq"},
-		{"key", "event_time", "seq"},
 	}[t]
 }
 

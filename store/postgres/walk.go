@@ -1,4 +1,4 @@
-package relational
+package postgres
 
 import (
 	"cmp"
@@ -6,28 +6,24 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/suyuan-io/suyuan/hub"
+	"github.com/suyuan-io/suyuan/store/internal/relational"
 )
 
-// spot is one candidate: an event's time in microseconds and its seq.
-type spot struct{ time, seq int64 }
-
-// walk yields candidates in the order of a plan. It holds no statement open between calls.
+// walk is a search on its way.
 type walk struct {
-	s       *Store
+	x       *index
 	pl      plan
-	after   *spot
 	streams []stream
-	given   *spot // the last candidate that a stream gave
+	given   *relational.Spot // the last candidate that a stream gave
 	// collected is the rest of the candidates when they were few.
-	collected []spot
+	collected []relational.Spot
 }
 
 // stream is the candidates of one key of the driver.
 type stream struct {
 	key   int64
-	ahead []spot
-	last  *spot
+	ahead []relational.Spot
+	last  *relational.Spot
 	chunk int
 	ended bool
 }
@@ -38,11 +34,8 @@ const (
 	lastChunk  = 1024
 )
 
-func (s *Store) newWalk(ctx context.Context, pl plan, after *hub.Mark) (*walk, error) {
-	w := &walk{s: s, pl: pl}
-	if after != nil {
-		w.after = &spot{micros(after.EventTime), int64(after.Seq)}
-	}
+func (x *index) newWalk(ctx context.Context, pl plan) (*walk, error) {
+	w := &walk{x: x, pl: pl}
 	if pl.all {
 		return w, w.collect(ctx)
 	}
@@ -51,18 +44,18 @@ func (s *Store) newWalk(ctx context.Context, pl plan, after *hub.Mark) (*walk, e
 		keys = []int64{0}
 	}
 	for _, key := range keys {
-		w.streams = append(w.streams, stream{key: key, last: w.after, chunk: firstChunk})
+		w.streams = append(w.streams, stream{key: key, last: w.pl.After, chunk: firstChunk})
 	}
 	return w, nil
 }
 
 // compare orders two spots as the plan does.
-func (w *walk) compare(a, b spot) int {
-	c := cmp.Compare(a.seq, b.seq)
-	if !w.pl.order.ByLog() {
-		c = cmp.Or(cmp.Compare(a.time, b.time), c)
+func (w *walk) compare(a, b relational.Spot) int {
+	c := cmp.Compare(a.Seq, b.Seq)
+	if !w.pl.Order.ByLog() {
+		c = cmp.Or(cmp.Compare(a.Time, b.Time), c)
 	}
-	if w.pl.order.Descending() {
+	if w.pl.Order.Descending() {
 		return -c
 	}
 	return c
@@ -79,21 +72,21 @@ func (w *walk) collect(ctx context.Context) error {
 	}
 	slices.SortFunc(w.collected, w.compare)
 	w.collected = slices.Compact(w.collected)
-	if w.after != nil {
-		w.collected = slices.DeleteFunc(w.collected, func(sp spot) bool { return w.compare(sp, *w.after) <= 0 })
+	if w.pl.After != nil {
+		w.collected = slices.DeleteFunc(w.collected, func(sp relational.Spot) bool { return w.compare(sp, *w.pl.After) <= 0 })
 	}
 	return nil
 }
 
-// next returns up to n candidates, none at the end.
-func (w *walk) next(ctx context.Context, n int) ([]spot, error) {
+// Next implements [relational.Walk].
+func (w *walk) Next(ctx context.Context, n int) ([]relational.Spot, error) {
 	if w.pl.all {
 		n = min(n, len(w.collected))
 		out := w.collected[:n]
 		w.collected = w.collected[n:]
 		return out, nil
 	}
-	var out []spot
+	var out []relational.Spot
 	for len(out) < n {
 		best := -1
 		for i := range w.streams {
@@ -135,30 +128,30 @@ func (w *walk) fill(ctx context.Context, st *stream) error {
 	return nil
 }
 
-// read reads candidates of one key after a spot, past the probes, in the plan's order; a negative limit is none.
-func (w *walk) read(ctx context.Context, key int64, after *spot, limit int) ([]spot, error) {
+// read reads candidates of one key after a relational.Spot, past the probes, in the plan's order; a negative limit is none.
+func (w *walk) read(ctx context.Context, key int64, after *relational.Spot, limit int) ([]relational.Spot, error) {
 	text, args := w.statement(key, after, limit)
-	rows, err := w.s.read.QueryContext(ctx, text, args...)
+	rows, err := w.x.read.QueryContext(ctx, text, args...)
 	if err != nil {
-		return nil, w.s.unavailable("search events", err)
+		return nil, err
 	}
 	defer rows.Close()
-	var out []spot
+	var out []relational.Spot
 	for rows.Next() {
-		var sp spot
-		if err := rows.Scan(&sp.time, &sp.seq); err != nil {
-			return nil, w.s.unavailable("search events", err)
+		var sp relational.Spot
+		if err := rows.Scan(&sp.Time, &sp.Seq); err != nil {
+			return nil, err
 		}
 		out = append(out, sp)
 	}
 	if err := rows.Err(); err != nil {
-		return nil, w.s.unavailable("search events", err)
+		return nil, err
 	}
 	return out, nil
 }
 
 // statement builds the SQL of [walk.read]. Every value is a parameter.
-func (w *walk) statement(key int64, after *spot, limit int) (text string, args []any) {
+func (w *walk) statement(key int64, after *relational.Spot, limit int) (text string, args []any) {
 	var b strings.Builder
 	put := func(sql string, values ...any) {
 		b.WriteString(sql)
@@ -168,42 +161,38 @@ func (w *walk) statement(key int64, after *spot, limit int) (text string, args [
 	case byFacet:
 		put(`SELECT c.event_time, c.seq FROM facets c WHERE c.key = ?`, key)
 	case byStep:
-		put(`SELECT c.event_time, c.seq FROM events c `+w.s.dialect.ByStep+` WHERE c.biz_step = ?`, key)
+		put(`SELECT c.event_time, c.seq FROM events c WHERE c.biz_step = ?`, key)
 	case byThing:
-		put(`SELECT c.event_time, c.seq FROM things t `+w.s.dialect.Cross+` events c ON c.seq = t.seq WHERE t.key = ?`, key)
+		put(`SELECT c.event_time, c.seq FROM things t JOIN events c ON c.seq = t.seq WHERE t.key = ?`, key)
 	case byLog:
-		put(`SELECT c.event_time, c.seq FROM events c ` + w.s.dialect.ByLog + ` WHERE c.seq >= 0`)
+		put(`SELECT c.event_time, c.seq FROM events c WHERE c.seq >= 0`)
 	case byTime:
-		put(`SELECT c.event_time, c.seq FROM events c `+w.s.dialect.ByTime+` WHERE c.event_time >= ?`, w.pl.from)
+		put(`SELECT c.event_time, c.seq FROM events c WHERE c.event_time >= ?`, w.pl.From)
 	}
-	put(` AND c.event_time >= ? AND c.event_time <= ? AND c.seq >= ? AND c.seq < ?`, w.pl.from, w.pl.to, w.pl.seqs[0], w.pl.seqs[1])
+	put(` AND c.event_time >= ? AND c.event_time <= ? AND c.seq >= ? AND c.seq < ?`, w.pl.From, w.pl.To, w.pl.Seqs[0], w.pl.Seqs[1])
 	for _, p := range w.pl.probes {
 		switch p.in {
 		case byFacet:
-			cond, keys := w.s.in(`f.key`, p.keys)
-			put(` AND EXISTS (SELECT 1 FROM facets f WHERE `+cond+` AND f.event_time = c.event_time AND f.seq = c.seq)`, keys...)
+			put(` AND EXISTS (SELECT 1 FROM facets f WHERE f.key = ANY(?) AND f.event_time = c.event_time AND f.seq = c.seq)`, p.keys)
 		case byStep:
-			cond, keys := w.s.in(`s.biz_step`, p.keys)
-			put(` AND EXISTS (SELECT 1 FROM events s `+w.s.dialect.ByStep+` WHERE `+cond+
-				` AND s.event_time = c.event_time AND s.seq = c.seq)`, keys...)
+			put(` AND EXISTS (SELECT 1 FROM events s WHERE s.biz_step = ANY(?) AND s.event_time = c.event_time AND s.seq = c.seq)`, p.keys)
 		case byThing:
-			cond, keys := w.s.in(`h.key`, p.keys)
-			put(` AND EXISTS (SELECT 1 FROM things h WHERE `+cond+` AND h.seq = c.seq)`, keys...)
+			put(` AND EXISTS (SELECT 1 FROM things h WHERE h.key = ANY(?) AND h.seq = c.seq)`, p.keys)
 		case byTime, byLog: // nothing to probe
 		}
 	}
 	columns, compare, direction := `c.event_time, c.seq`, `>`, ``
-	if w.pl.order.Descending() {
+	if w.pl.Order.Descending() {
 		compare, direction = `<`, ` DESC`
 	}
-	if w.pl.order.ByLog() {
+	if w.pl.Order.ByLog() {
 		columns = `c.seq`
 	}
 	if after != nil {
-		if w.pl.order.ByLog() {
-			put(` AND c.seq `+compare+` ?`, after.seq)
+		if w.pl.Order.ByLog() {
+			put(` AND c.seq `+compare+` ?`, after.Seq)
 		} else {
-			put(` AND (c.event_time, c.seq) `+compare+` (?, ?)`, after.time, after.seq)
+			put(` AND (c.event_time, c.seq) `+compare+` (?, ?)`, after.Time, after.Seq)
 		}
 	}
 	if limit >= 0 {

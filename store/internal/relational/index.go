@@ -1,0 +1,137 @@
+package relational
+
+import (
+	"context"
+	"slices"
+
+	"github.com/suyuan-io/suyuan/hub"
+)
+
+// Index finds events by what they say. Its keys are 63-bit hashes, so that what it finds are candidates: whoever asks
+// compares the events themselves.
+type Index interface {
+	// Load makes the index true after the database was opened, and after a transaction whose outcome is unknown.
+	Load(ctx context.Context, from Entries) error
+	// Begin begins what one transaction of Append adds.
+	Begin(ctx context.Context, tx *Tx) (Additions, error)
+	// Lookup returns, in the order of the log and each once, the events that have any of the keys among their Things. tx is the
+	// transaction within which it is asked, nil for none.
+	Lookup(ctx context.Context, tx *Tx, keys []int64) ([]int64, error)
+	// Walk begins a search.
+	Walk(ctx context.Context, s Search) (Walk, error)
+}
+
+// Rebuildable is an index that can be made again from the events.
+type Rebuildable interface {
+	// Digests returns the number of rows and a digest of each of the index's parts.
+	Digests(ctx context.Context) (map[string]string, error)
+	// Rebuild forgets everything and makes it again. Nobody else uses the store meanwhile.
+	Rebuild(ctx context.Context, from Entries) error
+}
+
+// Entries reads what the index holds of the events from seq on, at most n, out of the events themselves.
+type Entries func(ctx context.Context, from uint64, n int) ([]Entry, error)
+
+// Additions is what a transaction of Append adds to an index.
+type Additions interface {
+	// Add adds an event. Events come in the order of the log.
+	Add(e *Entry) error
+	// Flush is called before the transaction's commit, Done after it has succeeded.
+	Flush() error
+	Done()
+}
+
+// Entry is what an index holds of an event.
+type Entry struct {
+	// Seq is its place in the log, Time its event time in microseconds.
+	Seq, Time int64
+	// Things are the keys of what few events speak of: its record, its id, and the identifiers in it. Facets are those of what
+	// it has in common with many. Each stands once.
+	Things, Facets []int64
+	// Step is the facet's key of its business step, 0 when it states none.
+	Step int64
+}
+
+// Spot is one candidate: an event's time in microseconds and its seq.
+type Spot struct{ Time, Seq int64 }
+
+// Walk yields the candidates of a search in its order.
+type Walk interface {
+	// Next returns up to n candidates, none at the end. It holds nothing open between calls.
+	Next(ctx context.Context, n int) ([]Spot, error)
+}
+
+// Search is what an index is asked: which events may fulfil every condition, within bounds of event time in microseconds,
+// both inclusive, and of the log, the upper one exclusive.
+type Search struct {
+	Conditions []Condition
+	From, To   int64
+	Seqs       [2]int64
+	Order      hub.Order
+	// After is where to go on; nil begins.
+	After *Spot
+	// Recent is true when the bounds of the log come from a question about record times.
+	Recent bool
+}
+
+// Family says which keys of an entry a condition is about.
+type Family uint8
+
+// The families.
+const (
+	OfThings Family = iota
+	OfFacets
+	OfSteps
+)
+
+// Condition is fulfilled by the events that have one of the keys.
+type Condition struct {
+	Of   Family
+	Keys []int64
+	// Steps are the texts that the keys of OfSteps stand for.
+	Steps []string
+}
+
+// entry makes the index entry of an event.
+func entry(e *hub.Event, provider hub.ProviderID, seq hub.Seq) Entry {
+	f := &e.Facets
+	out := Entry{Seq: int64(seq), Time: micros(f.EventTime)}
+	out.Things = make([]int64, 2, 2+len(f.Things))
+	out.Things[0], out.Things[1] = recordKey(e.Record), eventIDKey(e.Key.ID)
+	for i := range f.Things { // a thing may have two parts in an event
+		if key := hashKey(f.Things[i].ID); !slices.Contains(out.Things, key) {
+			out.Things = append(out.Things, key)
+		}
+	}
+	out.Facets = facetKeys(f, provider)
+	if f.BizStep != "" {
+		out.Step = stepKey(f.BizStep)
+	}
+	return out
+}
+
+func stepKey(step string) int64 { return hashKey(facetStep, step) }
+
+// entries is [Entries] on the store's own events. Values that the vocabulary lacks are noted on the way.
+func (s *Store) entries(ctx context.Context, from uint64, n int) ([]Entry, error) {
+	rows, err := s.read.QueryContext(ctx, `SELECT `+eventColumns+` FROM events e WHERE e.seq >= ? ORDER BY e.seq LIMIT ?`, int64(from), n)
+	if err != nil {
+		return nil, err
+	}
+	found, err := s.scanEvents(rows)
+	if err != nil || len(found) == 0 {
+		return nil, err
+	}
+	out := make([]Entry, len(found))
+	for i := range found {
+		out[i] = entry(&found[i], found[i].Leaf.Provider, found[i].Seq)
+	}
+	return out, s.inAny(ctx, "note values", func(tx *Tx) error {
+		for i := range found {
+			if err := s.know(ctx, tx, &found[i].Facets, found[i].Leaf.Provider); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}

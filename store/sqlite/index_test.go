@@ -1,0 +1,116 @@
+package sqlite_test
+
+import (
+	"database/sql"
+	"fmt"
+	"path/filepath"
+	"testing"
+
+	"github.com/suyuan-io/suyuan/hub"
+	"github.com/suyuan-io/suyuan/store/sqlite"
+	"github.com/suyuan-io/suyuan/store/storetest"
+)
+
+// segmented opens the database at path with segments of so many events.
+func segmented(t *testing.T, path string, size int) *sqlite.Store {
+	t.Helper()
+	s, err := sqlite.Open(t.Context(), sqlite.Config{Path: path, Segment: size})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// fill appends events about one item each, from <= n < to, in batches.
+func fill(t *testing.T, s *sqlite.Store, from, to, batch int) {
+	t.Helper()
+	for from < to {
+		var all []hub.Outcome
+		for ; from < to && len(all) < batch; from++ {
+			all = append(all, storetest.Outcome(t, from, fmt.Sprintf("S%d", from)))
+		}
+		if _, err := s.Append(t.Context(), all); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// wantAll checks that each item of the events is found, and once.
+func wantAll(t *testing.T, s *sqlite.Store, n int) {
+	t.Helper()
+	for i := range n {
+		found, more, err := s.EventsAbout(t.Context(), []string{fmt.Sprintf("https://id.gs1.org/01/07613035982949/21/S%d", i)}, 5)
+		if err != nil || more || len(found) != 1 || found[0].Seq != hub.Seq(i) {
+			t.Fatalf("item %d: %d events, %v", i, len(found), err)
+		}
+	}
+}
+
+// exec changes the database behind the store's back.
+func exec(t *testing.T, path, text string) int {
+	t.Helper()
+	db, err := sql.Open("sqlite", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	res, err := db.ExecContext(t.Context(), text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	n, err := res.RowsAffected()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return int(n)
+}
+
+// What is in memory when a hub ends is found again, and what a database of an older release has no segments for gets them.
+func TestIndexIsReadAgain(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "hub.db")
+	s := segmented(t, path, 10)
+	fill(t, s, 0, 35, 8)
+	wantAll(t, s, 35)
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if n := exec(t, path, `UPDATE segments SET events = events`); n != 3 {
+		t.Errorf("%d segments, want 3", n)
+	}
+	exec(t, path, `DELETE FROM segments`)
+	exec(t, path, `DELETE FROM postings`)
+	s = segmented(t, path, 10)
+	defer s.Close()
+	wantAll(t, s, 35)
+	fill(t, s, 35, 50, 50)
+	wantAll(t, s, 50)
+}
+
+// A part that is missing is an error that says what to do, and is made again.
+func TestIndexIsMadeAgain(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "hub.db")
+	s := segmented(t, path, 10)
+	fill(t, s, 0, 35, 35)
+	fill(t, s, 35, 36, 1)
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if exec(t, path, `DELETE FROM postings WHERE id < 1000000`) == 0 {
+		t.Fatal("nothing was there to lose")
+	}
+	s = segmented(t, path, 10)
+	defer s.Close()
+	_, _, err := s.EventsAbout(t.Context(), []string{"https://id.gs1.org/01/07613035982949/21/S3"}, 5)
+	if f := hub.AsFault(err); err == nil || f.Code != "store.index" || f.Hint == "" {
+		t.Errorf("a missing part: %v", err)
+	}
+	before, after, err := s.Rebuild(t.Context())
+	if err != nil || before["segments"] == after["segments"] {
+		t.Fatalf("rebuilt: %v, %v, %v", before, after, err)
+	}
+	wantAll(t, s, 36)
+	before, after, err = s.Rebuild(t.Context())
+	if err != nil || before["segments"] != after["segments"] {
+		t.Errorf("rebuilt twice: %v, %v, %v", before, after, err)
+	}
+}
