@@ -66,7 +66,10 @@ func TestAdapterThatDoesNotBegin(t *testing.T) {
 	} {
 		t.Run(manner, func(t *testing.T) {
 			o, d := options(sampleLines(t), testAdapter(manner)...), &diary{}
-			o.Start, o.Stop = 2*time.Second, 100*time.Millisecond
+			o.Start, o.Stop = time.Minute, 100*time.Millisecond
+			if manner == "not ready" {
+				o.Start = 200 * time.Millisecond
+			}
 			_, err := open(t, o, d)
 			f := hub.AsFault(err)
 			if f.Kind != want.kind || f.Code != want.code {

@@ -42,6 +42,7 @@ func sampleLines(t *testing.T) map[string]string {
 }
 
 func TestVerifyFindsWhatIsWrong(t *testing.T) {
+	t.Parallel() // it mostly waits
 	for manner, want := range map[string]string{
 		"well": "", "not ready": "answers init with ready", "crash": "answers init with ready",
 		"noise": "answers init with ready", "random ids": "gives the same again after kill -9 before any ack",
@@ -50,7 +51,10 @@ func TestVerifyFindsWhatIsWrong(t *testing.T) {
 	} {
 		t.Run(manner, func(t *testing.T) {
 			t.Parallel()
-			patience := 3 * time.Second
+			patience := time.Minute
+			if manner == "not ready" || manner == "deaf" { // they use it up
+				patience = time.Second
+			}
 			failed := verify(t, connexec.Trial{
 				Command: testAdapter(manner), Config: sampleLines(t), Patience: patience, Quiet: 100 * time.Millisecond,
 				Env: map[string]string{"GORACE": "atexit_sleep_ms=0"},
@@ -80,6 +84,7 @@ func python(t *testing.T) []string {
 }
 
 func TestPythonExampleVerifies(t *testing.T) {
+	t.Parallel() // it mostly waits
 	command := python(t)
 	sample, err := filepath.Abs("../../examples/python-adapter/orders.csv")
 	if err != nil {

@@ -48,7 +48,7 @@ func (o offsets) pass(r *kgo.Record) (hub.Position, error) {
 func (o *Options) client(env connectors.Env, at offsets) (*kgo.Client, error) {
 	opts := []kgo.Opt{
 		kgo.SeedBrokers(o.Brokers...), kgo.ClientID("suyuan-" + string(env.Connector)), kgo.DialTimeout(broker.Timeout),
-		kgo.FetchMaxBytes(16 << 20), kgo.FetchIsolationLevel(kgo.ReadCommitted()),
+		kgo.FetchMaxBytes(16 << 20), kgo.FetchMaxWait(fetchWait), kgo.FetchIsolationLevel(kgo.ReadCommitted()),
 	}
 	start := kgo.NewOffset().AtStart()
 	if o.From == "new" {

@@ -19,6 +19,8 @@ const (
 	commitInterval = time.Second
 	// probeInterval is how often a quiet cluster is asked whether it is still there: the client would retry for ever.
 	probeInterval = 10 * time.Second
+	// fetchWait is how long the cluster may hold an answer back while there are no records.
+	fetchWait = 500 * time.Millisecond
 	// page is how many records are taken from the client at once.
 	page = 500
 )

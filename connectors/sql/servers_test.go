@@ -218,17 +218,26 @@ func (r relation) Instance(testing.TB) *connectors.Instance {
 	return inst
 }
 
-func TestConformanceOnServers(t *testing.T) {
+// TestServers starts each server once: that takes longer than what is asked of it.
+func TestServers(t *testing.T) {
 	for name, start := range servers() {
 		t.Run(name, func(t *testing.T) {
-			connectortest.Source(t, start(t).open, connectortest.Traits{Remembers: true, Secrets: []string{dbPassword}})
+			s := start(t)
+			t.Run("conformance", func(t *testing.T) {
+				connectortest.Source(t, s.open, connectortest.Traits{Remembers: true, Secrets: []string{dbPassword}})
+			})
+			t.Run("rows", func(t *testing.T) { rowsAreExact(t, s, rows()[name]) })
+			t.Run("faults", func(t *testing.T) { faultsSayWhoCanHelp(t, s) })
+			t.Run("look-back", func(t *testing.T) { lateRowsAreRead(t, s) })
 		})
 	}
 }
 
-// TestRowsOfServers: numbers with every digit, times with their offset, bytes as base64, and text as it is.
-func TestRowsOfServers(t *testing.T) {
-	for name, tc := range map[string]struct{ columns, values, want string }{
+// rowCase is one row, and how it reads as JSON.
+type rowCase struct{ columns, values, want string }
+
+func rows() map[string]rowCase {
+	return map[string]rowCase{
 		"PostgreSQL": {
 			"id bigint PRIMARY KEY, big numeric(38,10), small smallint, real8 double precision, yes boolean, day date, at timestamp, " +
 				"seen timestamptz, doc jsonb, raw bytea, name text, gone text, key uuid, tags text[], money numeric, clock time",
@@ -247,98 +256,91 @@ func TestRowsOfServers(t *testing.T) {
 				`"at":"2019-05-01T08:30:00.5+08:00","seen":"2019-05-01T08:30:00+08:00","doc":"{\"a\": [1, 2.50]}","raw":"AP8=",` +
 				`"name":"启赋 <&> \"q\"","gone":null,"kind":"OUT","clock":"08:30:00"}`,
 		},
+	}
+}
+
+// rowsAreExact: numbers with every digit, times with their offset, bytes as base64, and text as it is.
+func rowsAreExact(t *testing.T, s *server, tc rowCase) {
+	t.Helper()
+	execute(t, s.driver.Register, s.owner, "CREATE TABLE kinds ("+tc.columns+")")
+	execute(t, s.driver.Register, s.owner, "INSERT INTO kinds VALUES ("+tc.values+")")
+	shanghai, err := time.LoadLocation("Asia/Shanghai")
+	check(t, err)
+	o := s.options("kinds")
+	o.Cursor, o.Timezone = []string{"id"}, shanghai
+	for _, dsn := range []string{s.reader, strings.Replace(s.reader, "?parseTime=true", "", 1)} {
+		o.DSN = strictyaml.NewSecret("${env:DSN}", dsn)
+		items, err := read(t, o, "")
+		if err != nil || len(items) != 1 {
+			t.Fatal(len(items), err)
+		}
+		if diff := cmp.Diff(tc.want, string(items[0].Body)); diff != "" {
+			t.Error(diff)
+		}
+		if again, err := read(t, o, items[0].Position); err != nil || len(again) != 0 {
+			t.Errorf("again: %d, %v", len(again), err)
+		}
+	}
+	o.Timezone = nil
+	if _, err := read(t, o, ""); hub.AsFault(err).Code != "sql.timezone" {
+		t.Errorf("without timezone: %v", err)
+	}
+}
+
+// faultsSayWhoCanHelp, with no password in the words.
+func faultsSayWhoCanHelp(t *testing.T, s *server) {
+	t.Helper()
+	execute(t, s.driver.Register, s.owner, "CREATE TABLE goods ("+s.table+")")
+	for name, tc := range map[string]struct {
+		change func(*connsql.Options)
+		code   string
+	}{
+		"as it should be": {func(*connsql.Options) {}, ""},
+		"no such table":   {func(o *connsql.Options) { o.Table = "good" }, "sql.refused"},
+		"no such column":  {func(o *connsql.Options) { o.Cursor = []string{"printed"} }, "sql.refused"},
+		"not a query":     {func(o *connsql.Options) { o.Table, o.Query = "", "SELECT * FORM goods" }, "sql.refused"},
+		"may only read": {func(o *connsql.Options) {
+			o.Table, o.Query = "", "WITH x AS (DELETE FROM goods RETURNING *) SELECT * FROM x"
+		}, "sql.refused"},
+		"no such database": {func(o *connsql.Options) {
+			o.DSN = strictyaml.NewSecret("${env:DSN}", strings.NewReplacer("/postgres?", "/nothing?", "/erp?", "/nothing?").Replace(s.reader))
+		}, "sql.refused"},
+		"nobody there": {func(o *connsql.Options) {
+			at := os.Getenv(envServers)
+			o.DSN = strictyaml.NewSecret("${env:DSN}", strings.Replace(s.reader, at, "127.0.0.1:1", 1))
+		}, "sql.unavailable"},
 	} {
-		t.Run(name, func(t *testing.T) {
-			s := servers()[name](t)
-			execute(t, s.driver.Register, s.owner, "CREATE TABLE goods ("+tc.columns+")")
-			execute(t, s.driver.Register, s.owner, "INSERT INTO goods VALUES ("+tc.values+")")
-			shanghai, err := time.LoadLocation("Asia/Shanghai")
-			check(t, err)
-			o := s.options("goods")
-			o.Cursor, o.Timezone = []string{"id"}, shanghai
-			for _, dsn := range []string{s.reader, strings.Replace(s.reader, "?parseTime=true", "", 1)} {
-				o.DSN = strictyaml.NewSecret("${env:DSN}", dsn)
-				items, err := read(t, o, "")
-				if err != nil || len(items) != 1 {
-					t.Fatal(len(items), err)
-				}
-				if diff := cmp.Diff(tc.want, string(items[0].Body)); diff != "" {
-					t.Error(diff)
-				}
-				if again, err := read(t, o, items[0].Position); err != nil || len(again) != 0 {
-					t.Errorf("again: %d, %v", len(again), err)
-				}
-			}
-			o.Timezone = nil
-			if _, err := read(t, o, ""); hub.AsFault(err).Code != "sql.timezone" {
-				t.Errorf("without timezone: %v", err)
-			}
-		})
+		o := s.options("goods")
+		tc.change(o)
+		_, err := read(t, o, "")
+		code := ""
+		if err != nil {
+			code = hub.AsFault(err).Code
+		}
+		if code != tc.code || err != nil && strings.Contains(err.Error(), dbPassword) {
+			t.Errorf("%s: code %q: %v", name, code, err)
+		}
 	}
 }
 
-// TestFaultsOfServers: who can help, and no password in the words.
-func TestFaultsOfServers(t *testing.T) {
-	for name, start := range servers() {
-		t.Run(name, func(t *testing.T) {
-			s := start(t)
-			execute(t, s.driver.Register, s.owner, "CREATE TABLE goods ("+s.table+")")
-			for name, tc := range map[string]struct {
-				change func(*connsql.Options)
-				code   string
-			}{
-				"as it should be": {func(*connsql.Options) {}, ""},
-				"no such table":   {func(o *connsql.Options) { o.Table = "good" }, "sql.refused"},
-				"no such column":  {func(o *connsql.Options) { o.Cursor = []string{"printed"} }, "sql.refused"},
-				"not a query":     {func(o *connsql.Options) { o.Table, o.Query = "", "SELECT * FORM goods" }, "sql.refused"},
-				"may only read": {func(o *connsql.Options) {
-					o.Table, o.Query = "", "WITH x AS (DELETE FROM goods RETURNING *) SELECT * FROM x"
-				}, "sql.refused"},
-				"no such database": {func(o *connsql.Options) {
-					o.DSN = strictyaml.NewSecret("${env:DSN}", strings.NewReplacer("/postgres?", "/nothing?", "/erp?", "/nothing?").Replace(s.reader))
-				}, "sql.refused"},
-				"nobody there": {func(o *connsql.Options) {
-					at := os.Getenv(envServers)
-					o.DSN = strictyaml.NewSecret("${env:DSN}", strings.Replace(s.reader, at, "127.0.0.1:1", 1))
-				}, "sql.unavailable"},
-			} {
-				o := s.options("goods")
-				tc.change(o)
-				_, err := read(t, o, "")
-				code := ""
-				if err != nil {
-					code = hub.AsFault(err).Code
-				}
-				if code != tc.code || err != nil && strings.Contains(err.Error(), dbPassword) {
-					t.Errorf("%s: code %q: %v", name, code, err)
-				}
-			}
-		})
+// lateRowsAreRead: a row that is committed late, and dated before the newest.
+func lateRowsAreRead(t *testing.T, s *server) {
+	t.Helper()
+	execute(t, s.driver.Register, s.owner, "CREATE TABLE late ("+s.table+")")
+	insert := func(code, at string) {
+		execute(t, s.driver.Register, s.owner, "INSERT INTO late (code, printed_at) VALUES ('"+code+"', '"+at+"')")
 	}
-}
-
-// TestLookBackOnServers: a row that is committed late, and dated before the newest, is read.
-func TestLookBackOnServers(t *testing.T) {
-	for name, start := range servers() {
-		t.Run(name, func(t *testing.T) {
-			s := start(t)
-			execute(t, s.driver.Register, s.owner, "CREATE TABLE late ("+s.table+")")
-			insert := func(code, at string) {
-				execute(t, s.driver.Register, s.owner, "INSERT INTO late (code, printed_at) VALUES ('"+code+"', '"+at+"')")
-			}
-			insert("a", "2019-05-01 08:30:00")
-			o := s.options("late")
-			o.LookBack = time.Minute
-			first, err := read(t, o, "")
-			if err != nil || len(first) != 1 {
-				t.Fatal(len(first), err)
-			}
-			insert("late", "2019-05-01 08:29:30")
-			insert("too late", "2019-05-01 08:20:00")
-			again, err := read(t, o, first[0].Position)
-			if err != nil || len(again) != 2 || !strings.Contains(string(again[0].Body), `"late"`) || again[1].ID != first[0].ID {
-				t.Fatalf("%v, %v", again, err)
-			}
-		})
+	insert("a", "2019-05-01 08:30:00")
+	o := s.options("late")
+	o.LookBack = time.Minute
+	first, err := read(t, o, "")
+	if err != nil || len(first) != 1 {
+		t.Fatal(len(first), err)
+	}
+	insert("late", "2019-05-01 08:29:30")
+	insert("too late", "2019-05-01 08:20:00")
+	again, err := read(t, o, first[0].Position)
+	if err != nil || len(again) != 2 || !strings.Contains(string(again[0].Body), `"late"`) || again[1].ID != first[0].ID {
+		t.Fatalf("%v, %v", again, err)
 	}
 }
