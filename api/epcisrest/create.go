@@ -30,9 +30,12 @@ func (s *Server) createEvent(w http.ResponseWriter, r *request) error {
 	}
 	body, err := io.ReadAll(http.MaxBytesReader(nil, r.Body, min(maxEvent, s.MaxBytes)))
 	var large *http.MaxBytesError
+	var bad *hub.Fault
 	switch {
 	case errors.As(err, &large):
 		return tooManyBytes(large.Limit)
+	case errors.As(err, &bad):
+		return bad
 	case err != nil:
 		return hub.Faultf(hub.Invalid, "capture.body", "the body ended before its time").Because(err)
 	}

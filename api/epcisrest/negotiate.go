@@ -191,13 +191,14 @@ func unpack(r *http.Request) error {
 	case "", "identity":
 		return nil
 	case "gzip", "x-gzip":
-		zr, err := gzip.NewReader(r.Body)
-		if err != nil {
+		u := &unpacked{packed: r.Body}
+		var err error
+		if u.gzip, err = gzip.NewReader(packed{u}); err != nil {
 			f := hub.Faultf(hub.Invalid, "capture.gzip", "the body is not valid gzip").Because(err)
 			f.MessageZh = "请求体不是有效的 gzip"
 			return f
 		}
-		r.Body = unpacked{zr, r.Body}
+		r.Body = u
 		r.ContentLength = -1
 		return nil
 	default:
@@ -207,10 +208,40 @@ func unpack(r *http.Request) error {
 	}
 }
 
-// unpacked reads from one and closes the other.
+// unpacked is a body that came packed. Whoever reads it bounds what it unpacks to, and it bounds by that what it reads:
+// gzip may hold any number of members with nothing in them, which would keep a reader busy for ever.
 type unpacked struct {
-	io.Reader
-	io.Closer
+	gzip    *gzip.Reader
+	packed  io.ReadCloser
+	in, out int64
+}
+
+// Read implements [io.Reader].
+func (u *unpacked) Read(p []byte) (int, error) {
+	n, err := u.gzip.Read(p)
+	u.out += int64(n)
+	return n, err
+}
+
+// Close implements [io.Closer].
+func (u *unpacked) Close() error { return u.packed.Close() }
+
+// overhead is how many packed bytes may come beyond what they unpack to: headers, and the reader's buffer.
+const overhead = 64 << 10
+
+// packed is the packed side of a body.
+type packed struct{ *unpacked }
+
+// Read implements [io.Reader].
+func (r packed) Read(p []byte) (int, error) {
+	if r.in > r.out+r.out/100+overhead {
+		f := hub.Faultf(hub.Invalid, "capture.gzip", "the gzip body is larger than what it unpacks to")
+		f.MessageZh = "gzip 请求体比解压后的内容还大"
+		return 0, f.WithHint("send it without Content-Encoding")
+	}
+	n, err := r.packed.Read(p)
+	r.in += int64(n)
+	return n, err
 }
 
 // view is how a client wants events to be shown.

@@ -103,7 +103,13 @@ func match(pattern, path string) (params []string, ok bool) {
 }
 
 func allow(rt route) string {
-	methods := append([]string{http.MethodOptions}, slices.Sorted(maps.Keys(rt.methods))...)
+	methods := []string{http.MethodOptions}
+	for _, m := range slices.Sorted(maps.Keys(rt.methods)) {
+		methods = append(methods, m)
+		if m == http.MethodGet {
+			methods = append(methods, http.MethodHead)
+		}
+	}
 	return strings.Join(methods, ", ")
 }
 

@@ -43,6 +43,9 @@ func (d *spooled) Read(p []byte) (int, error) {
 			return 0, hub.Faultf(hub.Unavailable, "capture.spool", "the document cannot be kept").Because(werr)
 		}
 	}
+	if f, ok := errors.AsType[*hub.Fault](err); ok {
+		return n, as(validation, http.StatusBadRequest, f)
+	}
 	if err != nil && !errors.Is(err, io.EOF) {
 		return n, as(validation, http.StatusBadRequest, hub.Faultf(hub.Invalid, "capture.body", "the body ended before its time").Because(err))
 	}

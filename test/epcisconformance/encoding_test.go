@@ -15,9 +15,14 @@ func packed(t *testing.T, v any) []byte {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return packedText(t, string(text))
+}
+
+func packedText(t *testing.T, text string) []byte {
+	t.Helper()
 	var b bytes.Buffer
 	zw := gzip.NewWriter(&b)
-	if _, err := zw.Write(text); err != nil {
+	if _, err := zw.Write([]byte(text)); err != nil {
 		t.Fatal(err)
 	}
 	if err := zw.Close(); err != nil {
@@ -46,12 +51,15 @@ func TestPackedBodies(t *testing.T) {
 		t.Fatalf("%d bytes are no bomb", len(bomb))
 	}
 	whole := packed(t, document(c.event(nil)))
+	// Members with nothing in them unpack to nothing, so that no bound on what is unpacked would ever end them.
+	hollow := bytes.Repeat(packedText(t, ""), 10_000)
 	if err := first(err1, err2, err3,
 		c.refused(http.StatusRequestEntityTooLarge, "CaptureLimitExceededException", http.MethodPost, "/capture", bomb, zip),
 		c.refused(http.StatusRequestEntityTooLarge, "CaptureLimitExceededException", http.MethodPost, "/events", packed(t, event), zip),
 		c.refused(http.StatusBadRequest, "ValidationException", http.MethodPost, "/capture", document(c.event(nil)), zip),
 		c.refused(http.StatusBadRequest, "ValidationException", http.MethodPost, "/capture", "", zip),
 		c.refused(http.StatusBadRequest, "ValidationException", http.MethodPost, "/capture", whole[:len(whole)-5], zip),
+		c.refused(http.StatusBadRequest, "ValidationException", http.MethodPost, "/capture", append(hollow, whole...), zip),
 		c.refused(http.StatusUnsupportedMediaType, "UnsupportedMediaTypeException", http.MethodPost, "/capture", whole, "Content-Encoding: br"),
 		c.refused(http.StatusUnsupportedMediaType, "UnsupportedMediaTypeException", http.MethodPost, "/events", whole, "Content-Encoding: gzip, gzip"),
 		c.finds("EQ_eventID="+esc(c.id("large")))); err != nil {
@@ -68,7 +76,7 @@ func TestAMethodThatIsNotAllowedIsCalledSo(t *testing.T) {
 	if err := r.problem("ImplementationException"); err != nil {
 		t.Error(err)
 	}
-	if title, allow := r.json()["title"], r.header.Get("Allow"); title != "Method not allowed" || allow != "OPTIONS, GET, POST" {
+	if title, allow := r.json()["title"], r.header.Get("Allow"); title != "Method not allowed" || allow != "OPTIONS, GET, HEAD, POST" {
 		t.Errorf("title %q, Allow %q", title, allow)
 	}
 }
