@@ -22,6 +22,9 @@ import (
 	"github.com/suyuan-io/suyuan/store/sqlite"
 )
 
+// registry is one for all hubs: compiling the schemas costs more than most tests do.
+var registry = sync.OnceValues(schemas.Open)
+
 // embedded is a hub's EPCIS side in this process: the real store, raw stream, normaliser and binding behind a real
 // listener. Only the API keys are made up.
 type embedded struct {
@@ -105,9 +108,9 @@ func (e *embedded) open() {
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	log := zaptest.NewLogger(t, zaptest.Level(zap.ErrorLevel))
-	registry, err := schemas.Open()
+	schema, err := registry()
 	must(err)
-	validator := registry.With(schemas.ValidateOptions{Rules: true})
+	validator := schema.With(schemas.ValidateOptions{Rules: true})
 	e.store, err = sqlite.Open(ctx, sqlite.Config{Path: filepath.Join(e.dir, "hub.db")})
 	must(err)
 	instances := func(id hub.ConnectorID) (pipeline.Instance, bool) {

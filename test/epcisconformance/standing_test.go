@@ -373,10 +373,14 @@ func scheduled(c *client) error {
 	if err := c.captured(c.event(map[string]any{"eventID": c.id("s4-old"), "epcList": []string{c.epc("s4")}})); err != nil {
 		return err
 	}
-	return first(
-		c.subscribed("s4e", map[string]any{"schedule": every, "reportIfEmpty": true}, func(r *receiver, _ string, _ reply) error {
+	empty := make(chan error, 1)
+	go func() {
+		own := *c
+		empty <- own.subscribed("s4e", map[string]any{"schedule": every, "reportIfEmpty": true}, func(r *receiver, _ string, _ reply) error {
 			return r.wait(func() bool { return r.count() >= 2 })
-		}),
+		})
+	}()
+	return first(
 		c.subscribed("s4", map[string]any{"schedule": every, "initialRecordTime": "2000-01-01T00:00:00Z"}, func(r *receiver, _ string, _ reply) error {
 			if err := r.wait(func() bool { return len(r.ids()) >= 1 }); err != nil {
 				return err
@@ -393,8 +397,7 @@ func scheduled(c *client) error {
 			}
 			return nil
 		}),
-		c.define("s4n-"+c.run, map[string]any{"MATCH_anyEPC": []string{c.epc("s4")}}),
-		c.remove("/queries/s4n-"+c.run))
+		<-empty)
 }
 
 func webSocket(c *client) error {
