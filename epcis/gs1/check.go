@@ -20,6 +20,9 @@ func Check(value string, o Options) error {
 		if len(value) > maxURI {
 			return tooLong(len(value))
 		}
+		if _, _, _, ok := industry(value); ok {
+			return checkIndustry(value)
+		}
 		if _, why := parseURN(value, o.reading()); why != fine {
 			return why.fault(value)
 		}

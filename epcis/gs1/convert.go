@@ -50,6 +50,9 @@ func convertURN(value string, to Form, o Options) (string, error) {
 	if len(value) > maxURI {
 		return "", tooLong(len(value))
 	}
+	if _, _, _, ok := industry(value); ok {
+		return convertIndustry(value, to)
+	}
 	p, why := parseURN(value, o.reading())
 	if why != fine {
 		return "", why.fault(value)

@@ -27,6 +27,9 @@ func Match(pattern, id string) bool {
 	if p, ok := parsePattern(pattern); ok {
 		return known && p.matches(canonical)
 	}
+	if prefix, ok := industryPrefix(pattern); ok {
+		return strings.HasPrefix(id, prefix) || id == pattern
+	}
 	want, _ := Canonical(pattern)
 	if prefix, open := openLink(want); open {
 		return known && strings.HasPrefix(canonical, prefix) && len(canonical) > len(prefix)
@@ -44,6 +47,9 @@ func PatternRanges(pattern string) (ranges []Range, ok bool) {
 		}
 		return ranges, true
 	}
+	if prefix, ok := industryPrefix(pattern); ok {
+		return []Range{{prefix, successor(prefix)}, {pattern, pattern + "\x00"}}, true
+	}
 	if strings.HasPrefix(pattern, urnPattern) {
 		return nil, false
 	}
@@ -57,6 +63,9 @@ func PatternRanges(pattern string) (ranges []Range, ok bool) {
 // IsPattern reports whether pattern leaves something open, so that it is not simply equal to what it matches.
 func IsPattern(pattern string) bool {
 	if _, ok := parsePattern(pattern); ok {
+		return true
+	}
+	if _, ok := industryPrefix(pattern); ok {
 		return true
 	}
 	want, known := Canonical(pattern)
