@@ -18,7 +18,7 @@ func appendCanonical(b []byte, n *node) ([]byte, error) {
 	case kindTrue:
 		return append(b, "true"...), nil
 	case kindString:
-		return appendString(b, n.text), nil
+		return appendText(b, n.text, n.plainText), nil
 	case kindNumber:
 		return appendNumber(b, n.text)
 	case kindArray:
@@ -38,7 +38,7 @@ func appendCanonical(b []byte, n *node) ([]byte, error) {
 			if i > 0 {
 				b = append(b, ',')
 			}
-			b = append(appendString(b, n.kids[i].name), ':')
+			b = append(appendText(b, n.kids[i].name, n.kids[i].plainName), ':')
 			if b, err = appendCanonical(b, &n.kids[i]); err != nil {
 				return nil, err
 			}
@@ -50,17 +50,26 @@ func appendCanonical(b []byte, n *node) ([]byte, error) {
 
 const hexDigits = "0123456789abcdef"
 
+// appendText appends s quoted; plain says that nothing in it needs an escape.
+func appendText(b []byte, s string, plain bool) []byte {
+	if plain {
+		b = append(append(b, '"'), s...)
+		return append(b, '"')
+	}
+	return appendString(b, s)
+}
+
 // appendString appends s quoted as RFC 8785 section 3.2.2.2 wants it.
 func appendString(b []byte, s string) []byte {
 	b = append(b, '"')
-	start := 0
-	for i := range len(s) {
-		c := s[i]
-		if c >= 0x20 && c != '"' && c != '\\' {
-			continue
+	for {
+		n := unescaped(s)
+		b = append(b, s[:n]...)
+		if n == len(s) {
+			return append(b, '"')
 		}
-		b = append(b, s[start:i]...)
-		start = i + 1
+		c := s[n]
+		s = s[n+1:]
 		switch c {
 		case '"', '\\':
 			b = append(b, '\\', c)
@@ -78,7 +87,6 @@ func appendString(b []byte, s string) []byte {
 			b = append(b, '\\', 'u', '0', '0', hexDigits[c>>4], hexDigits[c&15])
 		}
 	}
-	return append(append(b, s[start:]...), '"')
 }
 
 // appendNumber appends a number as RFC 8785 section 3.2.2.3 wants it: the shortest text of the IEEE 754 double.

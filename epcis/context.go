@@ -24,8 +24,28 @@ func (c *Context) term(name string) *node {
 	if c == nil {
 		return nil
 	}
-	object := node{kind: kindObject, kids: c.terms}
-	return object.member(name)
+	if i := c.indexOf(name); i >= 0 {
+		return &c.terms[i]
+	}
+	return nil
+}
+
+// indexOf returns the place of a name among the terms, or -1. Most contexts have so few that comparing them all is faster
+// than a search.
+func (c *Context) indexOf(name string) int {
+	if len(c.terms) <= 16 {
+		for i := range c.terms {
+			if c.terms[i].name == name {
+				return i
+			}
+		}
+		return -1
+	}
+	i, ok := slices.BinarySearchFunc(c.terms, name, func(t node, name string) int { return compareNames(t.name, name) })
+	if !ok {
+		return -1
+	}
+	return i
 }
 
 // maxTerms bounds what a context may hold, because every event of a document takes account of all of it.
@@ -217,42 +237,55 @@ func (c *Context) unresolved() string {
 // remoteContext reports whether an XML namespace is the address of a JSON-LD context.
 func remoteContext(ns string) bool { return strings.HasSuffix(ns, ".jsonld") }
 
-// minimal returns the @context that n needs: the standard one, the remote ones, and of the inline terms those that a
-// name or a compact value in n makes use of, in an order that depends on nothing else.
-func (c *Context) minimal(n *node) node { return c.stating(c.usedBy(n)) }
-
-// stating returns an @context with the inline terms for which used is true.
-func (c *Context) stating(used []bool) node {
-	standard := stringNode("@context", ContextURL)
+// appendMinimal appends the @context that n needs as canonical JSON: the standard one, the remote ones, and of the inline
+// terms those that a name or a compact value in n makes use of, in an order that depends on nothing else.
+func (c *Context) appendMinimal(b []byte, n *node) ([]byte, error) {
 	if c == nil {
-		return standard
+		return appendText(b, ContextURL, true), nil
 	}
-	terms := node{kind: kindObject}
-	for i, is := range used {
-		if is {
-			terms.kids = append(terms.kids, c.terms[i])
-		}
-	}
-	if len(terms.kids) == 0 && len(c.remote) == 0 {
-		return standard
-	}
-	parts := make([]node, 1, 2+len(c.remote))
-	parts[0] = node{kind: kindString, text: ContextURL}
-	for _, url := range c.remote {
-		parts = append(parts, node{kind: kindString, text: url})
-	}
-	if len(terms.kids) > 0 {
-		parts = append(parts, terms)
-	}
-	return node{name: "@context", kind: kindArray, kids: parts}
+	var room [32]bool
+	return c.appendStating(b, c.usedBy(n, room[:0]))
 }
 
-// usedBy says of each inline term whether n makes use of it.
-func (c *Context) usedBy(n *node) []bool {
+// appendStating appends an @context with the inline terms for which used is true.
+func (c *Context) appendStating(b []byte, used []bool) ([]byte, error) {
+	terms := slices.Contains(used, true)
+	if !terms && len(c.remote) == 0 {
+		return appendText(b, ContextURL, true), nil
+	}
+	b = appendText(append(b, '['), ContextURL, true)
+	for _, url := range c.remote {
+		b = appendString(append(b, ','), url)
+	}
+	if !terms {
+		return append(b, ']'), nil
+	}
+	b = append(b, ",{"...)
+	var err error
+	first := true
+	for i, is := range used {
+		if !is {
+			continue
+		}
+		if !first {
+			b = append(b, ',')
+		}
+		first = false
+		t := &c.terms[i]
+		b = append(appendText(b, t.name, t.plainName), ':')
+		if b, err = appendCanonical(b, t); err != nil {
+			return nil, err
+		}
+	}
+	return append(b, "}]"...), nil
+}
+
+// usedBy says of each inline term whether n makes use of it, in room where that is large enough.
+func (c *Context) usedBy(n *node, room []bool) []bool {
 	if c == nil || len(c.terms) == 0 {
 		return nil
 	}
-	used := make([]bool, len(c.terms))
+	used := slices.Grow(room, len(c.terms))[:len(c.terms)]
 	c.collect(n, used)
 	// A used term may itself be written with a prefix.
 	for grown := true; grown; {
@@ -286,8 +319,8 @@ func (c *Context) note(s string, isName bool, used []bool) bool {
 	if !compact && !isName || strings.HasPrefix(rest, "//") {
 		return false
 	}
-	i, ok := slices.BinarySearchFunc(c.terms, name, func(t node, name string) int { return compareNames(t.name, name) })
-	if !ok || used[i] {
+	i := c.indexOf(name)
+	if i < 0 || used[i] {
 		return false
 	}
 	used[i] = true

@@ -2,6 +2,7 @@ package epcis
 
 import (
 	"io"
+	"strings"
 	"time"
 
 	"github.com/suyuan-io/suyuan/hub"
@@ -46,20 +47,11 @@ func Convert(doc io.ReadSeeker, w io.Writer, to Format, l Limits) error {
 		if err != nil {
 			return err
 		}
-		return it.Locate(out.Write(e, e.recordTime()))
+		return it.Locate(out.write(e, strings.Trim(e.root.str("recordTime"), xmlSpace)))
 	}); err != nil {
 		return err
 	}
 	return out.Close()
-}
-
-// recordTime returns the stated recordTime, zero when there is none.
-func (e *Event) recordTime() time.Time {
-	t, err := ParseTime(e.root.str("recordTime"))
-	if err != nil {
-		return time.Time{}
-	}
-	return t
 }
 
 // HashOptions say how [HashLines] hashes. Zero values mean the ratified CBV 2.0 hash with SHA-256.

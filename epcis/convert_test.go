@@ -132,6 +132,49 @@ func TestConversionOfEverything(t *testing.T) {
 	}
 }
 
+// Numbers and booleans of one's own are none less after a way through XML, where all is text, and a recordTime stays as it
+// was written.
+func TestConversionKeepsTypes(t *testing.T) {
+	const event = `{"@context":["https://ref.gs1.org/standards/epcis/2.0.0/epcis-context.jsonld",{"ex":"https://ex.example/","xs":"https://xs.example/"}],` +
+		`"action":"OBSERVE","epcList":["urn:epc:id:sgtin:7613035.098294.1"],"eventTime":"2024-03-01T10:00:00.1234567+08:00",` +
+		`"eventTimeZoneOffset":"+08:00","ex:a":42,"ex:b":[1.5,"1.5",true,"true",-3],"ex:c":{"ex:d":false,"xs:e":1000},` +
+		`"ex:f":{"#text":"7","unit":"KGM"},"ex:g":1e-7,"ex:h":123456789012345680000,"readPoint":{"ex:n":5,"id":"https://place.example/1"},` +
+		`"recordTime":"2024-03-01T10:00:00.1234567+08:00","type":"ObjectEvent"}`
+	asXML := convert(t, []byte(event), epcis.XML)
+	if err := epcis.CheckXML(bytes.NewReader(asXML), epcis.Limits{}); err != nil {
+		t.Errorf("%v\n%s", err, asXML)
+	}
+	got, want := readEvents(t, asXML)[0], parse(t, event)
+	if a, b := canonical(t, got), canonical(t, want); a != b || got.Get("recordTime") != want.Get("recordTime") {
+		t.Errorf("got  %s\nwant %s\nfrom %s", a, b, asXML)
+	}
+	if got := strings.TrimSpace(string(convert(t, []byte(event), epcis.JSON))); got != event {
+		t.Errorf("got  %s\nwant %s", got, event)
+	}
+}
+
+// What XML Schema's types say is taken where it says the same in JSON, and the hash is that of the text either way.
+func TestTypesOfXMLSchema(t *testing.T) {
+	for text, want := range map[string]string{
+		`xsi:type="xs:decimal">4.50`: `4.50`, `xsi:type="xs:int"> +7 `: `7`, `xsi:type="xs:double">1e3`: `1e3`,
+		`xsi:type="xs:boolean">true`: `true`, `xsi:type="xs:boolean">1`: `"1"`, `xsi:type="xs:string">4`: `"4"`,
+		`xsi:type="xs:decimal">12345678901234567890.5`: `"12345678901234567890.5"`, `xsi:type="xs:decimal">-`: `"-"`,
+		`xsi:type="xs:decimal">`: `""`, `xsi:type="xs:double">INF`: `"INF"`, `xsi:type="decimal">4`: `"4"`, `>4`: `"4"`,
+	} {
+		doc := `<EPCISDocument xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" xmlns:xs="http://www.w3.org/2001/XMLSchema" xmlns:ex="https://ex.example/">` +
+			`<EPCISBody><EventList><ObjectEvent><ex:a ` + text + `</ex:a></ObjectEvent></EventList></EPCISBody></EPCISDocument>`
+		e := readEvents(t, []byte(doc))[0]
+		got, err := json.Marshal(e.Extensions()["ex:a"].Any())
+		if err != nil || string(got) != want {
+			t.Errorf("%s is %s, want %s, %v", text, got, want, err)
+		}
+		plain := readEvents(t, []byte(strings.ReplaceAll(doc, "xsi:type", "xsi:nothing")))[0]
+		if a, b := must(t)(e.PreHash(epcis.CBV20)), must(t)(plain.PreHash(epcis.CBV20)); a != b {
+			t.Errorf("%s is hashed as %s, without its type as %s", text, a, b)
+		}
+	}
+}
+
 func TestConversionRefusesWhatXMLCannotHold(t *testing.T) {
 	for code, event := range map[string]string{
 		"epcis.xml.prefix":     `{"type":"ObjectEvent","unknown:a":1}`,

@@ -3,8 +3,6 @@ package epcis
 import (
 	"encoding/json"
 	"fmt"
-	"maps"
-	"slices"
 	"strconv"
 	"time"
 
@@ -16,22 +14,35 @@ type Event struct {
 	// root is the event's object without @context, which is ctx.
 	root node
 	ctx  *Context
+	// size is how long the event was when it was read, which is about what it is when it is written.
+	size int
+	// slab is the memory that root and ctx live in; see [Event.Release].
+	slab *[]node
 }
 
 // ParseEvent parses the JSON object of one event. inherited is the context of the document around it, nil for a bare
 // event; an @context of the event's own adds to it. Nothing but the syntax and the type is checked: validation is the
 // work of schemas.
 func ParseEvent(data []byte, inherited *Context) (*Event, error) {
-	p := parser{src: string(data)}
+	p := parser{src: string(data), pooled: true}
 	root, err := p.parse()
 	if err != nil {
 		return nil, err
 	}
+	return p.event(root, inherited)
+}
+
+// event makes an event of the object that p has parsed.
+func (p *parser) event(root node, inherited *Context) (*Event, error) {
 	e, err := newEvent(root, inherited)
-	if err == nil && p.declares {
+	if err != nil {
+		return nil, err
+	}
+	e.size, e.slab = len(p.src), p.first
+	if p.declares {
 		e.ctx = e.ctx.declared(&e.root)
 	}
-	return e, err
+	return e, nil
 }
 
 // FromTree builds an event from a mapping's output: map[string]any, []any and []string, string, json.Number, the
@@ -94,15 +105,19 @@ func fromMap(m map[string]any, depth int) (node, error) {
 		return node{}, tooDeep(maxDepth)
 	}
 	n := node{kind: kindObject, kids: make([]node, 0, len(m))}
-	for _, name := range slices.Sorted(maps.Keys(m)) {
+	for name := range m {
+		n.kids = append(n.kids, node{name: name})
+	}
+	n.kids = sortMembers(n.kids)
+	for i := range n.kids {
+		name := n.kids[i].name
 		kid, err := fromGo(m[name], depth+1)
 		if err != nil {
 			return node{}, err
 		}
 		kid.name = name
-		n.kids = append(n.kids, kid)
+		n.kids[i] = kid
 	}
-	n.kids = sortMembers(n.kids)
 	return n, nil
 }
 
@@ -141,6 +156,14 @@ func fromNumber(v any) (node, error) {
 	return node{kind: kindNumber, text: text}, nil
 }
 
+// Release gives the memory of a parsed event back, for the next to use. After it neither e nor its [Context] nor any
+// [Value] of it may be used; strings and bytes that they returned stay as they are. Without it the collector does the same
+// work.
+func (e *Event) Release() {
+	giveSlab(e.slab)
+	*e = Event{}
+}
+
 // Type returns the event type, such as "ObjectEvent", or the compact or whole URI of an extended type.
 func (e *Event) Type() string { return e.root.str("type") }
 
@@ -156,74 +179,74 @@ func (e *Event) Context() *Context { return e.ctx }
 // Canonical returns the canonical bytes of the event: RFC 8785 (JCS) of its object, with the minimal @context that it
 // needs, and without recordTime, which is no part of what was stated.
 func (e *Event) Canonical() ([]byte, error) {
-	return e.append(make([]byte, 0, 1024), node{})
+	return e.json("")
 }
 
 // JSON returns the event as an answer shows it: as [Event.Canonical], with recordTime when it is not zero.
 func (e *Event) JSON(recordedAt time.Time) ([]byte, error) {
-	return e.append(make([]byte, 0, 1024), recordTime(recordedAt))
+	return e.json(recordTime(recordedAt))
 }
 
 // Bare returns the event as it stands within a document whose @context is stated around it: as [Event.JSON], without
 // an @context. [Event.ContextJSON] says what that document has to state.
 func (e *Event) Bare(recordedAt time.Time) ([]byte, error) {
+	return e.bare(recordTime(recordedAt))
+}
+
+// json and bare are JSON and Bare with a recordTime that stands as it is; "" is none.
+func (e *Event) json(recordTime string) ([]byte, error) {
+	kids := e.root.kids
+	contextAt, recordAt := e.root.placeOf("@context"), -1
+	if recordTime != "" {
+		recordAt = e.root.placeOf("recordTime")
+	}
+	b := append(make([]byte, 0, e.size+96), '{')
+	var err error
+	for i := 0; i <= len(kids); i++ {
+		if i == contextAt {
+			if b, err = e.ctx.appendMinimal(appendName(b, "@context", true), &e.root); err != nil {
+				return nil, err
+			}
+		}
+		if i == recordAt {
+			b = appendString(appendName(b, "recordTime", true), recordTime)
+		}
+		if i == len(kids) || kids[i].name == "recordTime" {
+			continue
+		}
+		if b, err = appendCanonical(appendName(b, kids[i].name, kids[i].plainName), &kids[i]); err != nil {
+			return nil, err
+		}
+	}
+	return append(b, '}'), nil
+}
+
+// appendName appends the name of a member and what parts it from the one before.
+func appendName(b []byte, name string, plain bool) []byte {
+	if b[len(b)-1] != '{' {
+		b = append(b, ',')
+	}
+	return append(appendText(b, name, plain), ':')
+}
+
+func (e *Event) bare(recordTime string) ([]byte, error) {
 	root := e.root
 	root.remove("recordTime")
-	if !recordedAt.IsZero() {
-		root.set(recordTime(recordedAt))
+	if recordTime != "" {
+		root.set(stringNode("recordTime", recordTime))
 	}
 	return appendCanonical(nil, &root)
 }
 
 // ContextJSON returns the minimal @context that the event needs.
 func (e *Event) ContextJSON() ([]byte, error) {
-	n := e.ctx.minimal(&e.root)
-	return appendCanonical(nil, &n)
+	return e.ctx.appendMinimal(nil, &e.root)
 }
 
-func recordTime(t time.Time) node {
+// recordTime returns the text of a record time, "" for the zero time.
+func recordTime(t time.Time) string {
 	if t.IsZero() {
-		return node{}
+		return ""
 	}
-	return stringNode("recordTime", hub.Instant(t).String())
-}
-
-// append writes the object with @context and the given record time in their places.
-func (e *Event) append(b []byte, record node) ([]byte, error) {
-	var extra [2]node
-	extra[0] = e.ctx.minimal(&e.root)
-	more := extra[:1]
-	if record.kind != kindNull {
-		extra[1] = record
-		more = extra[:2]
-	}
-	var err error
-	b = append(b, '{')
-	put := func(n *node) {
-		if err != nil {
-			return
-		}
-		if len(b) > 1 {
-			b = append(b, ',')
-		}
-		b = append(appendString(b, n.name), ':')
-		b, err = appendCanonical(b, n)
-	}
-	for i := range e.root.kids {
-		kid := &e.root.kids[i]
-		for len(more) > 0 && compareNames(more[0].name, kid.name) < 0 {
-			put(&more[0])
-			more = more[1:]
-		}
-		if kid.name != "recordTime" {
-			put(kid)
-		}
-	}
-	for i := range more {
-		put(&more[i])
-	}
-	if err != nil {
-		return nil, err
-	}
-	return append(b, '}'), nil
+	return hub.Instant(t).String()
 }

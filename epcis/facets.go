@@ -2,6 +2,7 @@ package epcis
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/suyuan-io/suyuan/hub"
@@ -21,11 +22,12 @@ func (e *Event) Key() hub.EventKey {
 
 // EventTime returns the eventTime in UTC.
 func (e *Event) EventTime() (time.Time, error) {
-	t, err := ParseTime(e.root.str("eventTime"))
-	if err != nil {
-		return t, hub.AsFault(err).At(hub.Where{Pointer: "/eventTime"})
+	text := e.root.str("eventTime")
+	if c, ok := scanClock(text); ok {
+		return c.utc(), nil
 	}
-	return t.UTC(), nil
+	_, err := ParseTime(text)
+	return time.Time{}, hub.AsFault(err).At(hub.Where{Pointer: "/eventTime"})
 }
 
 // Facets returns the parts by which stores find the event, every identifier in its canonical form, each thing once for
@@ -74,10 +76,12 @@ var thingFields = []struct {
 }
 
 func (e *Event) things() ([]hub.Thing, error) {
-	var things []hub.Thing
-	seen := map[hub.Thing]bool{}
+	var list thingList
 	for _, f := range thingFields {
-		for i, item := range e.root.member(f.name).items() {
+		items := e.root.member(f.name).items()
+		list.things = slices.Grow(list.things, len(items))
+		for i := range items {
+			item := &items[i]
 			uri := item.text
 			if f.class {
 				uri = item.str("epcClass")
@@ -88,12 +92,38 @@ func (e *Event) things() ([]hub.Thing, error) {
 				return nil, faultf(hub.Invalid, "epcis.thing", "an identifier is missing or no text", "标识缺失或不是文本").
 					At(hub.Where{Pointer: fmt.Sprintf("/%s/%d", f.name, i)})
 			}
-			t := hub.Thing{Role: f.role, ID: canonicalID(uri), Class: f.class}
-			if !seen[t] {
-				seen[t] = true
-				things = append(things, t)
-			}
+			list.add(hub.Thing{Role: f.role, ID: canonicalID(uri), Class: f.class})
 		}
 	}
-	return things, nil
+	return list.things, nil
+}
+
+// thingList holds each thing once.
+type thingList struct {
+	things []hub.Thing
+	// seen is nil as long as there are so few that comparing them is cheaper.
+	seen map[hub.Thing]bool
+}
+
+// few is how many things are compared one by one.
+const few = 16
+
+func (l *thingList) add(t hub.Thing) {
+	if l.seen == nil && len(l.things) == few {
+		l.seen = make(map[hub.Thing]bool, 4*few)
+		for _, known := range l.things {
+			l.seen[known] = true
+		}
+	}
+	switch {
+	case l.seen == nil:
+		if slices.Contains(l.things, t) {
+			return
+		}
+	case l.seen[t]:
+		return
+	default:
+		l.seen[t] = true
+	}
+	l.things = append(l.things, t)
 }

@@ -90,7 +90,7 @@ func (e *Event) prehash(d Dialect) (*hasher, error) {
 	return h, nil
 }
 
-//nolint:gochecknoglobals // a pool of scratch space, emptied after every use
+//nolint:gochecknoglobals // a pool of scratch space
 var hashers = sync.Pool{New: func() any { return &hasher{out: make([]byte, 0, 2048)} }}
 
 // hasher writes the pre-hash string of one event: names and values without any separator, the standard fields in a
@@ -110,8 +110,6 @@ type hasher struct {
 
 func (h *hasher) release() {
 	h.ctx, h.out, h.cuts = nil, h.out[:0], h.cuts[:0]
-	clear(h.parts[:cap(h.parts)])
-	clear(h.extra[:cap(h.extra)])
 	hashers.Put(h)
 }
 
@@ -125,7 +123,7 @@ func (h *hasher) event(root *node) {
 	h.write(h.eventType(root.str("type")))
 	for i := range root.kids {
 		kid := &root.kids[i]
-		switch f := eventFields[kid.name]; f {
+		switch f := fieldOf(kid.name); f {
 		case fieldUnhashed:
 		case fieldExtension:
 			extensions = append(extensions, kid)
@@ -347,7 +345,7 @@ func leafText(n *node) string {
 	}
 	switch n.kind {
 	case kindString:
-		return strings.Trim(n.text, " \t\r\n")
+		return trimmed(n.text)
 	case kindNumber:
 		return n.text
 	case kindTrue:
@@ -357,6 +355,14 @@ func leafText(n *node) string {
 	case kindNull, kindArray, kindObject:
 	}
 	return ""
+}
+
+// trimmed returns s without the white space of XML around it, which few values have.
+func trimmed(s string) string {
+	if s == "" || s[0] > ' ' && s[len(s)-1] > ' ' {
+		return s
+	}
+	return strings.Trim(s, xmlSpace)
 }
 
 // hashText is leafText for the hash: a number has the value that its canonical bytes have, the nearest double, so that
@@ -394,13 +400,13 @@ func (h *hasher) sensors(n *node, write func(*hasher, *node)) {
 
 // sensor writes the standard fields of a sensor element, in the 2.1 draft with its extensions.
 func (h *hasher) sensor(element *node) {
-	part := func(n *node, f field, order []string) {
+	part := func(n *node, f field, shapes []shape) {
 		h.named(f.String(), func() {
-			for _, name := range order {
-				if shape := sensorFields[name]; shape.form == formTime {
-					h.time(name, n.member(name))
+			for i := range shapes {
+				if s := &shapes[i]; s.form == formTime {
+					h.time(s.name, n.member(s.name))
 				} else {
-					h.leaf(name, n.member(name), shape.words)
+					h.leaf(s.name, n.member(s.name), s.words)
 				}
 			}
 			if h.inline {
@@ -409,9 +415,9 @@ func (h *hasher) sensor(element *node) {
 		})
 	}
 	if m := element.member("sensorMetadata"); m != nil {
-		part(m, fieldSensorMetadata, metadataOrder)
+		part(m, fieldSensorMetadata, metadataShapes)
 	}
-	h.list(element.member("sensorReport"), func(n *node) { part(n, fieldSensorReport, reportOrder) })
+	h.list(element.member("sensorReport"), func(n *node) { part(n, fieldSensorReport, reportShapes) })
 	if h.inline {
 		h.extensionsOf(element, fieldSensorElement, slashed)
 	}

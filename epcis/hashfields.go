@@ -97,18 +97,6 @@ var (
 		fieldSensorReport:      {name: "sensorReport"},
 	}
 
-	// eventFields finds an event's field by name; what it does not hold is an extension.
-	eventFields = func() map[string]field {
-		m := map[string]field{
-			"recordTime": fieldUnhashed, "eventID": fieldUnhashed, "errorDeclaration": fieldUnhashed,
-			"certificationInfo": fieldUnhashed, "type": fieldUnhashed, "@context": fieldUnhashed,
-		}
-		for f := fieldEventTime; f <= fieldILMD; f++ {
-			m[shapes[f].name] = f
-		}
-		return m
-	}()
-
 	metadataOrder = []string{
 		"time", "startTime", "endTime", "deviceID", "deviceMetadata", "rawData", "dataProcessingMethod", "bizRules",
 	}
@@ -131,7 +119,75 @@ var (
 		"meanValue": {form: formNumber}, "sDev": {form: formNumber}, "percRank": {form: formNumber},
 		"percValue": {form: formNumber}, "uom": {form: formLeaf}, "coordinateReferenceSystem": {form: formLeaf},
 	}
+
+	metadataShapes, reportShapes = shapesOf(metadataOrder), shapesOf(reportOrder)
 )
+
+// shapesOf returns the shapes of sensor fields with their names, in the order given.
+func shapesOf(order []string) []shape {
+	list := make([]shape, len(order))
+	for i, name := range order {
+		list[i] = sensorFields[name]
+		list[i].name = name
+	}
+	return list
+}
+
+// fieldOf finds an event's field by name; what it does not know is an extension. A switch, because it is asked of every
+// member of every event.
+func fieldOf(name string) field {
+	switch name {
+	case "recordTime", "eventID", "errorDeclaration", "certificationInfo", "type", "@context":
+		return fieldUnhashed
+	case "eventTime":
+		return fieldEventTime
+	case "eventTimeZoneOffset":
+		return fieldEventTimeZoneOffset
+	case "epcList":
+		return fieldEPCList
+	case "parentID":
+		return fieldParentID
+	case "inputEPCList":
+		return fieldInputEPCList
+	case "childEPCs":
+		return fieldChildEPCs
+	case "quantityList":
+		return fieldQuantityList
+	case "childQuantityList":
+		return fieldChildQuantityList
+	case "inputQuantityList":
+		return fieldInputQuantityList
+	case "outputEPCList":
+		return fieldOutputEPCList
+	case "outputQuantityList":
+		return fieldOutputQuantityList
+	case "action":
+		return fieldAction
+	case "transformationID":
+		return fieldTransformationID
+	case "bizStep":
+		return fieldBizStep
+	case "disposition":
+		return fieldDisposition
+	case "persistentDisposition":
+		return fieldPersistentDisposition
+	case "readPoint":
+		return fieldReadPoint
+	case "bizLocation":
+		return fieldBizLocation
+	case "bizTransactionList":
+		return fieldBizTransactionList
+	case "sourceList":
+		return fieldSourceList
+	case "destinationList":
+		return fieldDestinationList
+	case "sensorElementList":
+		return fieldSensorElementList
+	case "ilmd":
+		return fieldILMD
+	}
+	return fieldExtension
+}
 
 // String returns the name of the field.
 func (f field) String() string { return shapes[f].name }

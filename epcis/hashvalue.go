@@ -1,8 +1,11 @@
 package epcis
 
 import (
+	"strconv"
 	"strings"
 	"time"
+
+	"github.com/suyuan-io/suyuan/epcis/gs1"
 )
 
 // value appends the canonical form of a value: a word of a vocabulary as its web URI, a number without ornament, a GS1
@@ -46,39 +49,39 @@ func (h *hasher) uri(text string) {
 			}
 		}
 	}
-	h.out = appendIdentifier(h.out, text)
+	h.out = gs1.AppendCanonical(h.out, text)
 }
 
 // appendMillis appends a time in UTC with three decimals, rounded half up on the fourth.
 func appendMillis(b []byte, c clock) []byte {
 	ms := (c.nano + 500_000) / 1_000_000
 	c.nano = 0
-	t := c.time().UTC().Add(time.Duration(ms) * time.Millisecond)
+	t := c.utc().Add(time.Duration(ms) * time.Millisecond)
 	y, m, d := t.Date()
-	b = appendPadded(b, y, 4)
-	b = appendPadded(append(b, '-'), int(m), 2)
-	b = appendPadded(append(b, '-'), d, 2)
-	b = appendPadded(append(b, 'T'), t.Hour(), 2)
-	b = appendPadded(append(b, ':'), t.Minute(), 2)
-	b = appendPadded(append(b, ':'), t.Second(), 2)
-	b = appendPadded(append(b, '.'), t.Nanosecond()/1_000_000, 3)
-	return append(b, 'Z')
+	hour, minute, second := t.Clock()
+	b = appendTwo(append(appendYear(b, y), '-'), int(m))
+	b = appendTwo(append(b, '-'), d)
+	b = appendTwo(append(b, 'T'), hour)
+	b = appendTwo(append(b, ':'), minute)
+	b = appendTwo(append(b, ':'), second)
+	ms %= 1000
+	b = append(b, '.', byte('0'+ms/100))
+	return append(appendTwo(b, ms%100), 'Z')
 }
 
-func appendPadded(b []byte, v, width int) []byte {
-	for div := pow10(width - 1); div > 0; div /= 10 {
-		b = append(b, byte('0'+v/div%10))
+// appendYear appends a year as xsd:dateTime has it: the zone of a time can bring it out of the four digits.
+func appendYear(b []byte, y int) []byte {
+	switch {
+	case y > 9999:
+		return strconv.AppendInt(b, int64(y), 10)
+	case y < 0:
+		b, y = append(b, '-'), -y
 	}
-	return b
+	return appendTwo(appendTwo(b, y/100), y%100)
 }
 
-func pow10(n int) int {
-	p := 1
-	for range n {
-		p *= 10
-	}
-	return p
-}
+// appendTwo appends a number below 100 as two digits.
+func appendTwo(b []byte, v int) []byte { return append(b, byte('0'+v/10), byte('0'+v%10)) }
 
 // maxExponent bounds what an exponent may blow a number up to; beyond it the text is left alone.
 const maxExponent = 400

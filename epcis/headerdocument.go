@@ -14,7 +14,6 @@ func (h *Header) MasterDocument() ([]byte, error) {
 	doc.set(stringNode("creationDate", h.CreationDate))
 	doc.set(node{name: "epcisHeader", kind: kindObject, kids: []node{master}})
 	doc.set(node{name: "epcisBody", kind: kindObject, kids: []node{{name: "eventList", kind: kindArray}}})
-	context := h.Context.minimal(&doc)
-	doc.set(context)
-	return appendCanonical(nil, &doc)
+	e := Event{root: doc, ctx: h.Context}
+	return e.Canonical()
 }

@@ -99,7 +99,7 @@ func (e *Event) Get(path ...string) string { return Value{&e.root, e.ctx}.Get(pa
 func (e *Event) Extensions() map[string]Value {
 	m := map[string]Value{}
 	for i := range e.root.kids {
-		if name := e.root.kids[i].name; eventFields[name] == fieldExtension {
+		if name := e.root.kids[i].name; fieldOf(name) == fieldExtension {
 			m[name] = Value{&e.root.kids[i], e.ctx}
 		}
 	}

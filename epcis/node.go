@@ -28,6 +28,8 @@ type node struct {
 	text string
 	kids []node
 	kind kind
+	// plainName and plainText say that name, and the text of a string, are known to need no escape in JSON.
+	plainName, plainText bool
 }
 
 // scalar reports whether n is neither an array nor an object.
@@ -52,6 +54,15 @@ func (n *node) member(name string) *node {
 		return &n.kids[i]
 	}
 	return nil
+}
+
+// placeOf returns where among the members of an object a name stands or would stand.
+func (n *node) placeOf(name string) int {
+	i := 0
+	for i < len(n.kids) && compareNames(n.kids[i].name, name) < 0 {
+		i++
+	}
+	return i
 }
 
 // str returns the text of a string member, or "".

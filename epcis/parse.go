@@ -1,6 +1,7 @@
 package epcis
 
 import (
+	"math/bits"
 	"strconv"
 	"strings"
 	"sync"
@@ -18,18 +19,56 @@ type parser struct {
 	src   string
 	pos   int
 	depth int
-	// open holds the children of the containers that are not closed yet.
+	// open holds the children of the containers that are not closed yet; the last is the value being parsed.
 	open []node
-	// slab is where the children of closed containers live, so that an event costs few allocations.
-	slab []node
-	// high is how much of open was in use at most.
-	high int
+	// slab is where the children of closed containers live, so that an event costs few allocations. When pooled is true the
+	// first one comes from a pool and is found in first afterwards.
+	slab   []node
+	first  *[]node
+	pooled bool
 	// declares is true when a member declares an XML namespace.
 	declares bool
 }
 
-//nolint:gochecknoglobals // a pool of scratch space, emptied after every use
-var scratch = sync.Pool{New: func() any { s := make([]node, 0, 64); return &s }}
+// Pools of scratch space. What was in it stays there until it is overwritten or the collector empties the pool: to clear it
+// every time costs more than to parse.
+//
+//nolint:gochecknoglobals // pools
+var (
+	scratch = sync.Pool{New: func() any { s := make([]node, 0, 64); return &s }}
+	slabs   = sync.Pool{New: func() any { return new([]node) }}
+)
+
+// maxSlab is how many nodes a slab has at first; a text with more gets further ones.
+const maxSlab = 4096
+
+// takeSlab gives p room for the children of all containers.
+func (p *parser) takeSlab() {
+	// Every node but the root follows an opening bracket or a comma.
+	count := min(maxSlab, strings.Count(p.src, ",")+strings.Count(p.src, "{")+strings.Count(p.src, "["))
+	if p.pooled {
+		p.first, _ = slabs.Get().(*[]node)
+		p.slab = *p.first
+	}
+	if cap(p.slab) < count {
+		p.slab = make([]node, 0, count)
+	}
+}
+
+// keepFirst notes how much of the first slab is in use, before another one takes its place and at the end.
+func (p *parser) keepFirst() {
+	if p.pooled {
+		*p.first, p.pooled = p.slab, false
+	}
+}
+
+// giveSlab puts a slab back. Nothing that was parsed into it may be used any more.
+func giveSlab(slab *[]node) {
+	if slab != nil {
+		*slab = (*slab)[:0]
+		slabs.Put(slab)
+	}
+}
 
 // parseJSON parses a whole JSON text. It keeps no reference to data.
 func parseJSON(data []byte) (node, error) {
@@ -45,18 +84,17 @@ func (p *parser) parse() (node, error) {
 	buf, _ := scratch.Get().(*[]node)
 	p.open = (*buf)[:0]
 	defer func() {
-		clear(p.open[:max(p.high, len(p.open))])
 		*buf = p.open[:0]
 		scratch.Put(buf)
 	}()
-	// Every node but the root follows an opening bracket or a comma.
-	count := strings.Count(p.src, ",") + strings.Count(p.src, "{") + strings.Count(p.src, "[")
-	p.slab = make([]node, 0, min(count, 4096))
+	p.takeSlab()
 	p.space()
-	if err := p.value(""); err != nil {
+	p.open = append(p.open, node{})
+	if err := p.value(); err != nil {
 		return node{}, err
 	}
 	root := p.open[0]
+	p.keepFirst()
 	p.space()
 	if p.pos < len(p.src) {
 		return node{}, p.fault("trailing", "there is more text after the JSON value", "JSON 值之后还有其他内容")
@@ -102,45 +140,49 @@ func (p *parser) space() {
 	}
 }
 
-// value parses the value that begins at the current position and leaves it, under a name, on top of the open nodes.
-func (p *parser) value(name string) error {
+// value parses the value that begins at the current position into the last of the open nodes, which has its name.
+func (p *parser) value() error {
 	if p.pos >= len(p.src) {
 		return p.fault("end", "the JSON text ends where a value is expected", "JSON 文本在应有值的位置结束")
 	}
 	switch c := p.src[p.pos]; c {
 	case '{':
-		return p.object(name)
+		return p.object()
 	case '[':
-		return p.array(name)
+		return p.array()
 	case '"':
-		s, err := p.text()
-		p.open = append(p.open, node{name: name, kind: kindString, text: s})
+		text, plain, err := p.text()
+		n := p.last()
+		n.kind, n.text, n.plainText = kindString, text, plain
 		return err
 	case 't':
-		return p.word(name, "true", kindTrue)
+		return p.word("true", kindTrue)
 	case 'f':
-		return p.word(name, "false", kindFalse)
+		return p.word("false", kindFalse)
 	case 'n':
-		return p.word(name, "null", kindNull)
+		return p.word("null", kindNull)
 	default:
 		if c == '-' || c-'0' < 10 {
-			return p.number(name)
+			return p.number()
 		}
 		return p.fault("syntax", "%s cannot begin a JSON value", "JSON 值不能以 %s 开头", quoteAt(p.src, p.pos))
 	}
 }
+
+// last returns the last of the open nodes.
+func (p *parser) last() *node { return &p.open[len(p.open)-1] }
 
 func quoteAt(s string, i int) string {
 	r, _ := utf8.DecodeRuneInString(s[i:])
 	return strconv.QuoteRune(r)
 }
 
-func (p *parser) word(name, w string, k kind) error {
+func (p *parser) word(w string, k kind) error {
 	if !strings.HasPrefix(p.src[p.pos:], w) {
 		return p.fault("syntax", "a JSON value cannot begin like this; did you mean %s?", "无效的 JSON 值；是否应为 %s？", w)
 	}
 	p.pos += len(w)
-	p.open = append(p.open, node{name: name, kind: k})
+	p.last().kind = k
 	return nil
 }
 
@@ -160,9 +202,9 @@ func (p *parser) leave(mark int) []node {
 	p.depth--
 	p.pos++
 	kids := p.open[mark:]
-	p.high = max(p.high, len(p.open))
-	if len(kids) > cap(p.slab)-len(p.slab) {
-		p.slab = make([]node, 0, max(64, len(kids)))
+	if len(kids) > cap(p.slab)-len(p.slab) { // only where the first slab is too small
+		p.keepFirst()
+		p.slab = make([]node, 0, max(maxSlab, len(kids)))
 	}
 	at := len(p.slab)
 	p.slab = append(p.slab, kids...)
@@ -188,14 +230,15 @@ func (p *parser) next(closer byte) (bool, error) {
 	return false, p.fault("end", "the JSON text ends before '%c'", "JSON 文本在 '%c' 之前结束", closer)
 }
 
-func (p *parser) array(name string) error {
+func (p *parser) array() error {
 	if err := p.enter(); err != nil {
 		return err
 	}
 	mark := len(p.open)
 	more := p.pos >= len(p.src) || p.src[p.pos] != ']'
 	for more {
-		err := p.value("")
+		p.open = append(p.open, node{})
+		err := p.value()
 		if err == nil {
 			more, err = p.next(']')
 		}
@@ -204,11 +247,12 @@ func (p *parser) array(name string) error {
 		}
 	}
 	kids := p.leave(mark)
-	p.open = append(p.open, node{name: name, kind: kindArray, kids: kids})
+	n := p.last()
+	n.kind, n.kids = kindArray, kids
 	return nil
 }
 
-func (p *parser) object(name string) error {
+func (p *parser) object() error {
 	if err := p.enter(); err != nil {
 		return err
 	}
@@ -224,7 +268,8 @@ func (p *parser) object(name string) error {
 		}
 	}
 	kids := sortMembers(p.leave(mark))
-	p.open = append(p.open, node{name: name, kind: kindObject, kids: kids})
+	n := p.last()
+	n.kind, n.kids = kindObject, kids
 	return nil
 }
 
@@ -233,7 +278,7 @@ func (p *parser) pair() error {
 	if p.pos >= len(p.src) || p.src[p.pos] != '"' {
 		return p.fault("syntax", "expected a member name in double quotes", "应为双引号中的成员名")
 	}
-	name, err := p.text()
+	name, plain, err := p.text()
 	if err != nil {
 		return err
 	}
@@ -246,27 +291,52 @@ func (p *parser) pair() error {
 	if name != "" && name[0] == '@' && strings.HasPrefix(name, xmlnsMember) {
 		p.declares = true
 	}
-	return p.value(name)
+	p.open = append(p.open, node{name: name, plainName: plain})
+	return p.value()
 }
 
-// text parses a string. One without escapes shares the bytes of the source.
-func (p *parser) text() (string, error) {
+// text parses a string. One without escapes is plain and shares the bytes of the source.
+func (p *parser) text() (s string, plain bool, err error) {
 	start := p.pos + 1
-	src := p.src
-	for i := start; i < len(src); i++ {
-		switch c := src[i]; {
-		case c == '"':
-			p.pos = i + 1
-			return src[start:i], nil
-		case c == '\\':
-			return p.escaped(start, i)
-		case c < 0x20:
-			p.pos = i
-			return "", p.fault("control", "a control character stands unescaped in a string", "字符串中有未转义的控制字符")
+	i := start + unescaped(p.src[start:])
+	if i == len(p.src) {
+		p.pos = i
+		return "", false, p.fault("end", "the JSON text ends within a string", "JSON 文本在字符串中结束")
+	}
+	switch p.src[i] {
+	case '"':
+		p.pos = i + 1
+		return p.src[start:i], true, nil
+	case '\\':
+		s, err = p.escaped(start, i)
+		return s, false, err
+	}
+	p.pos = i
+	return "", false, p.fault("control", "a control character stands unescaped in a string", "字符串中有未转义的控制字符")
+}
+
+// unescaped returns how many bytes at the beginning of s stand in a JSON string as they are: the place of the first
+// quote, backslash or control character, or the length of s. It looks at eight bytes at a time.
+func unescaped(s string) int {
+	const ones, highs = 0x0101010101010101, 0x8080808080808080
+	i := 0
+	for ; i+8 <= len(s); i += 8 {
+		w := uint64(s[i]) | uint64(s[i+1])<<8 | uint64(s[i+2])<<16 | uint64(s[i+3])<<24 |
+			uint64(s[i+4])<<32 | uint64(s[i+5])<<40 | uint64(s[i+6])<<48 | uint64(s[i+7])<<56
+		// Of each byte the highest bit is set in the difference from a smaller one. The lowest byte that is found this way is
+		// always right; a borrow can only spoil those above it.
+		quote, slash := w^ones*'"', w^ones*'\\'
+		found := ((w - ones*0x20) &^ w) | ((quote - ones) &^ quote) | ((slash - ones) &^ slash)
+		if found &= highs; found != 0 {
+			return i + bits.TrailingZeros64(found)/8
 		}
 	}
-	p.pos = len(src)
-	return "", p.fault("end", "the JSON text ends within a string", "JSON 文本在字符串中结束")
+	for ; i < len(s); i++ {
+		if c := s[i]; c < 0x20 || c == '"' || c == '\\' {
+			break
+		}
+	}
+	return i
 }
 
 // escaped continues text at the first backslash.
@@ -345,14 +415,14 @@ func unescapeUnicode(s string) (r rune, size int, ok bool) {
 }
 
 // number parses a number and keeps its text.
-func (p *parser) number(name string) error {
-	n := numberLength(p.src[p.pos:])
-	if n == 0 {
+func (p *parser) number() error {
+	size := numberLength(p.src[p.pos:])
+	if size == 0 {
 		return p.fault("number", "a number is not written as JSON wants it", "数字不符合 JSON 写法")
 	}
-	text := p.src[p.pos : p.pos+n]
-	p.pos += n
-	p.open = append(p.open, node{name: name, kind: kindNumber, text: text})
+	n := p.last()
+	n.kind, n.text = kindNumber, p.src[p.pos:p.pos+size]
+	p.pos += size
 	return nil
 }
 

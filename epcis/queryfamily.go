@@ -269,7 +269,7 @@ func (s extensionScope) within(ctx *Context, n *node, depth int, yield func(*nod
 		kid := &n.kids[i]
 		below := depth
 		if n.kind == kindObject {
-			if ofEvent && eventFields[kid.name] != fieldExtension {
+			if ofEvent && fieldOf(kid.name) != fieldExtension {
 				continue // an event's own fields are no extensions
 			}
 			if (depth > 0) == s.inner && s.names(ctx, kid.name) && slices.ContainsFunc(kid.items(), func(item node) bool {

@@ -40,7 +40,8 @@ func ParseRecord(preamble, body []byte) (*Event, error) {
 }
 
 func readJSONRecord(preamble, body []byte, visit func(Item) error) error {
-	n, err := parseJSON(body)
+	p := parser{src: string(body), pooled: true}
+	n, err := p.parse()
 	if err != nil {
 		return err
 	}
@@ -58,7 +59,7 @@ func readJSONRecord(preamble, body []byte, visit func(Item) error) error {
 			return err
 		}
 	}
-	e, err := ParseEvent(body, ctx)
+	e, err := p.event(n, ctx)
 	if err != nil {
 		return err
 	}

@@ -26,12 +26,16 @@ type clock struct {
 	offset int
 }
 
+// time returns the time in its own zone, utc the same instant in UTC.
 func (c clock) time() time.Time {
-	zone := time.UTC
-	if c.offset != 0 {
-		zone = time.FixedZone("", c.offset)
+	if c.offset == 0 {
+		return c.utc()
 	}
-	return time.Date(c.year, time.Month(c.month), c.day, c.hour, c.minute, c.second, c.nano, zone)
+	return c.utc().In(time.FixedZone("", c.offset))
+}
+
+func (c clock) utc() time.Time {
+	return time.Date(c.year, time.Month(c.month), c.day, c.hour, c.minute, c.second-c.offset, c.nano, time.UTC)
 }
 
 // scanClock parses YYYY-MM-DDThh:mm:ss[.f…](Z|±hh:mm). T and Z may be lower case (RFC 3339).

@@ -44,12 +44,17 @@ func (w *Writer) SetCBVFormat(f CBVFormat) { w.cbv = f }
 
 // Write writes one event, with recordTime when recordedAt is not zero.
 func (w *Writer) Write(e *Event, recordedAt time.Time) error {
+	return w.write(e, recordTime(recordedAt))
+}
+
+// write writes one event with a recordTime that stands as it is; "" is none.
+func (w *Writer) write(e *Event, recordTime string) error {
 	var body []byte
 	var err error
 	if w.format == XML {
-		body, err = e.XML(recordedAt, w.cbv)
+		body, err = e.xml(recordTime, w.cbv)
 	} else {
-		body, err = w.jsonEvent(e, recordedAt)
+		body, err = w.jsonEvent(e, recordTime)
 	}
 	if err != nil {
 		return err
@@ -65,23 +70,22 @@ func (w *Writer) Write(e *Event, recordedAt time.Time) error {
 }
 
 // jsonEvent returns the event with an @context of its own only where the document's does not explain it.
-func (w *Writer) jsonEvent(e *Event, recordedAt time.Time) ([]byte, error) {
+func (w *Writer) jsonEvent(e *Event, recordTime string) ([]byte, error) {
 	if !w.isDocument() {
-		return e.JSON(recordedAt)
+		return e.json(recordTime)
 	}
-	mine, theirs := e.ctx.minimal(&e.root), w.common.minimal(&e.root)
-	a, err := appendCanonical(nil, &mine)
+	mine, err := e.ctx.appendMinimal(nil, &e.root)
 	if err != nil {
 		return nil, err
 	}
-	b, err := appendCanonical(nil, &theirs)
+	theirs, err := w.common.appendMinimal(nil, &e.root)
 	if err != nil {
 		return nil, err
 	}
-	if bytes.Equal(a, b) {
-		return e.Bare(recordedAt)
+	if bytes.Equal(mine, theirs) {
+		return e.bare(recordTime)
 	}
-	return e.JSON(recordedAt)
+	return e.json(recordTime)
 }
 
 // isDocument is false for a bare event.
@@ -147,8 +151,7 @@ func (w *Writer) text(name, value string) {
 func (w *Writer) openJSON() {
 	h := w.header
 	w.put("{")
-	ctx := w.common.whole()
-	if b, err := appendCanonical(nil, &ctx); err == nil {
+	if b, err := w.common.whole(); err == nil {
 		w.member("@context", b)
 	}
 	w.text("type", h.Type)
@@ -182,15 +185,15 @@ func (w *Writer) openJSON() {
 }
 
 // whole returns an @context with everything that c states.
-func (c *Context) whole() node {
+func (c *Context) whole() ([]byte, error) {
 	if c == nil {
-		return c.stating(nil)
+		return c.appendMinimal(nil, nil)
 	}
 	all := make([]bool, len(c.terms))
 	for i := range all {
 		all[i] = true
 	}
-	return c.stating(all)
+	return c.appendStating(nil, all)
 }
 
 // openXML writes the document's frame. A bare event gets one as well, because XML has no valid document without.

@@ -199,7 +199,7 @@ func (x *xmlEvent) field(e *element) node {
 	case "eventID", "recordTime", "certificationInfo":
 		return stringNode(name, e.trimmed())
 	}
-	f := eventFields[name]
+	f := fieldOf(name)
 	s := shapes[f]
 	n := node{name: name, kind: kindArray}
 	switch s.form {
@@ -378,7 +378,7 @@ func (x *xmlEvent) attributes(name string, e *element) node {
 
 // extension turns an element of the user's own into its JSON form: text alone is a string, children are members, and
 // repeated ones an array. Attributes are members as well, beside which the text is the member "#text"; a text with
-// nothing but a language is the language-tagged value of JSON-LD.
+// nothing but a language is the language-tagged value of JSON-LD. The xsi:type of a number or boolean makes it one.
 func (x *xmlEvent) extension(e *element) node {
 	name := x.name(e.name)
 	n := node{name: name, kind: kindObject}
@@ -392,17 +392,55 @@ func (x *xmlEvent) extension(e *element) node {
 		}
 	}
 	if len(n.kids) == 0 && len(e.kids) == 0 {
-		return stringNode(name, e.trimmed())
+		return e.typedNode(name)
 	}
 	if len(n.kids) == 1 && n.kids[0].name == "@language" && len(e.kids) == 0 {
 		content = "@value"
 	}
 	if text := e.trimmed(); text != "" || len(n.kids) > 0 {
-		n.kids = append(n.kids, stringNode(content, text))
+		n.kids = append(n.kids, e.typedNode(content))
 	}
 	for _, kid := range e.kids {
 		n.kids = append(n.kids, x.extension(kid))
 	}
 	n.kids = sortMembers(join(n.kids))
 	return n
+}
+
+// typedNode returns the text of an element as what its xsi:type says it is, where that says the same: a number that a
+// double holds, or a boolean that is written in letters.
+func (e *element) typedNode(name string) node {
+	text := e.trimmed()
+	switch e.simpleType() {
+	case "boolean":
+		if text == "true" {
+			return node{name: name, kind: kindTrue}
+		}
+		if text == "false" {
+			return node{name: name, kind: kindFalse}
+		}
+	case "decimal", "integer", "long", "int", "short", "byte", "nonNegativeInteger", "positiveInteger", "nonPositiveInteger",
+		"negativeInteger", "unsignedLong", "unsignedInt", "unsignedShort", "unsignedByte", "double", "float":
+		if text != "" && exact(text) {
+			return numberNode(name, text)
+		}
+	}
+	return stringNode(name, text)
+}
+
+// simpleType returns the local name of an element's xsi:type when it is a type of XML Schema itself, or "".
+func (e *element) simpleType() string {
+	for _, a := range e.attrs {
+		if a.name.space != xsiSpace || a.name.local != "type" {
+			continue
+		}
+		prefix, local, compact := strings.Cut(strings.Trim(a.value, xmlSpace), ":")
+		if !compact {
+			prefix, local = "", prefix
+		}
+		if ns, ok := e.scope.find(prefix); ok && ns == xsdSpace {
+			return local
+		}
+	}
+	return ""
 }

@@ -52,8 +52,13 @@ func fieldOrder(eventType string) []string {
 // recordedAt is not zero. It fails where XML cannot hold what JSON can: a prefix that only a remote context explains, a
 // name or a character that XML does not have.
 func (e *Event) XML(recordedAt time.Time, f CBVFormat) ([]byte, error) {
+	return e.xml(recordTime(recordedAt), f)
+}
+
+// xml is XML with a recordTime that stands as it is; "" is none.
+func (e *Event) xml(recordTime string, f CBVFormat) ([]byte, error) {
 	w := newXMLWriter(e.ctx, f)
-	w.event(&e.root, recordedAt)
+	w.event(&e.root, recordTime)
 	if w.err != nil {
 		return nil, w.err
 	}
@@ -96,7 +101,7 @@ func (w *xmlWriter) fail(code, en, zh string, args ...any) {
 // used returns the inline prefixes that names and compact values make use of.
 func (w *xmlWriter) used(root *node) map[string]string {
 	m := map[string]string{}
-	for i, is := range w.ctx.usedBy(root) {
+	for i, is := range w.ctx.usedBy(root, nil) {
 		if !is {
 			continue
 		}
@@ -140,18 +145,29 @@ func (w *xmlWriter) name(member string) string {
 	if known, ok := w.ctx.Namespace(prefix); compact && ok && known == ns {
 		return w.declare(prefix, ns) + ":" + local
 	}
-	free, known := w.made[ns]
+	return w.free("", ns) + ":" + local
+}
+
+// free returns a declared prefix of ns that the context gives no other meaning: the wanted one if it can be.
+func (w *xmlWriter) free(want, ns string) string {
+	prefix, known := w.made[ns]
 	for !known {
-		w.serial++
-		free = "ns" + strconv.Itoa(w.serial)
-		_, taken := w.ctx.Namespace(free)
-		known = !taken
+		if prefix, want = want, ""; prefix == "" {
+			w.serial++
+			prefix = "ns" + strconv.Itoa(w.serial)
+		}
+		_, stated := w.ctx.Namespace(prefix)
+		_, taken := w.prefixes[prefix]
+		known = !stated && !taken
 	}
-	w.made[ns] = free
-	return w.declare(free, ns) + ":" + local
+	w.made[ns] = prefix
+	return w.declare(prefix, ns)
 }
 
 func (w *xmlWriter) declare(prefix, ns string) string {
+	if other, ok := w.prefixes[prefix]; ok && other != ns {
+		w.fail("prefix", "%q would stand for %q and for %q", "前缀 %q 会同时表示 %q 和 %q", prefix, other, ns)
+	}
 	w.prefixes[prefix] = ns
 	return prefix
 }
@@ -220,12 +236,12 @@ func (w *xmlWriter) term(value string, words *vocabulary) string {
 }
 
 // event writes everything within the event's element.
-func (w *xmlWriter) event(root *node, recordedAt time.Time) {
+func (w *xmlWriter) event(root *node, recordTime string) {
 	written := map[string]bool{"type": true, "@context": true, "recordTime": true}
 	for _, name := range fieldOrder(root.str("type")) {
 		if name == "recordTime" {
-			if !recordedAt.IsZero() {
-				w.leaf(name, hub.Instant(recordedAt).String())
+			if recordTime != "" {
+				w.leaf(name, recordTime)
 			}
 			continue
 		}
@@ -259,7 +275,7 @@ func (w *xmlWriter) field(name string, n *node) {
 		w.wrap(name, func() { w.extensions(n, nil) })
 		return
 	}
-	s := shapes[eventFields[name]]
+	s := shapes[fieldOf(name)]
 	switch s.form {
 	case formLeaf, formTime:
 		w.leaf(name, w.term(leafText(n), s.words))
@@ -414,13 +430,51 @@ func (w *xmlWriter) extension(member string, n *node) {
 		return
 	}
 	name := w.name(member)
+	w.out.WriteString("<" + name)
 	if n.scalar() {
-		w.leaf(name, n.scalarText())
+		w.typed(n)
+		w.out.WriteString(">")
+		w.text(n.valueText(), false)
+	} else {
+		w.object(n)
+	}
+	w.out.WriteString("</" + name + ">")
+}
+
+// typed writes the xsi:type of a number or boolean, which is text like any other without. The event hash ignores it.
+func (w *xmlWriter) typed(n *node) {
+	local := ""
+	switch {
+	case n.kind == kindTrue || n.kind == kindFalse:
+		local = "boolean"
+	case n.kind == kindNumber && strings.ContainsAny(n.valueText(), "eE"):
+		local = "double"
+	case n.kind == kindNumber:
+		local = "decimal"
+	default:
 		return
 	}
-	w.out.WriteString("<" + name)
-	w.object(n)
-	w.out.WriteString("</" + name + ">")
+	w.attribute(w.free("xsi", xsiSpace)+":type", w.free("xs", xsdSpace)+":"+local)
+}
+
+// valueText is scalarText for a value of the user's own: a number that no double holds is written as the double that it
+// is read as, so that its hash is the same in both syntaxes.
+func (n *node) valueText() string {
+	if n.kind == kindNumber && !exact(n.text) {
+		return hashText(n)
+	}
+	return n.scalarText()
+}
+
+// exact reports whether a number has the value of the double nearest to it.
+func exact(number string) bool {
+	own, ok := appendDecimal(nil, number)
+	double, err := strconv.ParseFloat(number, 64)
+	if !ok || err != nil {
+		return false
+	}
+	canonical, _ := appendDecimal(nil, strconv.FormatFloat(double, 'f', -1, 64))
+	return string(own) == string(canonical)
 }
 
 // object writes what stands between "<name" and the end tag.
@@ -430,18 +484,24 @@ func (w *xmlWriter) object(n *node) {
 	isAttribute := func(m *node) bool {
 		return text != nil && m.scalar() && !strings.Contains(m.name, ":") && m.kind != kindNull
 	}
+	bare := text != nil // simple types of XML Schema have no attributes
 	for i := range n.kids {
 		switch m := &n.kids[i]; {
 		case m == text || !isAttribute(m) || typed && m.name == "@type":
+			continue
 		case m.name == "@language":
 			w.attribute("xml:lang", m.scalarText())
 		default:
 			w.attribute(w.name(m.name), m.scalarText())
 		}
+		bare = false
+	}
+	if bare {
+		w.typed(text)
 	}
 	w.out.WriteString(">")
 	if text != nil {
-		w.text(text.scalarText(), false)
+		w.text(text.valueText(), false)
 	}
 	for i := range n.kids {
 		if m := &n.kids[i]; m != text && !isAttribute(m) {

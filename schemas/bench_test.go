@@ -51,6 +51,7 @@ func everythingOnce(reg *schemas.Registry, event []byte) error {
 		return err
 	}
 	_, err = e.Hash(epcis.CBV20)
+	e.Release()
 	return err
 }
 

@@ -25,6 +25,8 @@ type explainer struct {
 	found []finding
 	// events are the events of the document when they are judged one by one.
 	events events
+	// valid says that the fast path accepts the document: there is nothing for a schema to explain, only for the rules.
+	valid bool
 
 	// root is the value being judged, base its pointer in the document, texts the schema that judges it.
 	root  *node
@@ -41,6 +43,13 @@ type events struct {
 func (e events) pointer(i int) string { return e.base + "/" + strconv.Itoa(i) }
 
 func newExplainer(doc *document) *explainer { return &explainer{doc: doc} }
+
+// judge is explain for a document that may be known to be valid.
+func (x *explainer) judge(s *schema, n *node, base string) {
+	if !x.valid {
+		x.explain(s, n, base)
+	}
+}
 
 // explain validates n, which stands at base, against s and notes what is wrong.
 func (x *explainer) explain(s *schema, n *node, base string) {

@@ -88,6 +88,11 @@ func FuzzFastEqualsSchema(f *testing.F) {
 		f.Add(data, uint64(7))
 		f.Add(document(data, data), uint64(0))
 	}
+	const context = `{"@context":[{"a":"b"},%s],"type":"ObjectEvent","eventTime":"2019-05-01T14:20:00Z","eventTimeZoneOffset":"+00:00",` +
+		`"action":"OBSERVE","epcList":["urn:a:b"]}`
+	for _, object := range []string{`{}`, `{"c":"d"}`, `{,"c":"d"}`, `{"c":"d",}`, `{"c":"d" "e":"f"}`, `{"c":"d";"e":"f"}`, `{"c":"d"`, `{"c":"d","c":"d"}`, `{"a":"b"}`, `{"c":1}`} {
+		f.Add(fmt.Appendf(nil, context, object), uint64(0))
+	}
 	for _, text := range []string{"", "{", "[]", "\xef\xbb\xbf{}", `{"type":"ObjectEvent","type":"x"}`, "{\"a\":\"\xff\"}", `{"a":1e999}`} {
 		f.Add([]byte(text), uint64(0))
 	}

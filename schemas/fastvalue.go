@@ -290,24 +290,44 @@ func isContext(s *scanner) bool {
 
 // fingerprint consumes an object. Two flat ones, of nothing but plain strings, are not equal if their prints differ.
 func (s *scanner) fingerprint() (sum uint64, flat, ok bool) {
-	start := s.pos
-	if !anyObject.value(s) { // no name stands twice
-		return 0, false, false
+	start, outer := s.pos, len(s.names)
+	sum, flat = s.flatMembers()
+	flat = flat && s.allDistinct(s.names[outer:])
+	s.names = s.names[:outer]
+	if flat {
+		return sum, true, true
 	}
-	end := s.pos
-	defer func() { s.pos = end }()
-	s.pos = start + 1
-	for s.next() == '"' {
-		name, _ := s.plain()
-		s.next()
-		s.pos++ // the colon
-		value, plain := s.plain()
-		if !plain {
-			return 0, false, true
+	s.pos = start
+	return 0, false, anyObject.value(s)
+}
+
+// flatMembers consumes an object of plain strings, notes its names, and returns its print. Of any other object it consumes
+// some part.
+func (s *scanner) flatMembers() (sum uint64, flat bool) {
+	s.pos++
+	if s.next() == '}' {
+		s.pos++
+		return 0, true
+	}
+	for {
+		name, ok := s.plain()
+		if !ok || s.next() != ':' {
+			return 0, false
 		}
+		s.pos++
+		value, ok := s.plain()
+		if !ok {
+			return 0, false
+		}
+		s.names = append(s.names, name)
 		sum += maphash.Bytes(hashSeed, name)*31 ^ maphash.Bytes(hashSeed, value)
-		s.next()
-		s.pos++ // the comma or the brace
+		c := s.next()
+		s.pos++
+		if c == '}' {
+			return sum, true
+		}
+		if c != ',' {
+			return 0, false
+		}
 	}
-	return sum, true, true
 }

@@ -116,6 +116,7 @@ func isHierPart[T text](s T) bool {
 	for i < len(s) {
 		c := s[i]
 		switch {
+		case c < 0x80 && uriBytes[c]&seen != 0:
 		case c == '%':
 			if i+2 >= len(s) || !isHex(s[i+1]) || !isHex(s[i+2]) {
 				return false
@@ -125,7 +126,7 @@ func isHierPart[T text](s T) bool {
 			seen = queryByte
 		case c == '#' && seen != fragmentByte:
 			seen = fragmentByte
-		case c >= 0x80 || uriBytes[c]&seen == 0:
+		default:
 			return false
 		}
 		i++

@@ -7,14 +7,18 @@ import (
 	"math/rand/v2"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/suyuan-io/suyuan/schemas"
 )
 
+// shared is one registry for all tests: compiling the schemas costs more than most tests do.
+var shared = sync.OnceValues(schemas.Open)
+
 func open(tb testing.TB) *schemas.Registry {
 	tb.Helper()
-	reg, err := schemas.Open()
+	reg, err := shared()
 	if err != nil {
 		tb.Fatal(err)
 	}

@@ -21,7 +21,8 @@ type Report struct {
 	Valid bool
 	// Lines are "valid FILE", or "invalid FILE: CODE: PLACE: MESSAGE (HINT)", one a fault.
 	Lines []string
-	// Warnings are "warning FILE: CODE: …" for what breaks a rule though the schema accepts it: capture would refuse it.
+	// Warnings are "warning FILE: CODE: …" for what breaks a rule though the schema accepts it, which capture would refuse,
+	// and for what is better mended, whose code begins with "advice.".
 	Warnings []string
 }
 
@@ -31,7 +32,7 @@ func (r *Registry) Report(file string, data []byte, digits func(string) error, o
 	err := r.ValidateDocument(data)
 	report := Report{Valid: err == nil, Lines: VerdictLines(file, err, o)}
 	if report.Valid {
-		strict := r.With(ValidateOptions{Rules: true, CheckDigits: digits}).ValidateDocument(data)
+		strict := r.With(ValidateOptions{Rules: true, CheckDigits: digits, Advice: true}).ValidateDocument(data)
 		report.Warnings = faultLines("warning", file, strict, o)
 	}
 	return report

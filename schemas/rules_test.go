@@ -127,6 +127,43 @@ func TestRulesAreNoPartOfTheVerdict(t *testing.T) {
 	}
 }
 
+func TestAdviceNamesPrefixesThatNothingDeclares(t *testing.T) {
+	reg := open(t)
+	const standard = `"https://ref.gs1.org/standards/epcis/2.0.0/epcis-context.jsonld"`
+	for name, c := range map[string]struct {
+		context, fields string
+		want            []string
+	}{
+		"declared":                   {`[` + standard + `,{"ex":"https://ex.example/"}]`, `"ex:a":{"ex:b":1}`, nil},
+		"declared by the standard":   {standard, `"gs1:a":1,"cbvmda:b":1,"rdfs:comment":"c"`, nil},
+		"not declared":               {standard, `"ex:a":1,"ex:b":2,"other:c":{"ex:d":1}`, []string{"/ex:a", "/other:c"}},
+		"within":                     {`[` + standard + `,{"ex":"https://ex.example/"}]`, `"ex:a":[{"x2:b":1}]`, []string{"/ex:a/0/x2:b"}},
+		"whole URIs":                 {standard, `"https://ex.example/a":1,"urn:ex:b":2`, nil},
+		"declared where it is used":  {standard, `"urn:ex:a":{"@context":{"ex":"https://ex.example/"},"ex:b":1}`, nil},
+		"a context of unknown words": {`[` + standard + `,"https://other.example/context.jsonld"]`, `"ex:a":1`, nil},
+		"declared as in the drafts":  {standard, `"ex:a":{"@xmlns:ex":"https://ex.example/","#text":"1"}`, nil},
+		"a term with a definition":   {`[` + standard + `,{"ex":{"@id":"https://ex.example/","@prefix":true}}]`, `"ex:a":1`, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			event := []byte(`{"@context":` + c.context + `,` + string(eventWith("ObjectEvent", `"action":"ADD",`+epcs+`,`+c.fields))[1:])
+			var want []string
+			for _, pointer := range c.want {
+				want = append(want, "advice.prefix-undeclared "+pointer)
+			}
+			err := reg.With(schemas.ValidateOptions{Advice: true}).ValidateDocument(event)
+			if diff := cmp.Diff(want, places(err)); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+			if err := reg.With(everything(nil)).ValidateDocument(event); err != nil {
+				t.Errorf("capture refuses it: %v", err)
+			}
+			if r := reg.Report("f", event, nil, schemas.ReportOptions{All: true}); !r.Valid || len(r.Warnings) != len(want) {
+				t.Errorf("report %+v", r)
+			}
+		})
+	}
+}
+
 func TestRulesAcceptOurOwnEvents(t *testing.T) {
 	strict := open(t).With(everything(nil))
 	for name, data := range events(t) {

@@ -2,6 +2,7 @@ package schemas
 
 import (
 	"bytes"
+	"encoding/binary"
 	"hash/maphash"
 	"math/bits"
 	"unicode/utf8"
@@ -56,26 +57,38 @@ func (s *scanner) next() byte {
 	return 0
 }
 
-// plain consumes a string without escapes and returns what is between its quotes.
+// plain consumes a string without escapes and returns what is between its quotes. It looks at eight bytes at a time.
 func (s *scanner) plain() ([]byte, bool) {
 	if s.next() != '"' {
 		return nil, false
 	}
+	const ones, highs = 0x0101010101010101, 0x8080808080808080
 	start := s.pos + 1
-	ascii := byte(0)
-	for i := start; i < len(s.data); i++ {
-		switch c := s.data[i]; {
-		case c == '"':
-			s.pos = i + 1
-			text := s.data[start:i]
-			return text, ascii < utf8.RuneSelf || utf8.Valid(text)
-		case c == '\\' || c < ' ':
-			return nil, false
-		default:
-			ascii |= c
+	i, beyondASCII := start, uint64(0)
+	for i+8 <= len(s.data) {
+		w := binary.LittleEndian.Uint64(s.data[i:])
+		// Of each byte the highest bit is set in the difference from a smaller one; the lowest byte found is always right.
+		quote, slash := w^ones*'"', w^ones*'\\'
+		found := (((w - ones*' ') &^ w) | ((quote - ones) &^ quote) | ((slash - ones) &^ slash)) & highs
+		if found != 0 {
+			n := bits.TrailingZeros64(found) / 8
+			beyondASCII |= w & highs & (1<<(8*n) - 1)
+			i += n
+			break
 		}
+		beyondASCII |= w & highs
+		i += 8
 	}
-	return nil, false
+	for i < len(s.data) && s.data[i] != '"' && s.data[i] != '\\' && s.data[i] >= ' ' {
+		beyondASCII |= uint64(s.data[i] & utf8.RuneSelf)
+		i++
+	}
+	if i == len(s.data) || s.data[i] != '"' {
+		return nil, false
+	}
+	s.pos = i + 1
+	text := s.data[start:i]
+	return text, beyondASCII == 0 || utf8.Valid(text)
 }
 
 // any consumes a value of any kind whose objects repeat no name.

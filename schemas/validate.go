@@ -25,17 +25,21 @@ type ValidateOptions struct {
 	// CheckDigits, with Rules, judges every identifier of an event, such as an EPC URN or a GS1 Digital Link. It returns
 	// nil for what it does not know.
 	CheckDigits func(id string) error
+	// Advice adds to what [Validator.ValidateDocument] says of a document what is no fault but better mended: names with a
+	// prefix that no @context declares.
+	Advice bool
 }
 
 // Validator validates with fixed options. It is safe for concurrent use.
 type Validator struct {
 	registry *Registry
 	rules    *Rules
+	advice   bool
 }
 
 // With returns a validator with these options.
 func (r *Registry) With(o ValidateOptions) Validator {
-	v := Validator{registry: r}
+	v := Validator{registry: r, advice: o.Advice}
 	if o.Rules {
 		v.rules = &Rules{CheckDigits: o.CheckDigits, persistent: r.persistent}
 	}
@@ -44,7 +48,8 @@ func (r *Registry) With(o ValidateOptions) Validator {
 
 // ValidateEvent is [Registry.ValidateEvent] with the validator's options.
 func (v Validator) ValidateEvent(data []byte) error {
-	if valid, look := v.registry.fast.onlyEvent(data, v.hook()); valid && (v.rules == nil || !look) {
+	valid, look := v.registry.fast.onlyEvent(data, v.hook())
+	if valid && (v.rules == nil || !look) {
 		return nil
 	}
 	doc, fault := parse(data)
@@ -52,7 +57,8 @@ func (v Validator) ValidateEvent(data []byte) error {
 		return hub.Faults{fault}
 	}
 	x := newExplainer(doc)
-	x.explain(v.registry.event, doc.root, "")
+	x.valid = valid
+	x.judge(v.registry.event, doc.root, "")
 	if v.rules != nil {
 		v.rules.event(x, doc.root, "")
 	}
@@ -61,7 +67,8 @@ func (v Validator) ValidateEvent(data []byte) error {
 
 // ValidateDocument is [Registry.ValidateDocument] with the validator's options.
 func (v Validator) ValidateDocument(data []byte) error {
-	if valid, look := v.registry.fast.isRoot(data, v.hook()); valid && (v.rules == nil || !look) {
+	valid, look := v.registry.fast.isRoot(data, v.hook())
+	if valid && (v.rules == nil || !look) && !v.advice {
 		return nil
 	}
 	doc, fault := parse(data)
@@ -69,12 +76,16 @@ func (v Validator) ValidateDocument(data []byte) error {
 		return hub.Faults{fault}
 	}
 	x := newExplainer(doc)
+	x.valid = valid
 	v.envelope(x)
 	for i, event := range x.events.items {
 		if len(x.found) >= maxFaults {
 			break
 		}
 		v.eventOf(x, event, x.events.pointer(i))
+	}
+	if v.advice {
+		advise(x, doc.root)
 	}
 	return x.report().Err()
 }
@@ -84,7 +95,7 @@ func (v Validator) ValidateDocument(data []byte) error {
 func (v Validator) envelope(x *explainer) {
 	list, pointer := eventList(x.doc.root)
 	if list == nil {
-		x.explain(v.registry.root, x.doc.root, "")
+		x.judge(v.registry.root, x.doc.root, "")
 		if v.rules != nil && !isDocument(x.doc.root) {
 			v.rules.event(x, x.doc.root, "")
 		}
@@ -92,7 +103,7 @@ func (v Validator) envelope(x *explainer) {
 	}
 	x.events = events{items: list.items, base: pointer}
 	list.items = nil
-	x.explain(v.registry.root, x.doc.root, "")
+	x.judge(v.registry.root, x.doc.root, "")
 	list.items = x.events.items
 	if v.rules != nil {
 		v.rules.names(x, x.doc.root, list, "")
@@ -101,7 +112,7 @@ func (v Validator) envelope(x *explainer) {
 
 // eventOf explains one event of a document.
 func (v Validator) eventOf(x *explainer, event *node, pointer string) {
-	if !v.registry.fast.isEvent(x.doc.data, event.start, nil) {
+	if !x.valid && !v.registry.fast.isEvent(x.doc.data, event.start, nil) {
 		x.explain(v.registry.event, event, pointer)
 	}
 	if v.rules != nil {

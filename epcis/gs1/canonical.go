@@ -16,33 +16,39 @@ func Canonical(uri string) (id string, ok bool) {
 // CanonicalClass is [Canonical] that also reports whether the identity is a class of things: a GTIN or ITIP alone or with
 // a lot, a GRAI, GDTI, or GCN without serial, a CPI without serial.
 func CanonicalClass(uri string) (id string, class, ok bool) {
-	if len(uri) < len("http://a/00/1") || len(uri) > maxURI {
-		return uri, false, false
-	}
 	var room [192]byte
-	b := room[:0]
-	switch uri[0] {
-	case 'u':
-		p, why := parseURN(uri, exact)
-		if why != fine {
-			return uri, false, false
-		}
-		b, class = p.appendLink(b), p.isClass()
-	case 'h', 'H':
-		l, found := parseLink(cutQuery(uri))
-		if !found {
-			return uri, false, false
-		}
-		if b, class, found = l.appendCanonical(b); !found {
-			return uri, false, false
-		}
-	default:
-		return uri, false, false
-	}
-	if string(b) == uri {
-		return uri, class, true
+	b, class, ok := appendCanonical(room[:0], uri)
+	if !ok || string(b) == uri {
+		return uri, class, ok
 	}
 	return string(b), class, true
+}
+
+// AppendCanonical appends what [Canonical] returns.
+func AppendCanonical(b []byte, uri string) []byte {
+	out, _, ok := appendCanonical(b, uri)
+	if !ok {
+		return append(b, uri...)
+	}
+	return out
+}
+
+// appendCanonical appends the canonical form of uri, or nothing where it is no identity.
+func appendCanonical(b []byte, uri string) (out []byte, class, ok bool) {
+	if len(uri) < len("http://a/00/1") || len(uri) > maxURI {
+		return b, false, false
+	}
+	switch uri[0] {
+	case 'u':
+		if p, why := parseURN(uri, exact); why == fine {
+			return p.appendLink(b), p.isClass(), true
+		}
+	case 'h', 'H':
+		if l, found := parseLink(cutQuery(uri)); found {
+			return l.appendCanonical(b)
+		}
+	}
+	return b, false, false
 }
 
 // maxURI bounds the work on one value; no identifier comes near it.
