@@ -1,8 +1,8 @@
 package hub
 
 import (
-	"fmt"
-	"regexp"
+	"crypto/sha256"
+	"encoding/binary"
 	"time"
 )
 
@@ -12,16 +12,23 @@ type ProviderID string
 // ConnectorID names a connector instance. It owns the instance's position, metrics and dead letters.
 type ConnectorID string
 
-// nameRE is what both ids must match, so that they stand unescaped in URLs, subjects, file names and JCS.
-var nameRE = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{0,62}$`)
-
-// CheckName returns a fault when s cannot be a provider or connector id.
+// CheckName returns a fault when s cannot be a provider or connector id: both stand unescaped in URLs, subjects, file names
+// and JCS.
 func CheckName(s string) error {
-	if nameRE.MatchString(s) {
+	if isName(s) {
 		return nil
 	}
 	return Faultf(Invalid, "name.invalid", "%q is not a name", s).
 		WithHint("use 1 to 63 of a-z, 0-9 and '-', beginning with a letter or digit")
+}
+
+func isName(s string) bool {
+	for i := range len(s) {
+		if c := s[i]; (c < 'a' || c > 'z') && (c < '0' || c > '9') && (c != '-' || i == 0) {
+			return false
+		}
+	}
+	return len(s) > 0 && len(s) <= 63
 }
 
 // RecordID is the deterministic identity of one raw record within its connector: the provider's own event id, file
@@ -67,12 +74,15 @@ type Record struct {
 // RawDigest is the digest that the leaf record states for a record: SHA-256 over the length of the preamble as 8 bytes
 // big-endian, the preamble, and the body.
 func RawDigest(preamble, body []byte) Digest {
-	b := make([]byte, 0, 8+len(preamble)+len(body))
-	n := uint64(len(preamble))
-	b = append(b, byte(n>>56), byte(n>>48), byte(n>>40), byte(n>>32), byte(n>>24), byte(n>>16), byte(n>>8), byte(n))
-	b = append(b, preamble...)
-	b = append(b, body...)
-	return Sum(b)
+	h := sha256.New()
+	var size [8]byte
+	binary.BigEndian.PutUint64(size[:], uint64(len(preamble)))
+	h.Write(size[:])
+	h.Write(preamble)
+	h.Write(body)
+	var d Digest
+	h.Sum(d[:0])
+	return d
 }
 
 // RecordRef names one record in the whole hub.
@@ -82,4 +92,4 @@ type RecordRef struct {
 }
 
 // String returns "connector/id".
-func (r RecordRef) String() string { return fmt.Sprintf("%s/%s", r.Connector, r.ID) }
+func (r RecordRef) String() string { return string(r.Connector) + "/" + string(r.ID) }
