@@ -11,20 +11,19 @@ import (
 // key must be of the connector's provider.
 func (s *Server) receive(w http.ResponseWriter, r *http.Request) error {
 	id := hub.ConnectorID(r.PathValue("connector"))
-	all := s.Intake.Connectors()
-	i := slices.IndexFunc(all, func(c Connector) bool { return c.ID == id })
-	if i < 0 {
+	found := s.Intake.Connectors(id)
+	if len(found) == 0 {
 		return hub.Faultf(hub.NotFound, "connector.unknown", "there is no connector %q", id).
 			WithHint("check the last part of the URL against the id in the instance file")
 	}
-	if all[i].Keyed {
+	if c := found[0]; c.Keyed {
 		k, err := s.Authorize(r, hub.ScopeCapture)
 		if err != nil {
 			return err
 		}
-		if k.Provider != all[i].Provider && !slices.Contains(k.Scopes, hub.ScopeAdmin) {
+		if k.Provider != c.Provider && !slices.Contains(k.Scopes, hub.ScopeAdmin) {
 			return hub.Faultf(hub.Forbidden, "key.provider", "the key %s speaks for %s, the connector %s takes what %s states",
-				k.ID, k.Provider, id, all[i].Provider).WithHint("use a key of the connector's provider")
+				k.ID, k.Provider, id, c.Provider).WithHint("use a key of the connector's provider")
 		}
 	}
 	return s.Intake.Receive(w, r, id)
@@ -45,11 +44,9 @@ func (s *Server) connector(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	for _, c := range s.Intake.Connectors() {
-		if string(c.ID) == r.PathValue("id") && sees(k, c.Provider) {
-			answer(w, http.StatusOK, c)
-			return nil
-		}
+	if found := s.Intake.Connectors(hub.ConnectorID(r.PathValue("id"))); len(found) > 0 && sees(k, found[0].Provider) {
+		answer(w, http.StatusOK, found[0])
+		return nil
 	}
 	return hub.Faultf(hub.NotFound, "connector.unknown", "there is no connector %q", r.PathValue("id"))
 }

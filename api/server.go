@@ -17,8 +17,8 @@ import (
 type Intake interface {
 	// Receive serves one pushed request of a connector and writes its answer, or returns a fault and writes nothing.
 	Receive(w http.ResponseWriter, r *http.Request, id hub.ConnectorID) error
-	// Connectors lists the instances by id.
-	Connectors() []Connector
+	// Connectors lists the instances by id: all, or those of only that there are.
+	Connectors(only ...hub.ConnectorID) []Connector
 	// Pause stops an instance after what it has in flight; Resume starts it again, also when its breaker had stopped it.
 	Pause(ctx context.Context, id hub.ConnectorID) error
 	Resume(ctx context.Context, id hub.ConnectorID) error

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -235,7 +236,7 @@ func (*tooMany) HTTPStatus() int { return http.StatusTooManyRequests }
 func (e *tooMany) Unwrap() error { return e.Fault }
 
 // Connectors implements api.Intake.
-func (d *desk) Connectors() []api.Connector {
+func (d *desk) Connectors(only ...hub.ConnectorID) []api.Connector {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	at := time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
@@ -245,11 +246,15 @@ func (d *desk) Connectors() []api.Connector {
 		}
 		return "receiving"
 	}
-	return []api.Connector{
+	all := []api.Connector{
 		{ID: "alpha-push", Provider: "alpha", Kind: "epcis", Keyed: true, State: state("alpha-push"), LastTakenAt: &at, Records: 2, Items: 2},
 		{ID: "beta-push", Provider: "beta", Kind: "epcis", Keyed: true, State: state("beta-push"), LastError: "odd", LastErrorAt: &at},
 		{ID: "signed", Provider: "alpha", Kind: "webhook", State: state("signed")},
 	}
+	if len(only) == 0 {
+		return all
+	}
+	return slices.DeleteFunc(all, func(c api.Connector) bool { return !slices.Contains(only, c.ID) })
 }
 
 // Pause implements api.Intake.

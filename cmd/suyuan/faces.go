@@ -49,8 +49,16 @@ func (i intake) Receive(w http.ResponseWriter, r *http.Request, id hub.Connector
 }
 
 // Connectors implements api.Intake.
-func (i intake) Connectors() []api.Connector {
-	statuses := i.h.host.Statuses()
+func (i intake) Connectors(only ...hub.ConnectorID) []api.Connector {
+	var statuses []connectors.Status
+	for _, id := range only {
+		if s, err := i.h.host.Status(id); err == nil { // the fault says that there is none
+			statuses = append(statuses, s)
+		}
+	}
+	if len(only) == 0 {
+		statuses = i.h.host.Statuses()
+	}
 	out := make([]api.Connector, len(statuses))
 	for n, s := range statuses {
 		out[n] = connectorOf(s)
