@@ -18,7 +18,8 @@ type Item struct {
 	Origin string
 	// ContentType is the media type as stated, or empty.
 	ContentType string
-	// Body is the item byte for byte. Open replaces it when the item may be too large for memory; exactly one is set.
+	// Body is the item byte for byte; its records are parts of it, so it must not be changed afterwards. Open replaces it
+	// when the item may be too large for memory; exactly one is set.
 	Body []byte
 	Open func() (io.ReadCloser, error)
 	// Position is where reading resumes after this item; empty from a receiver.
@@ -104,7 +105,8 @@ type Splitter interface {
 type Piece struct {
 	// Preamble as in [hub.Envelope].
 	Preamble []byte
-	Body     []byte
+	// Body must not be changed afterwards. It may be part of the item where the reader holds that in memory.
+	Body []byte
 	// Line and Column are where Body begins in the item, from 1; 0 when unknown.
 	Line, Column int
 }

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strconv"
 	"unicode"
 	"unicode/utf8"
 
@@ -32,11 +33,22 @@ type cutter struct {
 // that reading ahead can take.
 const whole = 2 << 20
 
+// bytes cuts an item that is in memory; its records are parts of body.
+func (c cutter) bytes(id string, body []byte, yield func(cut) error) error {
+	if body == nil {
+		body = []byte{}
+	}
+	return c.cut(id, &trackingReader{held: body}, yield)
+}
+
 // run reads one item and yields its records in order. An item that is one record keeps its id, others get "ID#n". An
 // error is the reader's or the yield's; a splitter's fault is none.
 func (c cutter) run(id string, r io.Reader, yield func(cut) error) error {
+	return c.cut(id, &trackingReader{r: r, keep: max(whole, c.limit)}, yield)
+}
+
+func (c cutter) cut(id string, in *trackingReader, yield func(cut) error) error {
 	e := &emitter{id: safeID(id), limit: c.limit, yield: yield}
-	in := &trackingReader{r: r, keep: max(whole, c.limit)}
 	err := c.splitter.Split(in, func(p Piece) error {
 		in.taken(p)
 		return e.add(p, nil)
@@ -81,7 +93,7 @@ func (e *emitter) add(p Piece, refused *hub.Fault) error {
 	if refused != nil {
 		body = body[:min(len(body), refusedHead, e.limit)]
 	}
-	next := cut{p.Preamble, hub.Record{Body: bytes.Clone(body), Line: p.Line, Column: p.Column, Refused: refused}}
+	next := cut{p.Preamble, hub.Record{Body: slices.Clip(body), Line: p.Line, Column: p.Column, Refused: refused}}
 	if e.n == 1 {
 		e.held = &next
 		return nil
@@ -93,7 +105,7 @@ func (e *emitter) add(p Piece, refused *hub.Fault) error {
 		}
 		e.held = nil
 	}
-	next.record.ID = hub.RecordID(fmt.Sprintf("%s#%d", e.id, e.n))
+	next.record.ID = hub.RecordID(e.id + "#" + strconv.Itoa(e.n))
 	e.err = e.yield(next)
 	return e.err
 }
@@ -125,13 +137,27 @@ type trackingReader struct {
 	r    io.Reader
 	err  error
 	keep int
+	// held is an item that is in memory, of which done bytes are in pieces and read were read.
+	held       []byte
+	done, read int
 	// ahead is what was read but is in no piece yet; lost is set when pieces can no longer be found in it.
 	ahead []byte
 	lost  bool
 	last  Piece
 }
 
+// Held returns all of an item that is in memory; it stays as it is. It is nil for one that is read from somewhere. Whoever
+// splits it need not read it into buffers of its own, and its pieces may be parts of it.
+func (t *trackingReader) Held() []byte { return t.held }
+
 func (t *trackingReader) Read(p []byte) (int, error) {
+	if t.held != nil {
+		n := copy(p, t.held[t.read:])
+		if t.read += n; n == 0 && len(p) > 0 {
+			return 0, io.EOF
+		}
+		return n, nil
+	}
 	n, err := t.r.Read(p)
 	if err != nil && !errors.Is(err, io.EOF) {
 		t.err = err
@@ -148,22 +174,42 @@ func (t *trackingReader) Read(p []byte) (int, error) {
 // taken drops what belongs to a piece from what was read ahead. A piece that is not there byte for byte (an unpacked or
 // recoded format) ends the tracking.
 func (t *trackingReader) taken(p Piece) {
-	t.last = Piece{Preamble: p.Preamble, Line: p.Line + bytes.Count(p.Body, []byte("\n"))}
-	if t.lost {
-		return
+	t.last = p
+	switch {
+	case t.lost:
+	case t.held != nil:
+		if at := t.find(p.Body); at >= 0 {
+			t.done = at + len(p.Body)
+		} else {
+			t.lost = true
+		}
+	default:
+		if i := bytes.Index(t.ahead, p.Body); i >= 0 {
+			t.ahead = t.ahead[i+len(p.Body):]
+		} else {
+			t.ahead, t.lost = nil, true
+		}
 	}
-	i := bytes.Index(t.ahead, p.Body)
-	if i < 0 {
-		t.ahead, t.lost = nil, true
-		return
+}
+
+// find returns where in the held item a piece begins, or -1. One that is part of it is told by where its memory is.
+func (t *trackingReader) find(body []byte) int {
+	if at := cap(t.held) - cap(body); at >= t.done && at < len(t.held) && len(body) > 0 && &t.held[at] == &body[0] {
+		return at
 	}
-	t.ahead = t.ahead[i+len(p.Body):]
+	if i := bytes.Index(t.held[t.done:], body); i >= 0 {
+		return t.done + i
+	}
+	return -1
 }
 
 // rest returns what the splitter could not split as one last piece. Where the rest cannot be told apart any more, the
 // piece is empty and lost says why, so that the item itself is refused and stays with its owner.
 func (t *trackingReader) rest(cause error) (p Piece, lost *hub.Fault) {
-	p = t.last
+	p = Piece{Preamble: t.last.Preamble}
+	if t.last.Line > 0 { // it begins where the last piece ends
+		p.Line = t.last.Line + bytes.Count(t.last.Body, []byte("\n"))
+	}
 	why := hub.AsFault(cause)
 	if p.Line == 0 {
 		p.Line, p.Column = why.Where.Line, why.Where.Column
@@ -175,6 +221,10 @@ func (t *trackingReader) rest(cause error) (p Piece, lost *hub.Fault) {
 			told.Message = cause.Error()
 		}
 		return p, &told
+	}
+	if t.held != nil {
+		p.Body = t.held[t.done:]
+		return p, nil
 	}
 	// One byte more than fits shows the cutter that the rest is over the limit.
 	body, err := io.ReadAll(io.LimitReader(t.r, int64(t.keep)+1))

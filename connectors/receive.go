@@ -8,8 +8,10 @@ import (
 	"maps"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"go.opentelemetry.io/otel/propagation"
 	"go.opentelemetry.io/otel/trace"
@@ -42,6 +44,9 @@ func (h *Host) ServeIn(w http.ResponseWriter, req *http.Request, id hub.Connecto
 	}
 	if answer.ContentType != "" {
 		w.Header().Set("Content-Type", answer.ContentType)
+	}
+	if len(answer.Body) > 0 { // a longer answer would be sent in chunks
+		w.Header().Set("Content-Length", strconv.Itoa(len(answer.Body)))
 	}
 	w.WriteHeader(answer.Status)
 	if _, err := w.Write(answer.Body); err != nil { // the sender is gone; its records are durable and it will repeat
@@ -111,7 +116,7 @@ func (r *runner) take(w http.ResponseWriter, req *http.Request) (Answer, error) 
 	if reception.Answer.Status != 0 {
 		return reception.Answer, nil
 	}
-	return r.accepted(ids)
+	return r.accepted(ids), nil
 }
 
 // token answers a request for a token. A refusal in the protocol's own words counts as one.
@@ -160,7 +165,7 @@ func (r *runner) envelopes(req *http.Request, items []Item) ([]hub.Envelope, []h
 	for i := range items {
 		item := &items[i]
 		c := cutter{splitter: r.inst.Splitter, limit: int(r.inst.Limits.Record)}
-		err := c.run(item.ID, bytes.NewReader(item.Body), func(c cut) error {
+		err := c.bytes(item.ID, item.Body, func(c cut) error {
 			if c.record.Refused != nil {
 				return c.record.Refused
 			}
@@ -209,24 +214,34 @@ func (r *runner) publish(ctx context.Context, envelopes []hub.Envelope) error {
 	})
 }
 
-// accepted is the host's own answer.
-func (r *runner) accepted(ids []hub.RecordID) (Answer, error) {
-	type record struct {
-		ID     hub.RecordID `json:"id"`
-		Status string       `json:"status"`
-	}
-	out := struct {
-		Accepted int      `json:"accepted"`
-		Records  []record `json:"records"`
-	}{len(ids), make([]record, len(ids))}
+// accepted is the host's own answer: {"accepted":N,"records":[{"id":…,"status":…},…]}.
+func (r *runner) accepted(ids []hub.RecordID) Answer {
+	b := make([]byte, 0, 64+len(ids)*128)
+	b = strconv.AppendInt(append(b, `{"accepted":`...), int64(len(ids)), 10)
+	b = append(b, `,"records":[`...)
 	for i, id := range ids {
-		out.Records[i] = record{id, "/v1/records/" + string(r.inst.ID) + "/" + url.PathEscape(string(id))}
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = appendJSON(append(b, `{"id":`...), string(id))
+		b = append(append(append(b, `,"status":"/v1/records/`...), r.inst.ID...), '/')
+		b = append(append(b, url.PathEscape(string(id))...), `"}`...)
 	}
-	body, err := json.Marshal(out)
-	if err != nil {
-		return Answer{}, hub.Faultf(hub.Internal, "answer.encode", "cannot encode the answer").Because(err)
+	return Answer{Status: http.StatusAccepted, ContentType: "application/json", Body: append(b, "]}\n"...)}
+}
+
+// appendJSON appends s as a JSON string.
+func appendJSON(b []byte, s string) []byte {
+	for i := range len(s) {
+		if c := s[i]; c < ' ' || c >= utf8.RuneSelf || c == '"' || c == '\\' || c == '<' || c == '>' || c == '&' {
+			quoted, err := json.Marshal(s)
+			if err != nil { // cannot happen: a string marshals
+				return append(b, `""`...)
+			}
+			return append(b, quoted...)
+		}
 	}
-	return Answer{Status: http.StatusAccepted, ContentType: "application/json", Body: append(body, '\n')}, nil
+	return append(append(append(b, '"'), s...), '"')
 }
 
 // traceParent returns the W3C trace context that the request is part of: that of the span around it, or what its sender

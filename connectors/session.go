@@ -1,7 +1,6 @@
 package connectors
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"io"
@@ -189,22 +188,16 @@ func (s *session) read(ctx context.Context, item Item) error {
 	}
 	s.held = nil
 	var refused error
-	body, err := openItem(item)
-	if err == nil {
-		n := 0
-		err = s.cutter().run(item.ID, body, func(c cut) error {
-			if n++; n <= skip {
-				return nil
-			}
-			if c.record.Refused != nil {
-				refused = c.record.Refused
-			}
-			return s.offer(ctx, entry{item: &item, preamble: c.preamble, record: c.record, hasRecord: true, n: n})
-		})
-		if cerr := body.Close(); err == nil && cerr != nil {
-			err = cerr
+	n := 0
+	err := s.cut(item, func(c cut) error {
+		if n++; n <= skip {
+			return nil
 		}
-	}
+		if c.record.Refused != nil {
+			refused = c.record.Refused
+		}
+		return s.offer(ctx, entry{item: &item, preamble: c.preamble, record: c.record, hasRecord: true, n: n})
+	})
 	if err != nil {
 		if !itemsOwn(err) {
 			return err
@@ -218,15 +211,21 @@ func (s *session) read(ctx context.Context, item Item) error {
 	return s.endItem(ctx, &item, refused)
 }
 
-func (s *session) cutter() cutter {
-	return cutter{splitter: s.r.inst.Splitter, limit: int(s.r.inst.Limits.Record)}
-}
-
-func openItem(item Item) (io.ReadCloser, error) {
-	if item.Open != nil {
-		return item.Open()
+// cut cuts an item into records.
+func (s *session) cut(item Item, yield func(cut) error) error {
+	c := cutter{splitter: s.r.inst.Splitter, limit: int(s.r.inst.Limits.Record)}
+	if item.Open == nil {
+		return c.bytes(item.ID, item.Body, yield)
 	}
-	return io.NopCloser(bytes.NewReader(item.Body)), nil
+	body, err := item.Open()
+	if err != nil {
+		return err
+	}
+	err = c.run(item.ID, body, yield)
+	if cerr := body.Close(); err == nil {
+		err = cerr
+	}
+	return err
 }
 
 // itemsOwn reports whether a fault lies in the item itself, so that trying again cannot help and later items must not

@@ -19,6 +19,8 @@ type Instance struct {
 	// whose records are EPCIS already, in JSON or XML.
 	Decoder decode.Decoder
 	Map     func(in mapping.Input, locate func(pointer string) hub.Where) (mapping.Output, error)
+	// Reads are the members of a record that Map looks at, so that the others need not be decoded; nil for all.
+	Reads *decode.Names
 }
 
 // NewNormaliser returns the hub's Normaliser. instances finds the instance of a record as it is configured now; validate
@@ -114,18 +116,53 @@ func (n *normaliser) fill(o *hub.Outcome, from origin) error {
 
 // readMapped decodes and maps the record.
 func (inst Instance) readMapped(from origin) (meaning, error) {
-	env, rec := from.env, from.rec
-	tree, err := inst.Decoder.Decode(env.Preamble, rec.Body)
-	if err != nil {
-		return meaning{}, at(stageDecode, err)
+	out, err := inst.glance(from)
+	if err != nil { // explained with all of the record in sight
+		out, err = inst.read(from)
 	}
-	out, err := inst.Map(mapping.Input{
-		Row: tree.Value, Provider: env.Provider, Connector: env.Connector, RecordID: rec.ID,
-		Origin: env.Origin, ReceivedAt: env.ReceivedAt,
-	}, tree.Locate)
 	if err != nil {
-		return meaning{}, at(stageMap, err)
+		return meaning{}, err
 	}
+	return statedBy(out, from.env)
+}
+
+// input is what Map is told of a record.
+func input(from origin, tree decode.Tree) mapping.Input {
+	return mapping.Input{
+		Row: tree.Value, Provider: from.env.Provider, Connector: from.env.Connector, RecordID: from.rec.ID,
+		Origin: from.env.Origin, ReceivedAt: from.env.ReceivedAt,
+	}
+}
+
+// errWhole says that all of a record has to be decoded.
+var errWhole = errors.New("decode the whole record")
+
+// glance decodes and maps no more of the record than Map looks at. Its errors explain nothing.
+func (inst Instance) glance(from origin) (mapping.Output, error) {
+	p, ok := inst.Decoder.(decode.Picker)
+	if !ok || inst.Reads == nil {
+		return mapping.Output{}, errWhole
+	}
+	tree, err := p.Pick(from.env.Preamble, from.rec.Body, inst.Reads)
+	if err != nil {
+		return mapping.Output{}, err
+	}
+	return inst.Map(input(from, tree), nil)
+}
+
+// read decodes and maps the whole record.
+func (inst Instance) read(from origin) (mapping.Output, error) {
+	tree, err := inst.Decoder.Decode(from.env.Preamble, from.rec.Body)
+	if err != nil {
+		return mapping.Output{}, at(stageDecode, err)
+	}
+	out, err := inst.Map(input(from, tree), tree.Locate)
+	return out, at(stageMap, err)
+}
+
+// statedBy is what a mapping's output means.
+func statedBy(out mapping.Output, env *hub.Envelope) (meaning, error) {
+	var err error
 	m := meaning{master: out.Master, events: make([]statedEvent, len(out.Events))}
 	for i, t := range out.Events {
 		if m.events[i].Event, err = epcis.FromTree(t, nil); err != nil {

@@ -146,6 +146,9 @@ func partOf(fsys fs.FS, inst *connectors.Instance) (pipeline.Instance, error) {
 		return part, err
 	}
 	part.Map = m.Map
+	if names, ok := m.Reads(); ok {
+		part.Reads = decode.NewNames(names)
+	}
 	return part, nil
 }
 

@@ -119,6 +119,25 @@ func (d *csvDecoder) Decode(preamble, body []byte) (Tree, error) {
 	return Tree{Value: value, Locate: func(pointer string) hub.Where { return d.locate(h, body, pointer) }}, nil
 }
 
+// Pick implements [Picker].
+func (d *csvDecoder) Pick(preamble, body []byte, names *Names) (Tree, error) {
+	h := d.names.Load()
+	if h == nil || !d.header.inFile || h.err != nil || !bytes.Equal(h.preamble, preamble) || !h.dialect.fits(body) {
+		return d.Decode(preamble, body) // which reads the header for all of its rows
+	}
+	row, err := d.row(h, body)
+	if err != nil {
+		return Tree{}, err
+	}
+	value := make(map[string]any, len(names.list))
+	for i, name := range h.names {
+		if _, wanted := find(names, name); wanted {
+			value[name] = row[i].value
+		}
+	}
+	return Tree{Value: value}, nil
+}
+
 // undivided says why a body that came without its header could not be cut into rows.
 func (d *csvDecoder) undivided(body []byte) error {
 	err := d.Split(bytes.NewReader(body), func(connectors.Piece) error { return nil })

@@ -31,7 +31,7 @@ func (c *csvCutter) run(yield func(connectors.Piece) error) error {
 		if c.passOver(raw) {
 			continue
 		}
-		piece := connectors.Piece{Preamble: c.preamble, Body: bytes.Clone(raw), Line: start.line, Column: start.col}
+		piece := connectors.Piece{Preamble: c.preamble, Body: c.w.keep(raw), Line: start.line, Column: start.col}
 		if err := yield(piece); err != nil {
 			return err
 		}

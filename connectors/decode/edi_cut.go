@@ -247,7 +247,7 @@ func (c *ediCutter) message(first ediRaw) error {
 	if c.preamble == nil {
 		c.preamble = bytes.Join([][]byte{c.advice, c.interchange.raw, c.group.raw, c.carried}, nil)
 	}
-	body := bytes.Clone(c.w.bytes()[:end])
+	body := c.w.keep(c.w.bytes()[:end])
 	if err := c.yield(connectors.Piece{Preamble: c.preamble, Body: body, Line: c.at.line, Column: c.at.col}); err != nil {
 		return err
 	}

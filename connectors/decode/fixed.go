@@ -128,7 +128,7 @@ func (d *fixedDecoder) Split(r io.Reader, yield func(connectors.Piece) error) er
 		if d.passOver(c.preamble, raw) {
 			continue
 		}
-		if err := yield(connectors.Piece{Preamble: c.preamble, Body: bytes.Clone(raw), Line: start.line, Column: start.col}); err != nil {
+		if err := yield(connectors.Piece{Preamble: c.preamble, Body: c.w.keep(raw), Line: start.line, Column: start.col}); err != nil {
 			return err
 		}
 	}

@@ -48,7 +48,7 @@ func (c *jsonCutter) line(b []byte) error {
 		return c.tooLarge()
 	}
 	if len(body) > 0 {
-		if err := c.yield(connectors.Piece{Body: bytes.Clone(body), Line: c.at.line, Column: c.at.col}); err != nil {
+		if err := c.yield(connectors.Piece{Body: c.w.keep(body), Line: c.at.line, Column: c.at.col}); err != nil {
 			return err
 		}
 	}
@@ -178,7 +178,7 @@ func (c *jsonCutter) record() error {
 	if err != nil {
 		return err
 	}
-	if err := c.yield(connectors.Piece{Body: bytes.Clone(raw), Line: c.at.line, Column: c.at.col}); err != nil {
+	if err := c.yield(connectors.Piece{Body: c.w.keep(raw), Line: c.at.line, Column: c.at.col}); err != nil {
 		return err
 	}
 	c.skip(len(raw))

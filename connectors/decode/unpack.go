@@ -3,7 +3,6 @@ package decode
 import (
 	"archive/zip"
 	"bufio"
-	"bytes"
 	"errors"
 	"io"
 	"os"
@@ -52,10 +51,8 @@ func (t telling) Split(r io.Reader, yield func(connectors.Piece) error) error {
 
 // peek returns the first n bytes, or as many as there are, and a reader of all. What is in memory already needs no buffer.
 func peek(r io.Reader, n int) (io.Reader, []byte, error) {
-	if held, ok := r.(*bytes.Reader); ok {
-		head := make([]byte, n)
-		n, err := held.ReadAt(head, held.Size()-int64(held.Len()))
-		return held, head[:n], err
+	if b := held(r); b != nil {
+		return r, b[:min(n, len(b))], nil
 	}
 	br := bufio.NewReaderSize(r, 4096)
 	head, err := br.Peek(n)
@@ -81,6 +78,14 @@ func (u unpacking) Split(r io.Reader, yield func(connectors.Piece) error) error 
 		return u.unzip(br, yield)
 	}
 	return u.Decoder.Split(narrowed(br, head, u.format), yield)
+}
+
+// Pick implements [Picker] where the decoder inside does.
+func (u unpacking) Pick(preamble, body []byte, names *Names) (Tree, error) {
+	if p, ok := u.Decoder.(Picker); ok {
+		return p.Pick(preamble, body, names)
+	}
+	return u.Decode(preamble, body)
 }
 
 // unpack splits what a packing holds.

@@ -1,6 +1,7 @@
 package decode
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -22,12 +23,35 @@ type window struct {
 	store []byte
 	start int
 	err   error // io.EOF or what reading failed with
+	// held is set when store is the item itself, in its owner's memory.
+	held bool
 }
 
-func newWindow(r io.Reader) *window { return &window{src: r} }
+func newWindow(r io.Reader) *window {
+	if b := held(r); b != nil {
+		return &window{src: r, store: b, err: io.EOF, held: true}
+	}
+	return &window{src: r}
+}
+
+// held returns all that r holds when its owner has it in memory and leaves it as it is, else nil.
+func held(r io.Reader) []byte {
+	if h, ok := r.(interface{ Held() []byte }); ok {
+		return h.Held()
+	}
+	return nil
+}
 
 // bytes returns what is held and not skipped. It is valid until the next call of more.
 func (w *window) bytes() []byte { return w.store[w.start:] }
+
+// keep returns b, a part of what is held, as it may be kept for ever.
+func (w *window) keep(b []byte) []byte {
+	if w.held {
+		return b
+	}
+	return bytes.Clone(b)
+}
 
 // skip drops the first n bytes.
 func (w *window) skip(n int) { w.start += n }
@@ -41,7 +65,7 @@ func (w *window) more() bool {
 		return false
 	}
 	held := len(w.store) - w.start
-	want := max(w.chunk(), held)
+	want := max(chunk, held)
 	if cap(w.store)-len(w.store) < want {
 		store := w.store
 		if cap(store) < held+want {
@@ -53,15 +77,6 @@ func (w *window) more() bool {
 	n := w.read(w.store[len(w.store) : len(w.store)+want])
 	w.store = w.store[:len(w.store)+n]
 	return n > 0
-}
-
-// chunk is how much to read: of a source that knows how much it has left, as a webhook's body does, that much and the one
-// byte that shows its end.
-func (w *window) chunk() int {
-	if s, ok := w.src.(interface{ Len() int }); ok {
-		return min(chunk, s.Len()+1)
-	}
-	return chunk
 }
 
 // read fills b unless the source ends or fails, and keeps the reason. io.ReadFull would call a torn stream's

@@ -34,7 +34,7 @@ func (c *xmlCutter) whole() error {
 		case c.w.ended() && len(bytes.Trim(b, " \t\r\n")) == 0:
 			return nil
 		case c.w.ended():
-			return c.yield(connectors.Piece{Body: bytes.Clone(b), Line: 1, Column: 1})
+			return c.yield(connectors.Piece{Body: c.w.keep(b), Line: 1, Column: 1})
 		}
 		if !c.w.more() {
 			if err := c.w.failed(c.at); err != nil {
@@ -159,7 +159,7 @@ func (c *xmlCutter) record(tok xmlToken) error {
 		c.preamble = bytes.Join(append([][]byte{c.declaration}, c.tags...), nil)
 	}
 	piece := connectors.Piece{
-		Preamble: c.preamble, Body: bytes.Clone(c.w.bytes()[:end]), Line: c.at.line, Column: c.at.col,
+		Preamble: c.preamble, Body: c.w.keep(c.w.bytes()[:end]), Line: c.at.line, Column: c.at.col,
 	}
 	if err := c.yield(piece); err != nil {
 		return err

@@ -6,6 +6,7 @@
 package epcis
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 	"io"
@@ -101,7 +102,7 @@ type Splitter struct{ Limits epcis.Limits }
 // Split implements [connectors.Splitter]. The master data in a document's header becomes one record more, after the events.
 func (s Splitter) Split(r io.Reader, yield func(connectors.Piece) error) error {
 	header, err := epcis.ReadDocument(r, s.Limits, func(it epcis.Item) error {
-		return yield(connectors.Piece{Preamble: it.Header.Preamble, Body: it.Raw, Line: it.Line, Column: it.Column})
+		return yield(connectors.Piece{Preamble: it.Header.Preamble, Body: bytes.Clone(it.Raw), Line: it.Line, Column: it.Column})
 	})
 	if err != nil {
 		return err

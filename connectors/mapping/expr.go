@@ -278,6 +278,7 @@ func (c *exprCompiler) identifier(n *ast.IdentifierNode) *expr {
 	at := c.siteOf(n)
 	switch n.Value {
 	case "row":
+		c.m.readsRow = true
 		return &expr{run: func(s *scope) (any, error) { return s.in.Row, nil }, site: at,
 			path: func(*scope) (string, bool) { return "", true }}
 	case "item", "index":

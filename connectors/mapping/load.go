@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"fmt"
 	"io/fs"
+	"maps"
 	"path"
 	"slices"
 	"strings"
@@ -28,6 +29,15 @@ type Mapping struct {
 	branches []Branch
 	parser   *conf.Config
 	scopes   sync.Pool
+	// reads are the members of the record that expressions name; readsRow is set when one looks at the record otherwise.
+	reads    map[string]bool
+	readsRow bool
+}
+
+// Reads returns the names of the record's members that the mapping looks at, or false when it may look at any. A record
+// without the others maps alike, but for the words of a fault.
+func (m *Mapping) Reads() (names []string, ok bool) {
+	return slices.Sorted(maps.Keys(m.reads)), !m.readsRow
 }
 
 // Path is the name of the file that the mapping was loaded from.
@@ -69,7 +79,7 @@ type loader struct {
 }
 
 func newLoader(fsys fs.FS, name string, src []byte) *loader {
-	l := &loader{fsys: fsys, path: name, lines: strings.Split(string(src), "\n"), m: &Mapping{path: name, tables: map[string]*table{}}}
+	l := &loader{fsys: fsys, path: name, lines: strings.Split(string(src), "\n"), m: &Mapping{path: name, tables: map[string]*table{}, reads: map[string]bool{}}}
 	l.m.parser = parserConfig()
 	l.c = &exprCompiler{m: l.m, names: map[string]nameInScope{}, functions: functions()}
 	l.c.fail = func(w hub.Where, p *trouble) { l.failWhere(w, p) }

@@ -61,7 +61,12 @@ func (c *exprCompiler) member(n *ast.MemberNode) *expr {
 	if id, ok := n.Node.(*ast.IdentifierNode); ok && id.Value == "meta" {
 		return c.meta(n)
 	}
+	all := c.m.readsRow
 	base, property := c.node(n.Node), c.node(n.Property)
+	if id, ok := n.Node.(*ast.IdentifierNode); ok && id.Value == "row" && property.constant && property.kind == textKind {
+		c.m.readsRow = all
+		c.m.reads[property.value.(string)] = true //nolint:forcetypeassert // its kind says so
+	}
 	if base.kind == textKind || base.kind == numberKind || base.kind == boolKind {
 		return c.failNode(n, problem("mapping.type", "%s has no fields", "%s没有字段", base.kind.words()))
 	}
