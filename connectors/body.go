@@ -22,7 +22,7 @@ func ReadBody(r *http.Request) ([]byte, error) {
 	if r.Body == nil {
 		return nil, nil
 	}
-	body, err := io.ReadAll(r.Body)
+	body, err := readAll(r.Body, r.ContentLength)
 	if err != nil {
 		if f := (*hub.Fault)(nil); errors.As(err, &f) {
 			return nil, err
@@ -30,6 +30,27 @@ func ReadBody(r *http.Request) ([]byte, error) {
 		return nil, hub.Faultf(hub.Invalid, "request.body", "the request's body breaks off").Because(err)
 	}
 	return body, nil
+}
+
+// maxRoom is the most room that is made for a body on its sender's word.
+const maxRoom = 1 << 20
+
+// readAll is io.ReadAll into room for as much as the sender has stated, which is charged already.
+func readAll(r io.Reader, stated int64) ([]byte, error) {
+	body := make([]byte, 0, min(max(stated, 512)+1, maxRoom)) // one more, in which the end is met
+	for {
+		n, err := r.Read(body[len(body):cap(body)])
+		body = body[:len(body)+n]
+		if errors.Is(err, io.EOF) {
+			return body, nil
+		}
+		if err != nil {
+			return body, err
+		}
+		if len(body) == cap(body) {
+			body = append(body, 0)[:len(body)]
+		}
+	}
 }
 
 // limitedBody is a request body that is decompressed, bounded in both forms, and charged to the host's memory.
@@ -40,6 +61,8 @@ type limitedBody struct {
 	read    int64
 	bodies  *semaphore.Weighted
 	charged int64
+	// timed is set while the connection has a time to be read in.
+	timed bool
 	// conn sets how long the connection may be read; what is no connection of a server's is not bounded.
 	conn *http.ResponseController
 }
@@ -76,7 +99,7 @@ func (h *Host) limitBody(w http.ResponseWriter, r *http.Request, limit int64) (*
 	if size < 0 {
 		size = limit
 	}
-	_ = b.conn.SetReadDeadline(time.Now().Add(h.cfg.BodyTime + time.Duration(size)*time.Second/bodyStep))
+	b.timed = b.conn.SetReadDeadline(time.Now().Add(h.cfg.BodyTime+time.Duration(size)*time.Second/bodyStep)) == nil
 	r.Body = b
 	return b, nil
 }
@@ -105,7 +128,7 @@ func (b *limitedBody) Read(p []byte) (int, error) {
 	var wire *http.MaxBytesError
 	switch {
 	case errors.Is(err, io.EOF):
-		_ = b.conn.SetReadDeadline(time.Time{}) // what comes now may take as long as it does
+		b.untime() // what comes now may take as long as it does
 		return n, err
 	case err == nil:
 		return n, nil
@@ -129,9 +152,16 @@ func (b *limitedBody) Close() error { return b.wire.Close() }
 
 // release gives the memory back, and the connection its time for the next request.
 func (b *limitedBody) release() {
-	_ = b.conn.SetReadDeadline(time.Time{})
+	b.untime()
 	b.bodies.Release(b.charged)
 	b.charged = 0
+}
+
+func (b *limitedBody) untime() {
+	if b.timed {
+		_ = b.conn.SetReadDeadline(time.Time{})
+		b.timed = false
+	}
 }
 
 func bodyTooLarge(limit int64) *hub.Fault {

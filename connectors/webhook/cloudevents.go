@@ -37,7 +37,11 @@ const (
 // ParseCloudEvents reads the events of a request in structured, batched or binary mode. It returns no events and no
 // error for a request that is in none of them, and a fault of kind Invalid for a malformed event.
 func ParseCloudEvents(h http.Header, body []byte) ([]CloudEvent, error) {
-	media, _, err := mime.ParseMediaType(h.Get("Content-Type"))
+	stated := h.Get("Content-Type")
+	if h.Get("Ce-Specversion") == "" && !strings.Contains(strings.ToLower(stated), "cloudevents") {
+		return nil, nil // nearly every request
+	}
+	media, _, err := mime.ParseMediaType(stated)
 	if err != nil {
 		media = ""
 	}

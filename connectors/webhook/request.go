@@ -25,7 +25,11 @@ type Request struct {
 
 // Capture returns r as a Request with its body, which was read already.
 func Capture(r *http.Request, body []byte) *Request {
-	return &Request{Method: r.Method, Query: r.URL.Query(), Header: r.Header, Body: body}
+	c := &Request{Method: r.Method, Header: r.Header, Body: body}
+	if r.URL.RawQuery != "" {
+		c.Query = r.URL.Query()
+	}
+	return c
 }
 
 // all returns every value at a place.

@@ -36,35 +36,33 @@ func (v *Verifier) signWith(c *compiled, payload []byte, contentType, id string,
 		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	}
 	r.form, r.formRead = form, true
-	vars := map[string]string{"id": id, "timestamp": formatTimestamp(c.TimestampFormat, now)}
+	vars := variables{id: id, timestamp: formatTimestamp(c.TimestampFormat, now)}
 	if c.timestamp != nil {
-		r.put(*c.timestamp, vars["timestamp"])
+		r.put(*c.timestamp, vars.timestamp)
 	}
 	if c.id != nil {
 		r.put(*c.id, id)
 	} else if v.id != nil {
 		r.put(*v.id, id)
 	}
-	message, err := c.message(r, vars, c.keys[0])
+	signature, err := c.signature(r, vars)
 	if err != nil {
 		return nil, err
 	}
-	r.put(c.location, c.Prefix+c.encode(c.signature(message)))
+	r.put(c.location, c.Prefix+c.encode(signature))
 	if len(form) > 0 {
 		r.Body = []byte(form.Encode())
 	}
 	return &Request{Method: r.Method, Header: maps.Clone(r.Header), Query: r.Query, Body: r.Body}, nil
 }
 
-func (c *compiled) signature(message []byte) []byte {
-	switch c.Algorithm {
-	case "token":
-		return c.keys[0].bytes
-	case "ed25519":
-		return ed25519.Sign(c.keys[0].private, message)
-	default:
-		return c.sum(c.keys[0], message)
+func (c *compiled) signature(r *Request, vars variables) ([]byte, error) {
+	k := c.keys[0]
+	signed, err := c.measure(r, vars, k)
+	if err == nil && c.Algorithm == "ed25519" {
+		return ed25519.Sign(k.private, signed), nil
 	}
+	return signed, err
 }
 
 // put sets the value at a place. A place within the payload is left alone: the payload is the sender's.

@@ -1,6 +1,7 @@
 package webhook
 
 import (
+	"bytes"
 	"crypto/ed25519"
 	"crypto/hmac"
 	"crypto/md5"  //nolint:gosec // some senders know nothing better; the key is in the hashed text
@@ -12,8 +13,10 @@ import (
 	"encoding/hex"
 	"fmt"
 	"hash"
+	"io"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"golang.org/x/text/unicode/norm"
@@ -43,6 +46,9 @@ type compiled struct {
 type key struct {
 	bytes   []byte
 	private ed25519.PrivateKey
+	// hashes are keyed hashes of an HMAC scheme, each ready for a message: to key one costs as much as to hash a short
+	// message. It is nil for the other algorithms.
+	hashes *sync.Pool
 }
 
 // Verdict is what a valid request brought.
@@ -79,6 +85,7 @@ func NewVerifier(s Scheme, secrets ...string) (*Verifier, error) {
 				return nil, err
 			}
 			if ok {
+				k.hashes = c.pool(k)
 				c.keys = append(c.keys, k)
 				usable++
 			}
@@ -240,12 +247,12 @@ func (c *compiled) verify(r *Request, now time.Time) (Verdict, error) {
 	}
 	matched := 0
 	for _, k := range c.keys {
-		message, err := c.message(r, vars, k)
+		measure, err := c.measure(r, vars, k)
 		if err != nil {
 			return verdict, err
 		}
 		for _, s := range signatures {
-			matched |= c.matches(k, message, s)
+			matched |= c.matches(k, measure, s)
 		}
 	}
 	if matched != 1 {
@@ -317,26 +324,28 @@ func (c *compiled) encode(b []byte) string {
 	}
 }
 
-// variables reads id and timestamp, which the template may need.
-func (c *compiled) variables(r *Request, verdict *Verdict) (map[string]string, error) {
-	vars := map[string]string{}
+// variables are what a template may need of a request besides its body: id and timestamp as text.
+type variables struct{ id, timestamp string }
+
+// variables reads id and timestamp.
+func (c *compiled) variables(r *Request, verdict *Verdict) (vars variables, err error) {
 	if c.id != nil {
 		id, ok := r.one(*c.id)
 		if !ok {
-			return nil, denied("webhook.id-missing", "there is no message id in "+c.ID, "在 "+c.ID+" 中没有消息 id")
+			return vars, denied("webhook.id-missing", "there is no message id in "+c.ID, "在 "+c.ID+" 中没有消息 id")
 		}
-		vars["id"], verdict.ID = id, id
+		vars.id, verdict.ID = id, id
 	}
 	if c.timestamp != nil {
 		text, ok := r.one(*c.timestamp)
 		if !ok {
-			return nil, denied("webhook.timestamp-missing", "there is no timestamp in "+c.Timestamp, "在 "+c.Timestamp+" 中没有时间戳")
+			return vars, denied("webhook.timestamp-missing", "there is no timestamp in "+c.Timestamp, "在 "+c.Timestamp+" 中没有时间戳")
 		}
 		t, err := parseTimestamp(c.TimestampFormat, text)
 		if err != nil {
-			return nil, denied("webhook.timestamp", "the timestamp in "+c.Timestamp+" is not readable", c.Timestamp+" 中的时间戳无法识别")
+			return vars, denied("webhook.timestamp", "the timestamp in "+c.Timestamp+" is not readable", c.Timestamp+" 中的时间戳无法识别")
 		}
-		vars["timestamp"], verdict.SentAt = text, t
+		vars.timestamp, verdict.SentAt = text, t
 	}
 	return vars, nil
 }
@@ -355,57 +364,75 @@ func parseTimestamp(format, text string) (time.Time, error) {
 	return time.Unix(n, 0), nil
 }
 
-// message renders the signed bytes.
-func (c *compiled) message(r *Request, vars map[string]string, k key) ([]byte, error) {
-	size := len(r.Body) + 128
-	b := make([]byte, 0, size)
+// write writes the signed bytes.
+func (c *compiled) write(w io.Writer, r *Request, vars variables, k key) error {
+	var room [128]byte
 	for _, p := range c.signed {
+		part := room[:0]
 		switch {
 		case p.literal != "":
-			b = append(b, p.literal...)
+			part = append(part, p.literal...)
 		case p.variable == "body":
-			b = append(b, r.Body...)
+			part = r.Body
 		case p.variable == "secret":
-			b = append(b, k.bytes...)
-		case p.variable != "":
-			b = append(b, vars[p.variable]...)
+			part = k.bytes
+		case p.variable == "id":
+			part = append(part, vars.id...)
+		case p.variable == "timestamp":
+			part = append(part, vars.timestamp...)
 		default:
 			value, ok := r.one(p.place)
 			if !ok {
-				return nil, denied("webhook.signed-part-missing", "a signed part of the request is missing", "缺少被签名的内容")
+				return denied("webhook.signed-part-missing", "a signed part of the request is missing", "缺少被签名的内容")
 			}
-			b = append(b, value...)
+			part = append(part, value...)
 		}
+		_, _ = w.Write(part) // a hash or a buffer, which takes everything
 	}
-	return b, nil
+	return nil
 }
 
-// matches returns 1 if s is the signature of message under k, in constant time for a given length.
-func (c *compiled) matches(k key, message, s []byte) int {
+// measure is what signatures under k are held against: the signed bytes where the scheme has a public half, the secret
+// where it is sent itself, otherwise the right signature.
+func (c *compiled) measure(r *Request, vars variables, k key) ([]byte, error) {
 	switch c.Algorithm {
 	case "ed25519":
-		if len(s) == ed25519.SignatureSize && ed25519.Verify(k.bytes, message, s) {
+		var message bytes.Buffer
+		err := c.write(&message, r, vars, k)
+		return message.Bytes(), err
+	case "token":
+		return k.bytes, nil
+	}
+	return c.sum(r, vars, k)
+}
+
+// matches returns 1 if s is a signature under k by its measure, in constant time for a given length.
+func (c *compiled) matches(k key, measure, s []byte) int {
+	switch c.Algorithm {
+	case "ed25519":
+		if len(s) == ed25519.SignatureSize && ed25519.Verify(k.bytes, measure, s) {
 			return 1
 		}
 		return 0
 	case "token":
-		got, want := sha256.Sum256(s), sha256.Sum256(k.bytes)
+		got, want := sha256.Sum256(s), sha256.Sum256(measure)
 		return subtle.ConstantTimeCompare(got[:], want[:])
 	default:
-		return subtle.ConstantTimeCompare(s, c.sum(k, message))
+		return subtle.ConstantTimeCompare(s, measure)
 	}
 }
 
 // sum makes the signature of the algorithms that have no public half.
-func (c *compiled) sum(k key, message []byte) []byte {
+func (c *compiled) sum(r *Request, vars variables, k key) ([]byte, error) {
+	if k.hashes != nil {
+		h, _ := k.hashes.Get().(hash.Hash)
+		defer k.hashes.Put(h)
+		h.Reset()
+		err := c.write(h, r, vars, k)
+		return h.Sum(nil), err
+	}
 	var h hash.Hash
 	switch c.Algorithm {
-	case "hmac-sha256":
-		h = hmac.New(sha256.New, k.bytes)
-	case "hmac-sha1":
-		h = hmac.New(sha1.New, k.bytes)
-	case "hmac-sha512":
-		h = hmac.New(sha512.New, k.bytes)
 	case "md5":
 		h = md5.New() //nolint:gosec // see the import
 	case "sha1":
@@ -413,8 +440,17 @@ func (c *compiled) sum(k key, message []byte) []byte {
 	case "sha256":
 		h = sha256.New()
 	default: // an algorithm that nobody knows matches nothing
+		return nil, nil
+	}
+	err := c.write(h, r, vars, k)
+	return h.Sum(nil), err
+}
+
+// pool makes the hashes of a key.
+func (c *compiled) pool(k key) *sync.Pool {
+	inner, ok := map[string]func() hash.Hash{"hmac-sha256": sha256.New, "hmac-sha1": sha1.New, "hmac-sha512": sha512.New}[c.Algorithm]
+	if !ok {
 		return nil
 	}
-	h.Write(message)
-	return h.Sum(nil)
+	return &sync.Pool{New: func() any { return hmac.New(inner, k.bytes) }}
 }
