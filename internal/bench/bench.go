@@ -6,14 +6,13 @@
 package bench
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
-	"io"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -177,7 +176,6 @@ func Median(runs []Result) Result {
 type sender struct {
 	load              Load
 	target            Target
-	client            *http.Client
 	run               string // makes the ids of this run its own
 	began             time.Time
 	accepted, refused atomic.Int64
@@ -191,7 +189,7 @@ func newSender(l Load, t Target) *sender {
 	if l.Body == nil {
 		l.Body = func(run string, from, n int) []byte { return Body(run, from, n, l.Batch > 1) }
 	}
-	return &sender{load: l, target: t, client: client(l.Connections), run: fmt.Sprintf("%d", time.Now().UnixNano()), began: time.Now()}
+	return &sender{load: l, target: t, run: fmt.Sprintf("%d", time.Now().UnixNano()), began: time.Now()}
 }
 
 func client(connections int) *http.Client {
@@ -206,22 +204,30 @@ func (s *sender) send(ctx context.Context, progress func(done int)) {
 	var workers sync.WaitGroup
 	for range s.load.Connections {
 		workers.Go(func() {
-			for ctx.Err() == nil {
-				from := int(next.Add(int64(s.load.Batch))) - s.load.Batch
-				n := min(s.load.Batch, s.load.Records-from)
-				if n <= 0 || !s.pace(ctx, from) {
-					return
-				}
-				if !s.one(ctx, from, n) {
-					return
-				}
-				if progress != nil && from%(s.load.Records/20+1) < n {
-					progress(from + n)
-				}
+			w, err := newWire(ctx, s.target.URL)
+			if err != nil {
+				s.fail(err)
+				return
 			}
+			defer w.close()
+			s.work(ctx, w, &next, progress)
 		})
 	}
 	workers.Wait()
+}
+
+// work sends over one connection what next says is next, until everything is sent or a request failed.
+func (s *sender) work(ctx context.Context, w *wire, next *atomic.Int64, progress func(done int)) {
+	for ctx.Err() == nil {
+		from := int(next.Add(int64(s.load.Batch))) - s.load.Batch
+		n := min(s.load.Batch, s.load.Records-from)
+		if n <= 0 || !s.pace(ctx, from) || !s.one(ctx, w, from, n) {
+			return
+		}
+		if progress != nil && from%(s.load.Records/20+1) < n {
+			progress(from + n)
+		}
+	}
 }
 
 // pace waits until the record is to be sent.
@@ -239,28 +245,21 @@ func (s *sender) pace(ctx context.Context, from int) bool {
 }
 
 // one sends one request until it is accepted; what is shed is sent again after the time that the hub asked for.
-func (s *sender) one(ctx context.Context, from, n int) bool {
-	id := fmt.Sprintf("msg_%s_%d", s.run, from)
+func (s *sender) one(ctx context.Context, w *wire, from, n int) bool {
+	id := "msg_" + s.run + "_" + strconv.Itoa(from)
 	body := s.load.Body(s.run, from, n)
 	for {
 		h, err := s.load.Sign(id, body)
 		if err != nil {
 			return s.fail(err)
 		}
-		r, err := http.NewRequestWithContext(ctx, http.MethodPost, s.target.URL+s.target.Path, bytes.NewReader(body))
-		if err != nil {
-			return s.fail(err)
-		}
-		r.Header = h
 		began := time.Now()
-		a, err := s.client.Do(r)
+		a, err := w.post(s.target.Path, h, body)
 		if err != nil {
 			return s.fail(err)
 		}
-		_, _ = io.Copy(io.Discard, a.Body) // so that the connection is used again
-		_ = a.Body.Close()
 		took := time.Since(began)
-		switch a.StatusCode {
+		switch a.status {
 		case http.StatusAccepted, http.StatusOK:
 			s.accepted.Add(int64(n))
 			s.mu.Lock()
@@ -278,7 +277,7 @@ func (s *sender) one(ctx context.Context, from, n int) bool {
 				return false
 			}
 		default:
-			return s.fail(hub.Faultf(hub.Internal, "bench.answer", "the hub answered %s", a.Status))
+			return s.fail(hub.Faultf(hub.Internal, "bench.answer", "the hub answered %d", a.status))
 		}
 	}
 }
@@ -293,32 +292,71 @@ func (s *sender) fail(err error) bool {
 }
 
 // Serial is the serial number of the i-th record of a run.
-func Serial(run string, i int) string { return fmt.Sprintf("%s%09d", run[len(run)-6:], i) }
+func Serial(run string, i int) string { return string(appendSerial(nil, run, i)) }
+
+func appendSerial(b []byte, run string, i int) []byte {
+	return appendPadded(append(b, run[len(run)-6:]...), i, 9)
+}
+
+// appendPadded appends n with zeros before it, width digits in all.
+func appendPadded(b []byte, n, width int) []byte {
+	start := len(b)
+	for range width {
+		b = append(b, '0')
+	}
+	for at := len(b) - 1; n > 0 && at >= start; n, at = n/10, at-1 {
+		b[at] = byte('0' + n%10)
+	}
+	return b
+}
 
 // Item is the identity of the i-th record of a run, as a path of a Digital Link.
 func Item(run string, i int) string { return "/01/07613035982949/21/" + Serial(run, i) }
 
 // Body is the body of one request: n records from the given number, about 700 bytes each, as the sample's brand has them.
 func Body(run string, from, n int, batch bool) []byte {
-	var b bytes.Buffer
+	const about = 780
+	b := make([]byte, 0, n*about)
 	if batch {
-		b.WriteString(`{"records":[`)
+		b = append(b, `{"records":[`...)
 	}
 	for i := from; i < from+n; i++ {
 		if i > from {
-			b.WriteByte(',')
+			b = append(b, ',')
 		}
-		fmt.Fprintf(&b, `{"code":"%s","gtin":"7613035982949","batch":"9121755841","madeOn":"2026-11-%02d %02d:%02d:%02d","bestBefore":"2028-10-31",`+
-			`"plantGln":"5391520850004","line":"L%d","shift":"B","operator":"op-%04d","cartonSscc":"05391520850000001","nameZh":"启赋有机幼儿配方奶粉3阶段",`+
-			`"nameEn":"illuma organic formula stage 3","series":"启赋有机","packaging":"罐装","packSpec":"900 g × 6","origin":"IE",`+
-			`"plant":"Wyeth Nutritionals Ireland, Askeaton plant","address":"Askeaton, Co. Limerick, Ireland","quality":{"fill":%d.%02d,"seal":"ok",`+
-			`"oxygen":0.%02d},"note":"printed by line printer, checked by camera, no remarks, packed in cases of six, stacked on pallets of one hundred and twenty cases"}`,
-			Serial(run, i), 1+i%28, i%24, i%60, i/60%60, i%8, i%10000, 899+i%3, i%100, i%100)
+		b = appendRecord(b, run, i)
 	}
 	if batch {
-		b.WriteString(`]}`)
+		b = append(b, `]}`...)
 	}
-	return b.Bytes()
+	return b
+}
+
+// appendRecord appends the i-th record. It is written without fmt because the generator shares the processors with what it
+// measures.
+func appendRecord(b []byte, run string, i int) []byte {
+	b = appendSerial(append(b, `{"code":"`...), run, i)
+	b = append(b, `","gtin":"7613035982949","batch":"9121755841","madeOn":"`...)
+	b = appendMadeOn(b, i)
+	b = append(b, `","bestBefore":"2028-10-31","plantGln":"5391520850004","line":"L`...)
+	b = strconv.AppendInt(b, int64(i%8), 10)
+	b = appendPadded(append(b, `","shift":"B","operator":"op-`...), i%10000, 4)
+	b = append(b, `","cartonSscc":"05391520850000001","nameZh":"启赋有机幼儿配方奶粉3阶段",`+
+		`"nameEn":"illuma organic formula stage 3","series":"启赋有机","packaging":"罐装","packSpec":"900 g × 6","origin":"IE",`+
+		`"plant":"Wyeth Nutritionals Ireland, Askeaton plant","address":"Askeaton, Co. Limerick, Ireland","quality":{"fill":`...)
+	b = strconv.AppendInt(b, int64(899+i%3), 10)
+	b = appendPadded(append(b, '.'), i%100, 2)
+	b = appendPadded(append(b, `,"seal":"ok","oxygen":0.`...), i%100, 2)
+	return append(b, `},"note":"printed by line printer, checked by camera, no remarks, packed in cases of six, `+
+		`stacked on pallets of one hundred and twenty cases"}`...)
+}
+
+// appendMadeOn appends when the i-th record was made, "2026-11-DD hh:mm:ss".
+func appendMadeOn(b []byte, i int) []byte {
+	b = appendPadded(append(b, "2026-11-"...), 1+i%28, 2)
+	b = appendPadded(append(b, ' '), i%24, 2)
+	b = appendPadded(append(b, ':'), i%60, 2)
+	return appendPadded(append(b, ':'), i/60%60, 2)
 }
 
 func (t Target) usage() (Usage, error) {
@@ -367,28 +405,23 @@ func (t Target) log(ctx context.Context) (size, committed uint64, err error) {
 	return out.LogSize, committed, nil
 }
 
-// Await waits until exactly want events are recorded and anchored. More than that, or standing still, is a fault.
+// Await waits until exactly want events are recorded and anchored. More than that, or standing still, is a fault. It asks
+// for one checkpoint often and for all only now and then, because the answers are the measured hub's work.
 func (t Target) Await(ctx context.Context, want uint64) error {
-	const patience = 30 * time.Second
-	tick := time.NewTicker(20 * time.Millisecond)
+	const often, seldom = 10 * time.Millisecond, 500 * time.Millisecond
+	tick := time.NewTicker(often)
 	defer tick.Stop()
-	moved, last := time.Now(), uint64(0)
+	c, p, looked := client(1), newProgress(), time.Time{}
 	for {
-		size, committed, err := t.log(ctx)
+		there, err := t.committed(ctx, c, want)
 		if err != nil {
 			return err
 		}
-		if size > want {
-			return hub.Faultf(hub.Internal, "bench.doubled", "%d events are recorded for %d accepted records", size, want)
-		}
-		if size == want && committed == want {
-			return nil
-		}
-		if now := size + committed; now != last {
-			moved, last = time.Now(), now
-		}
-		if time.Since(moved) > patience {
-			return hub.Faultf(hub.Internal, "bench.lost", "%d records were accepted, %d are recorded and %d anchored", want, size, committed)
+		if there || time.Since(looked) > seldom {
+			looked = time.Now()
+			if done, err := t.check(ctx, want, p); err != nil || done {
+				return err
+			}
 		}
 		select {
 		case <-tick.C:
@@ -396,4 +429,54 @@ func (t Target) Await(ctx context.Context, want uint64) error {
 			return ctx.Err()
 		}
 	}
+}
+
+// check reports whether exactly want events are recorded and anchored.
+func (t Target) check(ctx context.Context, want uint64, p *progress) (done bool, err error) {
+	size, committed, err := t.log(ctx)
+	switch {
+	case err != nil:
+		return false, err
+	case size > want:
+		return false, hub.Faultf(hub.Internal, "bench.doubled", "%d events are recorded for %d accepted records", size, want)
+	case size == want && committed == want:
+		return true, nil
+	case p.stands(size+committed, 30*time.Second):
+		return false, hub.Faultf(hub.Internal, "bench.lost", "%d records were accepted, %d are recorded and %d anchored", want, size, committed)
+	}
+	return false, nil
+}
+
+// progress tells when something no longer moves.
+type progress struct {
+	moved time.Time
+	last  uint64
+}
+
+func newProgress() *progress { return &progress{moved: time.Now()} }
+
+// stands reports whether now is what it was for longer than patience.
+func (p *progress) stands(now uint64, patience time.Duration) bool {
+	if now != p.last {
+		p.moved, p.last = time.Now(), now
+	}
+	return time.Since(p.moved) > patience
+}
+
+// committed reports whether a checkpoint of exactly this size is committed.
+func (t Target) committed(ctx context.Context, c *http.Client, size uint64) (bool, error) {
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, t.URL+"/v1/anchors/"+strconv.FormatUint(size, 10), http.NoBody)
+	if err != nil {
+		return false, err
+	}
+	a, err := c.Do(r)
+	if err != nil {
+		return false, hub.Faultf(hub.Unavailable, "hub.unreachable", "cannot reach the hub").Because(err)
+	}
+	defer a.Body.Close()
+	var out struct{ State string }
+	if err := json.NewDecoder(a.Body).Decode(&out); err != nil {
+		return false, hub.Faultf(hub.Internal, "bench.answer", "the hub's answer cannot be read").Because(err)
+	}
+	return a.StatusCode == http.StatusOK && out.State == hub.StateCommitted.String(), nil
 }

@@ -36,8 +36,10 @@ func WriteFile(path, format, run string, n int) error {
 }
 
 func writeNDJSON(w *bufio.Writer, run string, n int) error {
+	var line []byte
 	for i := range n {
-		if _, err := w.Write(append(Body(run, i, 1, false), '\n')); err != nil {
+		line = append(appendRecord(line[:0], run, i), '\n')
+		if _, err := w.Write(line); err != nil {
 			return err
 		}
 	}
@@ -54,7 +56,7 @@ func writeCSV(out *bufio.Writer, run string, n int) error {
 	}
 	for i := range n {
 		if err := w.Write([]string{
-			Serial(run, i), "7613035982949", "9121755841", fmt.Sprintf("2026-11-%02d %02d:%02d:%02d", 1+i%28, i%24, i%60, i/60%60), "2028-10-31",
+			Serial(run, i), "7613035982949", "9121755841", string(appendMadeOn(nil, i)), "2028-10-31",
 			"5391520850004", fmt.Sprintf("L%d", i%8), "B", fmt.Sprintf("op-%04d", i%10000), "05391520850000001", "启赋有机幼儿配方奶粉3阶段",
 			"illuma organic formula stage 3", "启赋有机", "罐装", "900 g × 6", "IE", "Wyeth Nutritionals Ireland, Askeaton plant",
 			"Askeaton, Co. Limerick, Ireland", fmt.Sprintf("%d.%02d", 899+i%3, i%100), "ok", fmt.Sprintf("0.%02d", i%100),

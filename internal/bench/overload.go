@@ -1,12 +1,10 @@
 package bench
 
 import (
-	"bytes"
 	"context"
 	"fmt"
-	"io"
 	"net/http"
-	"strings"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -53,8 +51,14 @@ func Overload(ctx context.Context, l Load, t Target, d time.Duration) (Storm, er
 	var workers sync.WaitGroup
 	for range l.Connections {
 		workers.Go(func() {
+			conn, err := newWire(ctx, t.URL)
+			if err != nil {
+				s.fail(err)
+				return
+			}
+			defer conn.close()
 			for storm.Err() == nil {
-				w.request(ctx, int(next.Add(1))-1)
+				w.request(conn, int(next.Add(1))-1)
 			}
 		})
 	}
@@ -82,29 +86,21 @@ type weather struct {
 }
 
 // request sends one batch once.
-func (w *weather) request(ctx context.Context, i int) {
+func (w *weather) request(conn *wire, i int) {
 	from := i * w.load.Batch
 	body := w.load.Body(w.run, from, w.load.Batch)
-	h, err := w.load.Sign(fmt.Sprintf("msg_%s_%d", w.run, from), body)
+	h, err := w.load.Sign("msg_"+w.run+"_"+strconv.Itoa(from), body)
 	if err != nil {
 		w.fail(err)
 		return
 	}
-	r, err := http.NewRequestWithContext(ctx, http.MethodPost, w.target.URL+w.target.Path, bytes.NewReader(body))
-	if err != nil {
-		w.fail(err)
-		return
-	}
-	r.Header = h
 	began := time.Now()
-	a, err := w.client.Do(r)
+	a, err := conn.post(w.target.Path, h, body)
 	if err != nil {
 		w.unknown.Add(1)
 		return
 	}
-	_, _ = io.Copy(io.Discard, a.Body) // so that the connection is used again
-	_ = a.Body.Close()
-	switch a.StatusCode {
+	switch a.status {
 	case http.StatusAccepted:
 		w.accepted.Add(int64(w.load.Batch))
 		w.mu.Lock()
@@ -112,11 +108,11 @@ func (w *weather) request(ctx context.Context, i int) {
 		w.mu.Unlock()
 	case http.StatusTooManyRequests, http.StatusServiceUnavailable:
 		w.refused.Add(1)
-		if strings.TrimSpace(a.Header.Get("Retry-After")) == "" {
+		if !a.retry {
 			w.bare.Add(1)
 		}
 	default:
-		w.fail(hub.Faultf(hub.Internal, "bench.answer", "the hub answered %s", a.Status))
+		w.fail(hub.Faultf(hub.Internal, "bench.answer", "the hub answered %d", a.status))
 	}
 }
 
@@ -149,10 +145,9 @@ func (t Target) watchMemory(ctx context.Context, d time.Duration) (first, last i
 // atLeast waits until want events are recorded and everything recorded is anchored. Beyond want there may be spare: what
 // was refused after it was written.
 func (t Target) atLeast(ctx context.Context, want, spare uint64) error {
-	const patience = time.Minute
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
-	moved, last := time.Now(), uint64(0)
+	p := newProgress()
 	for {
 		size, committed, err := t.log(ctx)
 		if err != nil {
@@ -164,10 +159,7 @@ func (t Target) atLeast(ctx context.Context, want, spare uint64) error {
 		if size >= want && committed == size {
 			return nil
 		}
-		if now := size + committed; now != last {
-			moved, last = time.Now(), now
-		}
-		if time.Since(moved) > patience {
+		if p.stands(size+committed, time.Minute) {
 			return hub.Faultf(hub.Internal, "bench.lost", "%d records were accepted, %d are recorded and %d anchored", want, size, committed)
 		}
 		select {
