@@ -153,8 +153,9 @@ func TestTheFilesParse(t *testing.T) {
 	}, ".json")
 }
 
-// The configuration of the containers, and the one inside the Kubernetes manifest, pass the hub's own check.
+// The configuration of the containers, and those inside the Kubernetes manifests, pass the hub's own check.
 func TestTheConfigurationIsGood(t *testing.T) {
+	t.Setenv("SUYUAN_STORE_URL", "postgres://suyuan@db/suyuan") // the Secret of cluster.yaml
 	configs := map[string]string{}
 	files(t, func(name string, text []byte) {
 		if filepath.Base(name) == "suyuan.yaml" {
@@ -163,18 +164,19 @@ func TestTheConfigurationIsGood(t *testing.T) {
 		dec := yaml.NewDecoder(bytes.NewReader(text))
 		for {
 			var doc struct {
-				Kind string
-				Data map[string]string
+				Kind     string
+				Metadata struct{ Name string }
+				Data     map[string]string
 			}
 			if err := dec.Decode(&doc); err != nil {
 				return
 			}
 			if c, ok := doc.Data["suyuan.yaml"]; ok && doc.Kind == "ConfigMap" {
-				configs[name] = c
+				configs[name+" "+doc.Metadata.Name] = c
 			}
 		}
 	}, ".yaml")
-	if len(configs) < 2 {
+	if len(configs) < 4 {
 		t.Fatalf("%d configurations found", len(configs))
 	}
 	for name, text := range configs {
