@@ -89,7 +89,7 @@ func (v *View) Grow(name string, proof []byte, keys ...VerifierKey) error {
 	}
 	var heads [2]Head
 	for i, note := range []string{p.From, p.To} {
-		c, err := openBy([]byte(note), keys)
+		c, _, err := openBy([]byte(note), keys)
 		if err != nil {
 			return err
 		}
@@ -104,19 +104,19 @@ func (v *View) Grow(name string, proof []byte, keys ...VerifierKey) error {
 	return VerifyConsistency(v.hash, heads[0], heads[1], p.Hashes)
 }
 
-// openBy opens a checkpoint that one of keys signed.
-func openBy(note []byte, keys []VerifierKey) (hub.Checkpoint, error) {
+// openBy opens a checkpoint that one of keys signed, and returns which.
+func openBy(note []byte, keys []VerifierKey) (hub.Checkpoint, VerifierKey, error) {
 	err := badNote("there is no key to check it with")
 	for _, key := range keys {
 		var c hub.Checkpoint
 		if c, err = OpenCheckpoint(note, key); err == nil {
-			return c, nil
+			return c, key, nil
 		}
 	}
-	return hub.Checkpoint{}, err
+	return hub.Checkpoint{}, VerifierKey{}, err
 }
 
-func forked(format string, args ...any) error {
+func forked(format string, args ...any) *hub.Fault {
 	f := hub.Faultf(hub.Conflict, "receipt.fork", format, args...).
 		WithHint("keep both files: each is signed, and together they prove it to anyone")
 	f.MessageZh = fmt.Sprintf("日志 %v 出现分叉:两份凭证互相矛盾", args[len(args)-1])

@@ -101,12 +101,21 @@ func (p *Pending) Error() string {
 	return fmt.Sprintf("event %d is pending until about %s", p.Seq, p.ExpectedAt.UTC().Format(time.RFC3339))
 }
 
-// Receipt returns the receipt of the event at seq against the smallest committed checkpoint that covers it and that all
-// ledgers named by have witnessed. Its proof and checkpoint are the same for ever; evidence of ledgers beyond the quorum
-// that come later is added. Faults: NotFound if there is no such event, Unavailable with a [Pending] cause if it is not
-// anchored yet.
-func (l *Log) Receipt(ctx context.Context, seq hub.Seq, by ...string) (hub.Receipt, error) {
-	event, err := l.opts.Leaves.EventAt(ctx, seq)
+// Reader gives out what a log has committed. It changes nothing, so that any number of them may read beside the process that
+// seals. Leaves must give leaf hashes of Hash.
+type Reader struct {
+	Key     VerifierKey
+	Hash    Hash
+	Leaves  Leaves
+	Journal Journal
+}
+
+// errNotAnchored says that no committed checkpoint covers an event yet.
+var errNotAnchored = errors.New("no committed checkpoint covers the event")
+
+// Receipt is [Log.Receipt]; it does not say when a receipt that is not there yet may be expected.
+func (l Reader) Receipt(ctx context.Context, seq hub.Seq, by ...string) (hub.Receipt, error) {
+	event, err := l.Leaves.EventAt(ctx, seq)
 	if err != nil {
 		return hub.Receipt{}, fmt.Errorf("read event %d: %w", seq, err)
 	}
@@ -115,15 +124,15 @@ func (l *Log) Receipt(ctx context.Context, seq hub.Seq, by ...string) (hub.Recei
 		return hub.Receipt{}, err
 	}
 	if !ok {
-		return hub.Receipt{}, l.pending(ctx, seq)
+		return hub.Receipt{}, hub.Faultf(hub.Unavailable, "receipt.pending", "event %d waits to be anchored", seq).Because(errNotAnchored)
 	}
 	c := sealed.Checkpoint
-	proof, err := ProveInclusion(ctx, l.opts.Hash, l.opts.Journal, uint64(seq), c.Size)
+	proof, err := ProveInclusion(ctx, l.Hash, l.Journal, uint64(seq), c.Size)
 	if err != nil {
 		return hub.Receipt{}, err
 	}
 	// What is handed out is checked first: a receipt that does not verify would be our own contradiction in writing.
-	if err := VerifyInclusion(l.opts.Hash, proof, l.opts.Hash.Leaf(event.Leaf.Bytes()), c.Root); err != nil {
+	if err := VerifyInclusion(l.Hash, proof, l.Hash.Leaf(event.Leaf.Bytes()), c.Root); err != nil {
 		return hub.Receipt{}, fmt.Errorf("prove event %d: %w", seq, err)
 	}
 	if hub.Sum(event.Body) != event.Leaf.Event {
@@ -131,16 +140,38 @@ func (l *Log) Receipt(ctx context.Context, seq hub.Seq, by ...string) (hub.Recei
 	}
 	return hub.Receipt{
 		Type: hub.ReceiptType, Event: stdjson.RawMessage(event.Body), Leaf: event.Leaf, Proof: proof,
-		Checkpoint: string(c.Note), Key: l.Key().String(), Ledger: sealed.Evidence,
+		Checkpoint: string(c.Note), Key: l.Key.String(), Ledger: sealed.Evidence,
 	}, nil
+}
+
+// reader returns the reader of the log.
+func (l *Log) reader() Reader {
+	return Reader{Key: l.Key(), Hash: l.opts.Hash, Leaves: l.opts.Leaves, Journal: l.opts.Journal}
+}
+
+// Receipt returns the receipt of the event at seq against the smallest committed checkpoint that covers it and that all
+// ledgers named by have witnessed. Its proof and checkpoint are the same for ever; evidence of ledgers beyond the quorum
+// that come later is added. Faults: NotFound if there is no such event, Unavailable with a [Pending] cause if it is not
+// anchored yet.
+func (l *Log) Receipt(ctx context.Context, seq hub.Seq, by ...string) (hub.Receipt, error) {
+	r, err := l.reader().Receipt(ctx, seq, by...)
+	if errors.Is(err, errNotAnchored) {
+		return hub.Receipt{}, l.pending(ctx, seq)
+	}
+	return r, err
+}
+
+// Consistency is [Reader.Consistency].
+func (l *Log) Consistency(ctx context.Context, from, to uint64) (hub.Consistency, error) {
+	return l.reader().Consistency(ctx, from, to)
 }
 
 // covering returns the smallest committed checkpoint that covers seq and bears evidence of the ledgers named by. Only the
 // newest can be uncommitted.
-func (l *Log) covering(ctx context.Context, seq hub.Seq, by []string) (Sealed, bool, error) {
+func (l Reader) covering(ctx context.Context, seq hub.Seq, by []string) (Sealed, bool, error) {
 	from, page := uint64(seq)+1, 1
 	for {
-		sealed, err := l.opts.Journal.SealedFrom(ctx, from, page)
+		sealed, err := l.Journal.SealedFrom(ctx, from, page)
 		if err != nil {
 			return Sealed{}, false, fmt.Errorf("find checkpoint of event %d: %w", seq, err)
 		}
@@ -189,10 +220,10 @@ func (l *Log) pending(ctx context.Context, seq hub.Seq) error {
 
 // Consistency returns the checkpoints of the given sizes, both committed, and the proof that the larger extends the
 // smaller. A fault of kind NotFound says which there is not.
-func (l *Log) Consistency(ctx context.Context, from, to uint64) (hub.Consistency, error) {
+func (l Reader) Consistency(ctx context.Context, from, to uint64) (hub.Consistency, error) {
 	var notes [2]string
 	for i, size := range []uint64{from, to} {
-		sealed, err := l.opts.Journal.SealedFrom(ctx, size, 1)
+		sealed, err := l.Journal.SealedFrom(ctx, size, 1)
 		if err != nil {
 			return hub.Consistency{}, fmt.Errorf("read checkpoint %d: %w", size, err)
 		}
@@ -202,7 +233,7 @@ func (l *Log) Consistency(ctx context.Context, from, to uint64) (hub.Consistency
 		}
 		notes[i] = string(sealed[0].Checkpoint.Note)
 	}
-	hashes, err := ProveConsistency(ctx, l.opts.Hash, l.opts.Journal, from, to)
+	hashes, err := ProveConsistency(ctx, l.Hash, l.Journal, from, to)
 	if err != nil {
 		return hub.Consistency{}, err
 	}

@@ -139,13 +139,18 @@ func (t *Tree) Root() hub.Digest {
 // TilePath returns the path of a tile of the given width under the log's prefix (c2sp.org/tlog-tiles, "Merkle Tree"):
 // "tile/0/x001/067", with ".p/W" when the tile is partial.
 func TilePath(level int, index uint64, width int) string {
+	path := fmt.Sprintf("tile/%d/%s", level, indexPath(index))
+	if width < tileWidth {
+		path = fmt.Sprintf("%s.p/%d", path, width)
+	}
+	return path
+}
+
+// indexPath returns a number as tiles have it in their paths: 1234067 as "x001/x234/067".
+func indexPath(index uint64) string {
 	path := fmt.Sprintf("%03d", index%1000)
 	for index /= 1000; index > 0; index /= 1000 {
 		path = fmt.Sprintf("x%03d/%s", index%1000, path)
-	}
-	path = fmt.Sprintf("tile/%d/%s", level, path)
-	if width < tileWidth {
-		path = fmt.Sprintf("%s.p/%d", path, width)
 	}
 	return path
 }

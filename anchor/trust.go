@@ -159,6 +159,18 @@ func (t *Trust) pinned(ledger string) Pinned {
 	return t.Ledgers[ledger]
 }
 
+// verifierKeys returns the log's keys.
+func (t *Trust) verifierKeys() ([]VerifierKey, error) {
+	keys := make([]VerifierKey, len(t.Keys))
+	for i, s := range t.Keys {
+		var err error
+		if keys[i], err = ParseVerifierKey(s); err != nil {
+			return nil, err
+		}
+	}
+	return keys, nil
+}
+
 func (t *Trust) trustsKey(key string) bool { return slices.Contains(t.Keys, key) }
 
 // Rule asks that at least Count of the ledgers Of have witnessed. Of nil means any that the trust file names.

@@ -60,6 +60,8 @@ type Report struct {
 	Origin    string `json:"origin,omitempty"`
 	LeafIndex uint64 `json:"leafIndex"`
 	TreeSize  uint64 `json:"treeSize"`
+	// Key is the key that signed the checkpoint, zero if that was not checked.
+	Key VerifierKey `json:"-"`
 }
 
 // Failed returns the name of the check that failed, or "".
@@ -186,7 +188,7 @@ func (s *verification) checkpoint() (string, error) {
 	if s.signed, err = OpenCheckpoint([]byte(s.r.Checkpoint), key); err != nil {
 		return "", err
 	}
-	s.report.Origin = s.signed.Origin
+	s.report.Origin, s.report.Key = s.signed.Origin, key
 	return fmt.Sprintf("%s signed size %d", s.signed.Origin, s.signed.Size), nil
 }
 

@@ -19,7 +19,7 @@ import (
 )
 
 // config returns the configuration of a client of the first organisation.
-func config(t *testing.T, n *fabrictest.Network) fabric.Config {
+func config(t testing.TB, n *fabrictest.Network) fabric.Config {
 	t.Helper()
 	cert, key := n.Files(t, n.Orgs[0].Client)
 	return fabric.Config{
@@ -28,7 +28,7 @@ func config(t *testing.T, n *fabrictest.Network) fabric.Config {
 	}
 }
 
-func open(t *testing.T, c fabric.Config, dir string) *fabric.Ledger {
+func open(t testing.TB, c fabric.Config, dir string) *fabric.Ledger {
 	t.Helper()
 	l, err := fabric.Open(c, dir)
 	if err != nil {
@@ -44,16 +44,16 @@ func open(t *testing.T, c fabric.Config, dir string) *fabric.Ledger {
 
 func TestSuite(t *testing.T) {
 	dirs, configs := map[anchor.Ledger]string{}, map[anchor.Ledger]fabric.Config{}
-	start := func(t *testing.T, c fabric.Config, dir string) anchor.Ledger {
+	start := func(t testing.TB, c fabric.Config, dir string) anchor.Ledger {
 		l := open(t, c, dir)
 		dirs[l], configs[l] = dir, c
 		return l
 	}
 	ledgertest.Run(t, ledgertest.Subject{
-		Open: func(t *testing.T, _ ...anchor.VerifierKey) anchor.Ledger {
+		Open: func(t testing.TB, _ ...anchor.VerifierKey) anchor.Ledger {
 			return start(t, config(t, fabrictest.New(t, "Org1MSP", "Org2MSP", "Org3MSP")), t.TempDir())
 		},
-		Reopen: func(t *testing.T, l anchor.Ledger) anchor.Ledger {
+		Reopen: func(t testing.TB, l anchor.Ledger) anchor.Ledger {
 			if err := l.Close(); err != nil {
 				t.Fatal(err)
 			}

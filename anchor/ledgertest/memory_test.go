@@ -9,7 +9,7 @@ import (
 
 func TestMemory(t *testing.T) {
 	ledgertest.Run(t, ledgertest.Subject{
-		Open:   func(_ *testing.T, logs ...anchor.VerifierKey) anchor.Ledger { return &ledgertest.Memory{Logs: logs} },
+		Open:   func(_ testing.TB, logs ...anchor.VerifierKey) anchor.Ledger { return &ledgertest.Memory{Logs: logs} },
 		Verify: ledgertest.VerifyMemory,
 	})
 }

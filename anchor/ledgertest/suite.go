@@ -2,6 +2,7 @@ package ledgertest
 
 import (
 	"bytes"
+	"crypto/rand"
 	"sync"
 	"testing"
 
@@ -13,44 +14,65 @@ import (
 // Subject is a ledger under test.
 type Subject struct {
 	// Open returns an empty ledger that serves the logs with the given keys, and closes it when the test ends.
-	Open func(t *testing.T, logs ...anchor.VerifierKey) anchor.Ledger
+	Open func(t testing.TB, logs ...anchor.VerifierKey) anchor.Ledger
 	// Reopen closes a ledger that Open returned and opens it again, as after a restart; nil if it has no memory.
-	Reopen func(t *testing.T, l anchor.Ledger) anchor.Ledger
+	Reopen func(t testing.TB, l anchor.Ledger) anchor.Ledger
 	// Verify is the verifier of the ledger's evidence.
 	Verify anchor.EvidenceVerifier
 	// NewestOnly is true for a ledger that, as a witness does, remembers only the newest checkpoint of a log.
 	NewestOnly bool
+	// Slow is true if Verify is slow: then one bit of each byte of evidence is flipped, and not every one.
+	Slow bool
 	// Unsigned is true for a ledger that leaves the log's signature to its verifiers.
 	Unsigned bool
 }
 
-// Run runs the suite.
-func Run(t *testing.T, s Subject) {
-	t.Helper()
-	for name, test := range map[string]func(t *testing.T, s Subject){
-		"an empty ledger holds nothing":          holdsNothing,
-		"checkpoints are held in order":          heldInOrder,
-		"the same commit has the first evidence": sameCommit,
-		"another root for a known size":          anotherRoot,
-		"a smaller size":                         smallerSize,
-		"rewritten history":                      rewrittenHistory,
-		"a proof from the wrong size":            wrongPrevious,
-		"a proof that was cut":                   cutProof,
-		"a note that is not the checkpoint":      foreignNote,
-		"a checkpoint by a foreign key":          foreignKey,
-		"two logs do not meet":                   twoLogs,
-		"concurrent identical commits":           concurrentCommits,
-		"evidence is of one checkpoint":          evidenceIsBound,
-		"evidence with any bit flipped":          evidenceBitFlips,
-		"a lost commit":                          lostCommit,
-		"a commit that landed, its answer lost":  landedCommit,
-		"a restart":                              restart,
-	} {
-		t.Run(name, func(t *testing.T) { test(t, s) })
+// Case is one check of the suite.
+type Case struct {
+	// Name is what a ledger is put through.
+	Name string
+	run  func(t testing.TB, s Subject)
+}
+
+// NewCase returns a case of a driver's own.
+func NewCase(name string, run func(t testing.TB, s Subject)) Case { return Case{name, run} }
+
+// Cases returns the suite. Every case has logs of its own, so that all may use one ledger that holds other logs already.
+func Cases() []Case {
+	return []Case{
+		{"an empty ledger holds nothing", holdsNothing},
+		{"checkpoints are held in order", heldInOrder},
+		{"the same commit has the first evidence", sameCommit},
+		{"another root for a known size", anotherRoot},
+		{"a smaller size", smallerSize},
+		{"rewritten history", rewrittenHistory},
+		{"a proof from the wrong size", wrongPrevious},
+		{"a proof that was cut", cutProof},
+		{"a note that is not the checkpoint", foreignNote},
+		{"a checkpoint by a foreign key", foreignKey},
+		{"two logs do not meet", twoLogs},
+		{"concurrent identical commits", concurrentCommits},
+		{"evidence is of one checkpoint", evidenceIsBound},
+		{"evidence with any bit flipped", evidenceBitFlips},
+		{"a lost commit", lostCommit},
+		{"a commit that landed, its answer lost", landedCommit},
+		{"a restart", restart},
 	}
 }
 
-func must(t *testing.T, l anchor.Ledger, c anchor.Commitment) hub.Evidence {
+// Run runs the suite as tests.
+func Run(t *testing.T, s Subject) {
+	t.Helper()
+	for _, c := range Cases() {
+		t.Run(c.Name, func(t *testing.T) { c.run(t, s) })
+	}
+}
+
+// Origin returns the name of a log that no ledger can know.
+func Origin(name string) string { return "suite.example/" + rand.Text() + "/" + name }
+
+// Must commits c, and ends the test if that fails.
+func Must(t testing.TB, l anchor.Ledger, c anchor.Commitment) hub.Evidence {
 	t.Helper()
 	e, err := l.Commit(t.Context(), c)
 	if err != nil {
@@ -63,7 +85,7 @@ func must(t *testing.T, l anchor.Ledger, c anchor.Commitment) hub.Evidence {
 }
 
 // refused checks that c is refused for good and changes nothing.
-func refused(t *testing.T, l anchor.Ledger, c anchor.Commitment, kinds ...hub.Kind) {
+func refused(t testing.TB, l anchor.Ledger, c anchor.Commitment, kinds ...hub.Kind) {
 	t.Helper()
 	before, errBefore := l.Latest(t.Context(), c.Checkpoint.Origin)
 	_, err := l.Commit(t.Context(), c)
@@ -80,8 +102,14 @@ func refused(t *testing.T, l anchor.Ledger, c anchor.Commitment, kinds ...hub.Ki
 	}
 }
 
+// Holds checks that l holds c as its newest checkpoint, with the evidence e.
+func Holds(t testing.TB, l anchor.Ledger, c hub.Checkpoint, e hub.Evidence) {
+	t.Helper()
+	holds(t, l, c, e, true)
+}
+
 // holds checks that c is what the ledger holds for its size, and is its newest if newest is true.
-func holds(t *testing.T, l anchor.Ledger, c hub.Checkpoint, e hub.Evidence, newest bool) {
+func holds(t testing.TB, l anchor.Ledger, c hub.Checkpoint, e hub.Evidence, newest bool) {
 	t.Helper()
 	got, evidence, err := l.Lookup(t.Context(), c.Origin, c.Size)
 	if err != nil {
@@ -100,33 +128,33 @@ func holds(t *testing.T, l anchor.Ledger, c hub.Checkpoint, e hub.Evidence, newe
 	same(t, got, c)
 }
 
-func same(t *testing.T, got, want hub.Checkpoint) {
+func same(t testing.TB, got, want hub.Checkpoint) {
 	t.Helper()
 	if got.Origin != want.Origin || got.Size != want.Size || got.Root != want.Root || !bytes.Equal(got.Note, want.Note) {
 		t.Errorf("the ledger holds %s %d %v, want %s %d %v", got.Origin, got.Size, got.Root, want.Origin, want.Size, want.Root)
 	}
 }
 
-func holdsNothing(t *testing.T, s Subject) {
-	log := anchortest.NewLog(t, "suite.example/log", "a")
+func holdsNothing(t testing.TB, s Subject) {
+	log := anchortest.NewLog(t, Origin("log"), "a")
 	l := s.Open(t, log.Key.Public())
-	if _, _, err := l.Lookup(t.Context(), "suite.example/log", 1); hub.KindOf(err) != hub.NotFound {
+	if _, _, err := l.Lookup(t.Context(), log.Key.Public().Name(), 1); hub.KindOf(err) != hub.NotFound {
 		t.Errorf("look up: got %v, want NotFound", err)
 	}
-	if _, err := l.Latest(t.Context(), "suite.example/log"); hub.KindOf(err) != hub.NotFound {
+	if _, err := l.Latest(t.Context(), log.Key.Public().Name()); hub.KindOf(err) != hub.NotFound {
 		t.Errorf("latest: got %v, want NotFound", err)
 	}
 }
 
-func heldInOrder(t *testing.T, s Subject) {
-	log := anchortest.NewLog(t, "suite.example/log", "a")
+func heldInOrder(t testing.TB, s Subject) {
+	log := anchortest.NewLog(t, Origin("log"), "a")
 	l := s.Open(t, log.Key.Public())
 	previous := uint64(0)
 	var all []anchor.Commitment
 	var evidence []hub.Evidence
 	for _, size := range []uint64{1, 2, 7, 256, 300} {
 		c := log.Commit(t, previous, size)
-		e := must(t, l, c)
+		e := Must(t, l, c)
 		holds(t, l, c.Checkpoint, e, true)
 		all, evidence, previous = append(all, c), append(evidence, e), size
 	}
@@ -138,105 +166,106 @@ func heldInOrder(t *testing.T, s Subject) {
 			t.Errorf("evidence of %d: %v", c.Checkpoint.Size, err)
 		}
 	}
-	if _, _, err := l.Lookup(t.Context(), "suite.example/log", 3); err == nil || !s.NewestOnly && hub.KindOf(err) != hub.NotFound {
+	if _, _, err := l.Lookup(t.Context(), log.Key.Public().Name(), 3); err == nil || !s.NewestOnly && hub.KindOf(err) != hub.NotFound {
 		t.Errorf("look up of a size between: got %v, want NotFound", err)
 	}
 }
 
-func sameCommit(t *testing.T, s Subject) {
-	log := anchortest.NewLog(t, "suite.example/log", "a")
+func sameCommit(t testing.TB, s Subject) {
+	log := anchortest.NewLog(t, Origin("log"), "a")
 	l := s.Open(t, log.Key.Public())
 	first, second := log.Commit(t, 0, 5), log.Commit(t, 5, 9)
-	e := must(t, l, first)
-	if again := must(t, l, first); !bytes.Equal(again.Entry, e.Entry) {
+	e := Must(t, l, first)
+	if again := Must(t, l, first); !bytes.Equal(again.Entry, e.Entry) {
 		t.Error("the second answer differs from the first")
 	}
-	must(t, l, second)
+	Must(t, l, second)
 	if s.NewestOnly {
 		refused(t, l, first, hub.Conflict)
-	} else if again := must(t, l, first); !bytes.Equal(again.Entry, e.Entry) {
+	} else if again := Must(t, l, first); !bytes.Equal(again.Entry, e.Entry) {
 		t.Error("the answer after a later commit differs from the first")
 	}
-	holds(t, l, second.Checkpoint, must(t, l, second), true)
+	holds(t, l, second.Checkpoint, Must(t, l, second), true)
 }
 
-func anotherRoot(t *testing.T, s Subject) {
-	log := anchortest.NewLog(t, "suite.example/log", "a")
+func anotherRoot(t testing.TB, s Subject) {
+	log := anchortest.NewLog(t, Origin("log"), "a")
 	l := s.Open(t, log.Key.Public())
-	must(t, l, log.Commit(t, 0, 5))
+	Must(t, l, log.Commit(t, 0, 5))
 	refused(t, l, log.Fork(t, 3, "b").Commit(t, 0, 5), hub.Conflict)
-	must(t, l, log.Commit(t, 5, 9))
+	Must(t, l, log.Commit(t, 5, 9))
 	refused(t, l, log.Fork(t, 3, "b").Commit(t, 0, 5), hub.Conflict)
 }
 
-func smallerSize(t *testing.T, s Subject) {
-	log := anchortest.NewLog(t, "suite.example/log", "a")
+func smallerSize(t testing.TB, s Subject) {
+	log := anchortest.NewLog(t, Origin("log"), "a")
 	l := s.Open(t, log.Key.Public())
-	must(t, l, log.Commit(t, 0, 5))
+	Must(t, l, log.Commit(t, 0, 5))
 	refused(t, l, log.Fork(t, 0, "a").Commit(t, 0, 4), hub.Conflict)
 }
 
-func rewrittenHistory(t *testing.T, s Subject) {
-	log := anchortest.NewLog(t, "suite.example/log", "a")
+func rewrittenHistory(t testing.TB, s Subject) {
+	log := anchortest.NewLog(t, Origin("log"), "a")
 	l := s.Open(t, log.Key.Public())
-	must(t, l, log.Commit(t, 0, 5))
+	Must(t, l, log.Commit(t, 0, 5))
 	forked := log.Fork(t, 3, "b")
 	forked.Grow(t, 5)
 	refused(t, l, forked.Commit(t, 5, 9), hub.Conflict, hub.Invalid)
 }
 
-func wrongPrevious(t *testing.T, s Subject) {
-	log := anchortest.NewLog(t, "suite.example/log", "a")
+func wrongPrevious(t testing.TB, s Subject) {
+	log := anchortest.NewLog(t, Origin("log"), "a")
 	l := s.Open(t, log.Key.Public())
 	log.Grow(t, 3)
-	must(t, l, log.Commit(t, 0, 5))
+	Must(t, l, log.Commit(t, 0, 5))
 	refused(t, l, log.Fork(t, 3, "a").Commit(t, 3, 9), hub.Conflict, hub.Invalid)
 	refused(t, l, log.Fork(t, 0, "a").Commit(t, 0, 9), hub.Conflict, hub.Invalid)
-	must(t, l, log.Commit(t, 5, 9))
+	Must(t, l, log.Commit(t, 5, 9))
 }
 
-func cutProof(t *testing.T, s Subject) {
-	log := anchortest.NewLog(t, "suite.example/log", "a")
+func cutProof(t testing.TB, s Subject) {
+	log := anchortest.NewLog(t, Origin("log"), "a")
 	l := s.Open(t, log.Key.Public())
-	must(t, l, log.Commit(t, 0, 5))
+	Must(t, l, log.Commit(t, 0, 5))
 	good := log.Commit(t, 5, 9)
 	cut, none := good, good
 	cut.Consistency, none.Consistency = good.Consistency[:len(good.Consistency)-1], nil
 	refused(t, l, cut, hub.Conflict, hub.Invalid)
 	refused(t, l, none, hub.Conflict, hub.Invalid)
-	must(t, l, good)
+	Must(t, l, good)
 }
 
-func foreignNote(t *testing.T, s Subject) {
-	log := anchortest.NewLog(t, "suite.example/log", "a")
+func foreignNote(t testing.TB, s Subject) {
+	log := anchortest.NewLog(t, Origin("log"), "a")
 	l := s.Open(t, log.Key.Public())
 	c := log.Commit(t, 0, 5)
 	c.Checkpoint.Note = log.Grow(t, 6).Note
 	refused(t, l, c, hub.Conflict, hub.Invalid, hub.Forbidden)
 }
 
-func foreignKey(t *testing.T, s Subject) {
+func foreignKey(t testing.TB, s Subject) {
 	if s.Unsigned {
 		t.Skip("this ledger leaves the log's signature to its verifiers")
 	}
-	log, stranger := anchortest.NewLog(t, "suite.example/log", "a"), anchortest.NewLog(t, "suite.example/log", "a")
+	name := Origin("log")
+	log, stranger := anchortest.NewLog(t, name, "a"), anchortest.NewLog(t, name, "a")
 	l := s.Open(t, log.Key.Public())
 	refused(t, l, stranger.Commit(t, 0, 5), hub.Invalid, hub.Forbidden)
-	refused(t, l, anchortest.NewLog(t, "other.example/log", "a").Commit(t, 0, 5), hub.Invalid, hub.Forbidden)
+	refused(t, l, anchortest.NewLog(t, Origin("other"), "a").Commit(t, 0, 5), hub.Invalid, hub.Forbidden)
 }
 
-func twoLogs(t *testing.T, s Subject) {
-	a, b := anchortest.NewLog(t, "suite.example/a", "a"), anchortest.NewLog(t, "suite.example/b", "b")
+func twoLogs(t testing.TB, s Subject) {
+	a, b := anchortest.NewLog(t, Origin("a"), "a"), anchortest.NewLog(t, Origin("b"), "b")
 	l := s.Open(t, a.Key.Public(), b.Key.Public())
 	ca, cb := a.Commit(t, 0, 5), b.Commit(t, 0, 3)
-	ea, eb := must(t, l, ca), must(t, l, cb)
+	ea, eb := Must(t, l, ca), Must(t, l, cb)
 	holds(t, l, ca.Checkpoint, ea, true)
 	holds(t, l, cb.Checkpoint, eb, true)
-	must(t, l, b.Commit(t, 3, 5))
+	Must(t, l, b.Commit(t, 3, 5))
 }
 
-func concurrentCommits(t *testing.T, s Subject) {
-	log := anchortest.NewLog(t, "suite.example/log", "a")
+func concurrentCommits(t testing.TB, s Subject) {
+	log := anchortest.NewLog(t, Origin("log"), "a")
 	l := s.Open(t, log.Key.Public())
 	c := log.Commit(t, 0, 5)
 	entries := make([]hub.Evidence, 8)
@@ -257,12 +286,12 @@ func concurrentCommits(t *testing.T, s Subject) {
 	holds(t, l, c.Checkpoint, entries[0], true)
 }
 
-func evidenceIsBound(t *testing.T, s Subject) {
-	log := anchortest.NewLog(t, "suite.example/log", "a")
+func evidenceIsBound(t testing.TB, s Subject) {
+	log := anchortest.NewLog(t, Origin("log"), "a")
 	l := s.Open(t, log.Key.Public())
 	a, b := log.Commit(t, 0, 5), log.Commit(t, 5, 9)
-	e := must(t, l, a)
-	must(t, l, b)
+	e := Must(t, l, a)
+	Must(t, l, b)
 	if _, err := s.Verify(e.Entry, b.Checkpoint, nil); err == nil {
 		t.Error("evidence of size 5 was accepted for size 9")
 	}
@@ -271,14 +300,14 @@ func evidenceIsBound(t *testing.T, s Subject) {
 	}
 }
 
-func evidenceBitFlips(t *testing.T, s Subject) {
-	log := anchortest.NewLog(t, "suite.example/log", "a")
+func evidenceBitFlips(t testing.TB, s Subject) {
+	log := anchortest.NewLog(t, Origin("log"), "a")
 	c := log.Commit(t, 0, 5)
-	e := must(t, s.Open(t, log.Key.Public()), c)
+	e := Must(t, s.Open(t, log.Key.Public()), c)
 	for i := range e.Entry {
 		for bit := range 8 {
-			if len(e.Entry) > 4<<10 && bit != i%8 {
-				continue // one bit of each byte: every flip costs a verification with its signatures
+			if (s.Slow || len(e.Entry) > 4<<10) && bit != i%8 {
+				continue // every flip costs a verification with its signatures
 			}
 			flipped := bytes.Clone(e.Entry)
 			flipped[i] ^= 1 << bit
@@ -289,8 +318,8 @@ func evidenceBitFlips(t *testing.T, s Subject) {
 	}
 }
 
-func lostCommit(t *testing.T, s Subject) {
-	log := anchortest.NewLog(t, "suite.example/log", "a")
+func lostCommit(t testing.TB, s Subject) {
+	log := anchortest.NewLog(t, Origin("log"), "a")
 	l := Faulty{Ledger: s.Open(t, log.Key.Public()), Faults: anchortest.FailAt(0, anchortest.Lost)}
 	c := log.Commit(t, 0, 5)
 	if _, err := l.Commit(t.Context(), c); err == nil {
@@ -299,11 +328,11 @@ func lostCommit(t *testing.T, s Subject) {
 	if _, _, err := l.Lookup(t.Context(), c.Checkpoint.Origin, 5); hub.KindOf(err) != hub.NotFound {
 		t.Errorf("look up: got %v, want NotFound", err)
 	}
-	holds(t, l, c.Checkpoint, must(t, l, c), true)
+	holds(t, l, c.Checkpoint, Must(t, l, c), true)
 }
 
-func landedCommit(t *testing.T, s Subject) {
-	log := anchortest.NewLog(t, "suite.example/log", "a")
+func landedCommit(t testing.TB, s Subject) {
+	log := anchortest.NewLog(t, Origin("log"), "a")
 	l := Faulty{Ledger: s.Open(t, log.Key.Public()), Faults: anchortest.FailAt(0, anchortest.Landed)}
 	c := log.Commit(t, 0, 5)
 	if _, err := l.Commit(t.Context(), c); err == nil {
@@ -313,26 +342,26 @@ func landedCommit(t *testing.T, s Subject) {
 	if err != nil {
 		t.Fatalf("look up: %v", err)
 	}
-	if again := must(t, l, c); !bytes.Equal(again.Entry, e.Entry) {
+	if again := Must(t, l, c); !bytes.Equal(again.Entry, e.Entry) {
 		t.Error("the commit after the look-up has other evidence")
 	}
 }
 
-func restart(t *testing.T, s Subject) {
+func restart(t testing.TB, s Subject) {
 	if s.Reopen == nil {
 		t.Skip("this ledger has no memory")
 	}
-	log := anchortest.NewLog(t, "suite.example/log", "a")
+	log := anchortest.NewLog(t, Origin("log"), "a")
 	l := s.Open(t, log.Key.Public())
 	a, b := log.Commit(t, 0, 5), log.Commit(t, 5, 9)
-	ea := must(t, l, a)
+	ea := Must(t, l, a)
 	l = s.Reopen(t, l)
-	eb := must(t, l, b)
+	eb := Must(t, l, b)
 	l = s.Reopen(t, l)
 	if !s.NewestOnly {
 		holds(t, l, a.Checkpoint, ea, false)
 	}
 	holds(t, l, b.Checkpoint, eb, true)
 	refused(t, l, log.Fork(t, 3, "b").Commit(t, 0, 5), hub.Conflict)
-	must(t, l, log.Commit(t, 9, 12))
+	Must(t, l, log.Commit(t, 9, 12))
 }

@@ -19,7 +19,7 @@ type bench struct {
 	opts notary.Options
 }
 
-func newBench(t *testing.T, logs ...anchor.VerifierKey) bench {
+func newBench(t testing.TB, logs ...anchor.VerifierKey) bench {
 	t.Helper()
 	key, err := anchor.GenerateKey("notary.example")
 	if err != nil {
@@ -28,7 +28,7 @@ func newBench(t *testing.T, logs ...anchor.VerifierKey) bench {
 	return bench{filepath.Join(t.TempDir(), "notary.jsonl"), notary.Options{Key: key, Logs: logs}}
 }
 
-func (b bench) open(t *testing.T) *notary.Ledger {
+func (b bench) open(t testing.TB) *notary.Ledger {
 	t.Helper()
 	l, err := notary.Open(b.path, b.opts)
 	if err != nil {
@@ -41,13 +41,13 @@ func (b bench) open(t *testing.T) *notary.Ledger {
 func TestNotaryIsALedger(t *testing.T) {
 	benches := make(map[anchor.Ledger]bench)
 	ledgertest.Run(t, ledgertest.Subject{
-		Open: func(t *testing.T, logs ...anchor.VerifierKey) anchor.Ledger {
+		Open: func(t testing.TB, logs ...anchor.VerifierKey) anchor.Ledger {
 			b := newBench(t, logs...)
 			l := b.open(t)
 			benches[l] = b
 			return l
 		},
-		Reopen: func(t *testing.T, l anchor.Ledger) anchor.Ledger {
+		Reopen: func(t testing.TB, l anchor.Ledger) anchor.Ledger {
 			if err := l.Close(); err != nil {
 				t.Fatal(err)
 			}

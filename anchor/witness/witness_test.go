@@ -33,7 +33,7 @@ type served struct {
 	witness *witness.Witness
 }
 
-func serve(t *testing.T, logs ...anchor.VerifierKey) *served {
+func serve(t testing.TB, logs ...anchor.VerifierKey) *served {
 	t.Helper()
 	key, err := anchor.GenerateKey("witness.example/w1")
 	if err != nil {
@@ -45,7 +45,7 @@ func serve(t *testing.T, logs ...anchor.VerifierKey) *served {
 	return s
 }
 
-func (s *served) start(t *testing.T) {
+func (s *served) start(t testing.TB) {
 	t.Helper()
 	var err error
 	s.witness, err = witness.New(witness.Options{Key: s.key, Logs: s.logs, Dir: s.dir})
@@ -60,8 +60,8 @@ func (s *served) start(t *testing.T) {
 
 func TestLedger(t *testing.T) {
 	ledgertest.Run(t, ledgertest.Subject{
-		Open: func(t *testing.T, logs ...anchor.VerifierKey) anchor.Ledger { return serve(t, logs...) },
-		Reopen: func(t *testing.T, l anchor.Ledger) anchor.Ledger {
+		Open: func(t testing.TB, logs ...anchor.VerifierKey) anchor.Ledger { return serve(t, logs...) },
+		Reopen: func(t testing.TB, l anchor.Ledger) anchor.Ledger {
 			s, ok := l.(*served)
 			if !ok {
 				t.Fatalf("%T is not the served witness", l)

@@ -169,14 +169,14 @@ func (r recorder) Append(ctx context.Context, outcomes []hub.Outcome) ([]hub.Ver
 	return verdicts, err
 }
 
-func (h *Hub) openAnchor(ctx context.Context) error {
+func (h *Hub) openAnchor(context.Context) error {
 	key, err := h.cfg.Anchor.algorithm().LoadOrCreateKey(h.cfg.keys("log.key"), h.cfg.Anchor.Origin)
 	if err != nil {
 		return err
 	}
 	ledgers := make([]anchor.Ledger, 0, len(h.cfg.Anchor.ledgers()))
 	for _, c := range h.cfg.Anchor.ledgers() {
-		l, err := c.open(ctx, &h.cfg, key.Public())
+		l, err := c.open(&h.cfg, h.log, key.Public())
 		if err != nil {
 			return err
 		}

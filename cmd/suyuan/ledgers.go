@@ -5,12 +5,16 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"strings"
 	"time"
 
 	"github.com/goccy/go-yaml"
+	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
 
 	"github.com/suyuan-io/suyuan/anchor"
+	"github.com/suyuan-io/suyuan/anchor/exec"
 	"github.com/suyuan-io/suyuan/anchor/fabric"
 	"github.com/suyuan-io/suyuan/anchor/notary"
 	"github.com/suyuan-io/suyuan/anchor/witness"
@@ -26,6 +30,8 @@ type LedgerConfig struct {
 	Fabric *fabric.Config `yaml:"fabric"`
 	// Witness is a witness of a partner (suyuan witness, or any of c2sp.org/tlog-witness).
 	Witness *WitnessConfig `yaml:"witness"`
+	// Exec is a ledger out of process, in any language (docs/ledger-exec.md).
+	Exec *exec.Config `yaml:"exec"`
 }
 
 // NotaryConfig is the embedded notary.
@@ -89,6 +95,9 @@ func (c *LedgerConfig) name() string {
 	if c.Witness != nil {
 		names = append(names, witness.Kind+"/"+c.Witness.Name)
 	}
+	if c.Exec != nil {
+		names = append(names, c.Exec.LedgerName())
+	}
 	if len(names) != 1 {
 		return ""
 	}
@@ -110,7 +119,7 @@ func (c *AnchorConfig) checkLedgers(at strictyaml.Locator) hub.Faults {
 		case seen[name]:
 			faults = append(faults, hub.Faultf(hub.Invalid, "config.ledger-twice", "two ledgers are named %q", name).
 				WithHint("give one of them another name").At(where))
-		case name == fabric.Name && c.hash() != anchor.SHA256:
+		case l.Fabric != nil && c.hash() != anchor.SHA256:
 			faults = append(faults, hub.Faultf(hub.Invalid, "config.ledger-hash", "the contract on Fabric checks logs of SHA-256 only").
 				WithHint("leave out anchor.hash, or name another ledger").At(where))
 		default:
@@ -125,7 +134,11 @@ func (c *AnchorConfig) checkLedgers(at strictyaml.Locator) hub.Faults {
 }
 
 // open opens the ledger for the log with the given key.
-func (c *LedgerConfig) open(_ context.Context, cfg *Config, log anchor.VerifierKey) (openLedger, error) {
+func (c *LedgerConfig) open(cfg *Config, logger *zap.Logger, log anchor.VerifierKey) (openLedger, error) {
+	if c.Exec != nil {
+		l := openExec(cfg, *c.Exec, logger, log)
+		return openLedger{l, func(ctx context.Context) ([]byte, error) { return pinExec(ctx, l) }}, nil
+	}
 	if c.Fabric != nil {
 		l, err := openFabric(cfg, *c.Fabric)
 		if err != nil {
@@ -169,6 +182,27 @@ func (c *NotaryConfig) open(cfg *Config, log anchor.VerifierKey) (openLedger, er
 	return openLedger{late, func(context.Context) ([]byte, error) { return fmt.Appendf(nil, "key: %s\n", key.Public()), nil }}, nil
 }
 
+// openExec opens a ledger out of process. Its program is started when first needed.
+func openExec(cfg *Config, c exec.Config, logger *zap.Logger, log anchor.VerifierKey) *exec.Ledger {
+	logger = logger.Named(c.LedgerName())
+	return exec.Open(c, exec.Env{
+		Dir: cfg.path("."), Logs: []exec.Log{{Key: log, Hash: cfg.Anchor.hash()}}, Verify: verifier().Ledgers[c.Kind],
+		Note: func(level slog.Level, text string) { logger.Log(zapcore.Level(level/4), text) }, // both count up from info
+	})
+}
+
+// pinExec returns what the program says that a reader may pin; JSON is YAML, too.
+func pinExec(ctx context.Context, l *exec.Ledger) ([]byte, error) {
+	spec, err := l.Spec(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if len(spec.Pin) == 0 || string(spec.Pin) == "null" {
+		return nil, errors.New("its program names nothing that a reader could pin")
+	}
+	return append(spec.Pin, '\n'), nil
+}
+
 // openFabric opens the driver of a consortium. It connects when first needed.
 func openFabric(cfg *Config, c fabric.Config) (*fabric.Ledger, error) {
 	l, err := fabric.Open(c.Paths(cfg.path), cfg.data("fabric"))
@@ -200,20 +234,30 @@ func (c *Config) underLedger(name string, err error) error {
 // probeLedgers asks the ledgers outside of the hub whether they take its checkpoints.
 func probeLedgers(ctx context.Context, cfg *Config) error {
 	for _, c := range cfg.Anchor.ledgers() {
-		if c.Fabric == nil {
-			continue
-		}
-		l, err := openFabric(cfg, *c.Fabric)
-		if err != nil {
-			return err
-		}
 		ctx, cancel := context.WithTimeout(ctx, probeTimeout)
 		defer cancel()
-		if err := errors.Join(l.Probe(ctx, cfg.Anchor.Origin), l.Close()); err != nil {
+		if err := c.probe(ctx, cfg); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// probe asks one ledger. A program is only started: what it says of a log needs the log's key.
+func (c *LedgerConfig) probe(ctx context.Context, cfg *Config) error {
+	if c.Exec != nil {
+		l := exec.Open(*c.Exec, exec.Env{Dir: cfg.path(".")})
+		_, err := l.Spec(ctx)
+		return errors.Join(err, l.Close())
+	}
+	if c.Fabric == nil {
+		return nil
+	}
+	l, err := openFabric(cfg, *c.Fabric)
+	if err != nil {
+		return err
+	}
+	return errors.Join(l.Probe(ctx, cfg.Anchor.Origin), l.Close())
 }
 
 // trustTimeout bounds how long the ledgers may take to say what a reader may pin of them.

@@ -130,8 +130,8 @@ Begin with:  suyuan demo`,
 func commands(std stdio) []*cobra.Command {
 	return []*cobra.Command{
 		demoCommand(std), serveCommand(std), checkCommand(std), connectorCommand(std), deadCommand(std), replayCommand(std),
-		backupCommand(std), restoreCommand(std), rebuildCommand(std),
-		verifyCommand(std), witnessCommand(std), keyCommand(std), epcisCommand(std), gs1Command(std), decodeCommand(std), webhookCommand(std), benchCommand(std),
+		backupCommand(std), restoreCommand(std), rebuildCommand(std), exportCommand(std),
+		verifyCommand(std), witnessCommand(std), ledgerCommand(std), keyCommand(std), epcisCommand(std), gs1Command(std), decodeCommand(std), webhookCommand(std), benchCommand(std),
 		versionCommand(std),
 	}
 }

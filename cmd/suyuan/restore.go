@@ -148,7 +148,7 @@ func (r *restoration) check(ctx context.Context, made *Config, m backup.Manifest
 	}
 	var ledgers []anchor.Ledger
 	for _, c := range made.Anchor.ledgers() {
-		l, err := c.open(ctx, made, key.Public())
+		l, err := c.open(made, zap.NewNop(), key.Public())
 		if err != nil {
 			return err
 		}

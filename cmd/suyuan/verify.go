@@ -1,6 +1,8 @@
 package main
 
 import (
+	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -33,14 +35,12 @@ func verifier() *anchor.Verifier {
 }
 
 func verifyCommand(std stdio) *cobra.Command {
-	var trustFile string
-	var asJSON bool
-	var consistency []string
+	r := verification{std: std}
 	cmd := &cobra.Command{
 		Use: "verify RECEIPT…", Short: "Verify receipts offline", Args: cobra.MinimumNArgs(1),
 		Long: `Verify receipts offline: the event, its leaf record, the inclusion proof, the signed checkpoint and the ledger's
 evidence. Exit code 0 only if everything holds; otherwise the check that failed is named. A receipt may be - for
-standard input.
+standard input. Bare proofs (c2sp.org/tlog-proof) are verified, too; they need --trust.
 
 Without --trust a receipt is checked against the keys that it carries itself: that shows that nothing was altered, not
 whose log it is. With --trust it must be the log and the ledgers that the file names (get it from the hub's operator by
@@ -49,35 +49,124 @@ witnessed.
 
 Several receipts of one log are compared, too: two that contradict each other prove that the hub shows two histories, and the exit
 code is 1. Receipts under different checkpoints may share nothing that could contradict; --consistency gives a proof that the one
-checkpoint extends the other, from the hub at /v1/anchors/{size}/consistency?from={smaller size}.`,
+checkpoint extends the other, from the hub at /v1/anchors/{size}/consistency?from={smaller size}, and --log checks them against the
+log itself, as suyuan export has written it: its newest checkpoint must extend the receipt's.
+
+Evidence of a ledger out of process (docs/ledger-exec.md) is checked by its program: --ledger KIND=COMMAND.`,
 		Example: "  suyuan verify receipt-7.json\n  suyuan verify --trust trust.yaml receipt-*.json\n" +
-			"  suyuan verify --consistency growth.json mine.json theirs.json",
-		RunE: func(_ *cobra.Command, args []string) error {
-			trust, err := readTrust(trustFile)
-			if err != nil {
-				return err
-			}
-			ok := true
-			cmp := comparison{std: std, trust: trust, quiet: asJSON}
-			for _, name := range args {
-				b, err := readInput(name, std.in)
-				if err != nil {
-					return err
-				}
-				good, err := verifyOne(std, name, b, trust, asJSON)
-				if err != nil {
-					return err
-				}
-				ok = ok && good && cmp.add(name, b)
-			}
-			held, err := cmp.conclude(consistency)
-			return failedUnless(ok && held, err)
-		},
+			"  suyuan verify --consistency growth.json mine.json theirs.json\n" +
+			"  suyuan verify --trust trust.yaml --log https://files.example.com/log receipt-7.json",
+		RunE: func(cmd *cobra.Command, args []string) error { return r.run(cmd.Context(), args) },
 	}
-	cmd.Flags().StringVar(&trustFile, "trust", "", "trust file: the log keys and ledgers to believe")
-	cmd.Flags().StringArrayVar(&consistency, "consistency", nil, "consistency proof between checkpoints, as often as needed")
-	cmd.Flags().BoolVar(&asJSON, "json", false, "print the report as JSON, one object a receipt")
+	cmd.Flags().StringVar(&r.trustFile, "trust", "", "trust file: the log keys and ledgers to believe")
+	cmd.Flags().StringArrayVar(&r.consistency, "consistency", nil, "consistency proof between checkpoints, as often as needed")
+	cmd.Flags().StringVar(&r.place, "log", "", "folder or URL of the exported log, whose newest checkpoint must extend each receipt's")
+	cmd.Flags().StringArrayVar(&r.programs, "ledger", nil, "KIND=COMMAND: the program that checks this kind of evidence, as often as needed")
+	cmd.Flags().BoolVar(&r.asJSON, "json", false, "print the report as JSON, one object a receipt")
 	return cmd
+}
+
+// verification is a run of the command.
+type verification struct {
+	std                   stdio
+	trustFile, place      string
+	consistency, programs []string
+	asJSON                bool
+
+	trust    *anchor.Trust
+	verifier *anchor.Verifier
+}
+
+func (r *verification) run(ctx context.Context, names []string) (err error) {
+	if r.trust, err = readTrust(r.trustFile); err != nil {
+		return err
+	}
+	v, err := openVerifiers(r.programs)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, v.close()) }()
+	r.verifier = v.Verifier
+	ok := true
+	cmp := comparison{std: r.std, trust: r.trust, quiet: r.asJSON}
+	for _, name := range names {
+		b, err := readInput(name, r.std.in)
+		if err != nil {
+			return err
+		}
+		report, err := r.verify(ctx, b)
+		if report == nil {
+			return err
+		}
+		if err := r.print(name, report); err != nil {
+			return err
+		}
+		ok = ok && report.OK && (isTlogProof(b) || cmp.add(name, b))
+	}
+	held, err := cmp.conclude(r.consistency)
+	return failedUnless(ok && held, err)
+}
+
+// isTlogProof reports whether b is meant to be a bare proof.
+func isTlogProof(b []byte) bool { return bytes.HasPrefix(b, []byte("c2sp.org/tlog-proof@")) }
+
+// verify verifies one receipt or bare proof. The report is nil if that could not be done.
+func (r *verification) verify(ctx context.Context, b []byte) (*anchor.Report, error) {
+	var report *anchor.Report
+	switch {
+	case !isTlogProof(b):
+		report, _ = r.verifier.Verify(b, r.trust) // the report says it
+	case r.trust == nil:
+		return nil, usageError{errors.New("a bare proof names no key\n    → give --trust FILE")}
+	default:
+		report, _ = anchor.VerifyTlogProof(b, r.trust) // the same
+	}
+	if r.place == "" || !report.OK {
+		return report, nil
+	}
+	return report, r.inLog(ctx, b, report)
+}
+
+// inLog adds to a report whether the exported log extends the receipt's checkpoint.
+func (r *verification) inLog(ctx context.Context, b []byte, report *anchor.Report) error {
+	note := b
+	if receipt, err := anchor.ParseReceipt(b); err == nil {
+		note = []byte(receipt.Checkpoint)
+	} else if _, after, ok := bytes.Cut(b, []byte("\n\n")); ok {
+		note = after
+	}
+	c, _, err := anchor.ParseCheckpoint(note)
+	if err != nil {
+		return err // cannot happen: it was verified
+	}
+	check := anchor.Check{Name: "log", OK: true}
+	newest, err := openStatic(r.place).VerifyExtends(ctx, anchor.Signed{Hash: r.trust.HashOr(report.Key.Hash()), Key: report.Key}, c)
+	check.Detail = fmt.Sprintf("the log at %s, of %d leaves, extends its checkpoint", r.place, newest.Size)
+	if err != nil {
+		check.OK, check.Detail, report.OK = false, err.Error(), false
+	}
+	report.Checks = append(report.Checks, check)
+	return nil
+}
+
+// print reports one receipt.
+func (r *verification) print(name string, report *anchor.Report) error {
+	if r.asJSON {
+		return json.NewEncoder(r.std.out).Encode(map[string]any{"file": name, "report": report})
+	}
+	verdict := "valid"
+	if !report.OK {
+		verdict = "INVALID"
+	}
+	fmt.Fprintf(r.std.out, "%s %s\n", verdict, name)
+	for _, c := range report.Checks {
+		mark := "ok    "
+		if !c.OK {
+			mark = "FAILED"
+		}
+		fmt.Fprintf(r.std.out, "  %s %-11s %s\n", mark, c.Name, c.Detail)
+	}
+	return nil
 }
 
 func readTrust(name string) (*anchor.Trust, error) {
@@ -89,30 +178,6 @@ func readTrust(name string) (*anchor.Trust, error) {
 		return nil, hub.Faultf(hub.Invalid, "trust.unreadable", "cannot read the trust file").Because(err)
 	}
 	return anchor.ParseTrust(b)
-}
-
-// verifyOne verifies and reports one receipt.
-func verifyOne(std stdio, name string, receipt []byte, trust *anchor.Trust, asJSON bool) (bool, error) {
-	report, err := verifier().Verify(receipt, trust)
-	if report == nil {
-		return false, err
-	}
-	if asJSON {
-		return report.OK, json.NewEncoder(std.out).Encode(map[string]any{"file": name, "report": report})
-	}
-	verdict := "valid"
-	if !report.OK {
-		verdict = "INVALID"
-	}
-	fmt.Fprintf(std.out, "%s %s\n", verdict, name)
-	for _, c := range report.Checks {
-		mark := "ok    "
-		if !c.OK {
-			mark = "FAILED"
-		}
-		fmt.Fprintf(std.out, "  %s %-11s %s\n", mark, c.Name, c.Detail)
-	}
-	return report.OK, nil
 }
 
 // comparison puts together what the receipts of one run say of each log.

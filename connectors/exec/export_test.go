@@ -3,6 +3,8 @@ package exec
 import (
 	"bufio"
 	"io"
+
+	"github.com/suyuan-io/suyuan/internal/child"
 )
 
 // ReadMessages reads everything: each element is a message or a fault.
@@ -10,7 +12,7 @@ func ReadMessages(r io.Reader, limit int) []any {
 	in := bufio.NewReader(r)
 	var out []any
 	for {
-		line, err := readLine(in, limit)
+		line, err := child.ReadLine(in, limit)
 		if err != nil {
 			return out
 		}

@@ -1,23 +1,17 @@
 package exec
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"maps"
-	"os"
 	"path/filepath"
-	"slices"
 	"strings"
-	"sync"
 	"time"
-
-	"golang.org/x/time/rate"
 
 	"github.com/suyuan-io/suyuan/connectors"
 	"github.com/suyuan-io/suyuan/hub"
+	"github.com/suyuan-io/suyuan/internal/child"
 	"github.com/suyuan-io/suyuan/internal/strictyaml"
 )
 
@@ -100,11 +94,11 @@ func (o *Options) Check(at strictyaml.Locator) hub.Faults {
 
 // Open implements [connectors.Opener]: it starts the adapter and waits until it is ready.
 func (o *Options) Open(ctx context.Context, env connectors.Env) (connectors.Source, error) {
-	c, err := start(ctx, o.program(env))
+	c, err := launch(ctx, o.program(env))
 	if err != nil {
 		return nil, err
 	}
-	s := &source{o: o, child: c, name: filepath.Base(o.Command[0])}
+	s := &source{o: o, adapter: c, name: filepath.Base(o.Command[0])}
 	config := maps.Clone(o.Config)
 	if config == nil {
 		config = map[string]string{}
@@ -119,63 +113,11 @@ func (o *Options) Open(ctx context.Context, env connectors.Env) (connectors.Sour
 	return s, nil
 }
 
-// begin sends init and waits for ready. It sets name to the adapter's own.
-func (c *child) begin(ctx context.Context, hello initMessage, patience time.Duration, name *string) error {
-	if err := c.send(hello); err != nil {
-		return err
+func (o *Options) program(env connectors.Env) child.Program {
+	return child.Program{
+		Command: o.Command, Dir: env.Dir, Env: child.Environment(o.Env), MaxLine: int(o.MaxLine),
+		Said: child.NewListener(env.Note, o.redact).Hear,
 	}
-	t := time.NewTimer(patience)
-	defer t.Stop()
-	select {
-	case m, ok := <-c.messages:
-		switch {
-		case !ok:
-			return c.why(ctx)
-		case m.T == "error":
-			return m.fault()
-		case m.T != "ready":
-			return broken("exec.not-ready", "it begins with %q in place of ready", m.T)
-		}
-		*name = cmp.Or(m.Spec.Name, *name)
-		return nil
-	case <-t.C:
-		f := hub.Faultf(hub.Unavailable, "exec.not-ready", "the adapter is not ready after %s", patience)
-		f.MessageZh = "适配器未在规定时间内就绪"
-		return f.WithHint("raise start, or see what it waits for")
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-}
-
-// why says why there are no more messages.
-func (c *child) why(ctx context.Context) error {
-	if hub.KindOf(c.end) == hub.Invalid {
-		return c.end
-	}
-	return c.died(ctx)
-}
-
-func (o *Options) program(env connectors.Env) program {
-	return program{
-		command: o.Command, dir: env.Dir, env: environment(o.Env), maxLine: int(o.MaxLine),
-		said: (&listener{note: env.Note, redact: o.redact, limit: rate.NewLimiter(linesPerSecond, linesAtOnce)}).hear,
-	}
-}
-
-// environment is what a child inherits: nothing that may hold the hub's secrets.
-func environment(more map[string]string) []string {
-	var out []string
-	for _, v := range os.Environ() {
-		name, _, _ := strings.Cut(v, "=")
-		switch name {
-		case "PATH", "HOME", "USER", "LANG", "LC_ALL", "TZ", "TMPDIR", "SYSTEMROOT", "SystemRoot", "TEMP", "TMP":
-			out = append(out, v)
-		}
-	}
-	for _, name := range slices.Sorted(maps.Keys(more)) {
-		out = append(out, name+"="+more[name])
-	}
-	return out
 }
 
 // redact puts the reference of each secret in its place.
@@ -200,50 +142,4 @@ func (s *source) clean(err error) error {
 		f.Err = errors.New(s.o.redact(f.Err.Error()))
 	}
 	return err
-}
-
-// How much of what adapters say goes to the log.
-const (
-	linesPerSecond = 10
-	linesAtOnce    = 200
-)
-
-// listener passes on what an adapter says, within limits.
-type listener struct {
-	note   func(slog.Level, string)
-	redact func(string) string
-	limit  *rate.Limiter
-
-	mu      sync.Mutex
-	dropped int
-}
-
-func (l *listener) hear(line string) {
-	if l.note == nil {
-		return
-	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if !l.limit.Allow() {
-		l.dropped++
-		return
-	}
-	if l.dropped > 0 {
-		l.note(slog.LevelWarn, fmt.Sprintf("%d lines were left out", l.dropped))
-		l.dropped = 0
-	}
-	level, text := levelOf(line)
-	l.note(level, l.redact(text))
-}
-
-// levelOf reads the level that a line begins with; a line without one is information.
-func levelOf(line string) (slog.Level, string) {
-	for prefix, level := range map[string]slog.Level{
-		"E!": slog.LevelError, "W!": slog.LevelWarn, "I!": slog.LevelInfo, "D!": slog.LevelDebug,
-	} {
-		if text, ok := strings.CutPrefix(line, prefix); ok {
-			return level, strings.TrimSpace(text)
-		}
-	}
-	return slog.LevelInfo, line
 }

@@ -1,13 +1,10 @@
 package exec
 
 import (
-	"bufio"
-	"bytes"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"time"
 
 	"github.com/suyuan-io/suyuan/connectors"
@@ -108,31 +105,6 @@ func (m *message) fault() error {
 	}
 	f.Kind = hub.Unavailable
 	return &connectors.Later{After: time.Duration(min(max(*m.RetryAfterMS, 0), 1<<40)) * time.Millisecond, Fault: f}
-}
-
-// errLineTooLong says that a line is over the limit.
-var errLineTooLong = errors.New("the line is too long")
-
-// readLine reads one line without its end. At the end of the input it returns io.EOF, in the middle of a line
-// io.ErrUnexpectedEOF.
-func readLine(in *bufio.Reader, limit int) ([]byte, error) {
-	var line []byte
-	for {
-		part, err := in.ReadSlice('\n')
-		if len(line)+len(part) > limit {
-			return nil, errLineTooLong
-		}
-		line = append(line, part...)
-		switch {
-		case err == nil:
-			return bytes.TrimRight(line, "\r\n"), nil
-		case errors.Is(err, bufio.ErrBufferFull):
-		case errors.Is(err, io.EOF) && len(line) > 0:
-			return nil, io.ErrUnexpectedEOF
-		default:
-			return nil, err
-		}
-	}
 }
 
 // encode renders a message of the hub as a line.

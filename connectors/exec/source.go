@@ -12,9 +12,9 @@ import (
 
 // source is one run of an adapter.
 type source struct {
-	o     *Options
-	child *child
-	name  string
+	o       *Options
+	adapter *adapter
+	name    string
 }
 
 // Next implements [connectors.Source].
@@ -22,10 +22,10 @@ func (s *source) Next(ctx context.Context) (connectors.Item, error) {
 	t := time.NewTimer(s.o.Quiet)
 	defer t.Stop()
 	select {
-	case m, ok := <-s.child.messages:
+	case m, ok := <-s.adapter.Messages():
 		switch {
 		case !ok:
-			return connectors.Item{}, s.clean(s.child.why(ctx))
+			return connectors.Item{}, s.clean(s.adapter.why(ctx))
 		case m.T == "error":
 			return connectors.Item{}, s.clean(m.fault())
 		case m.T == "ready":
@@ -35,7 +35,7 @@ func (s *source) Next(ctx context.Context) (connectors.Item, error) {
 			ID: m.ID, Origin: cmp.Or(m.Origin, s.name), ContentType: m.CT, Body: m.body, Position: hub.Position(m.Pos),
 		}, nil
 	case <-t.C:
-		if limit := s.o.RestartAfter; limit > 0 && s.child.quietFor() > limit {
+		if limit := s.o.RestartAfter; limit > 0 && s.adapter.QuietFor() > limit {
 			f := hub.Faultf(hub.Unavailable, "exec.hangs", "the adapter has said nothing for %s: it is started anew", limit)
 			f.MessageZh = "适配器长时间无输出，将重新启动"
 			return connectors.Item{}, f
@@ -48,11 +48,11 @@ func (s *source) Next(ctx context.Context) (connectors.Item, error) {
 
 // Settle implements [connectors.Source]. A refused record is durable too, as a dead letter.
 func (s *source) Settle(_ context.Context, item connectors.Item, _ error) error {
-	return s.child.send(ackMessage{"ack", string(item.Position)})
+	return s.adapter.send(ackMessage{"ack", string(item.Position)})
 }
 
 // Close implements [connectors.Source].
 func (s *source) Close() error {
-	s.child.close(s.o.Stop)
+	s.adapter.close(s.o.Stop)
 	return nil
 }

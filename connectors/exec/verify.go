@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/suyuan-io/suyuan/hub"
+	"github.com/suyuan-io/suyuan/internal/child"
 )
 
 // Trial is an adapter to verify. Its upstream has to hold at least three records.
@@ -94,16 +95,16 @@ func (v *verifier) cases() []verifyCase {
 	}
 }
 
-// launch starts the adapter without a word.
-func (v *verifier) launch(ctx context.Context) (*child, error) {
-	return start(ctx, program{
-		command: v.Command, dir: v.Dir, env: environment(v.Env), maxLine: longestLine, said: v.Said,
+// start starts the adapter without a word.
+func (v *verifier) start(ctx context.Context) (*adapter, error) {
+	return launch(ctx, child.Program{
+		Command: v.Command, Dir: v.Dir, Env: child.Environment(v.Env), MaxLine: longestLine, Said: v.Said,
 	})
 }
 
 // at starts the adapter at a position and waits until it is ready.
-func (v *verifier) at(ctx context.Context, position string) (*child, error) {
-	c, err := v.launch(ctx)
+func (v *verifier) at(ctx context.Context, position string) (*adapter, error) {
+	c, err := v.start(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -120,13 +121,13 @@ func (v *verifier) at(ctx context.Context, position string) (*child, error) {
 }
 
 // abandon ends a child as a crash of the machine would: with kill -9.
-func (c *child) abandon() {
-	c.kill()
+func (c *adapter) abandon() {
+	c.Kill()
 	c.close(0)
 }
 
 // take reads up to n records; fewer when nothing comes for the quiet time.
-func (v *verifier) take(ctx context.Context, c *child, n int) ([]message, error) {
+func (v *verifier) take(ctx context.Context, c *adapter, n int) ([]message, error) {
 	var out []message
 	wait := v.Patience // the first may take its time
 	for len(out) < n {
@@ -141,11 +142,11 @@ func (v *verifier) take(ctx context.Context, c *child, n int) ([]message, error)
 }
 
 // next reads one record, nil when none comes in time.
-func (v *verifier) next(ctx context.Context, c *child, wait time.Duration) (*message, error) {
+func (v *verifier) next(ctx context.Context, c *adapter, wait time.Duration) (*message, error) {
 	t := time.NewTimer(wait)
 	defer t.Stop()
 	select {
-	case m, ok := <-c.messages:
+	case m, ok := <-c.Messages():
 		switch {
 		case !ok:
 			return nil, c.why(ctx)

@@ -110,7 +110,7 @@ func (v *verifier) waitsForReader(ctx context.Context) error {
 		return err
 	}
 	select {
-	case <-c.exited:
+	case <-c.Exited():
 		return c.died(ctx)
 	default:
 	}
@@ -167,14 +167,14 @@ func (v *verifier) killAfterAck(ctx context.Context) error {
 }
 
 func (v *verifier) acksMeanwhile(ctx context.Context) error {
-	return v.withAcks(ctx, func(c *child, got []message) error {
+	return v.withAcks(ctx, func(c *adapter, got []message) error {
 		return c.send(ackMessage{"ack", got[len(got)-1].Pos})
 	})
 }
 
 // acksLate sends one ack for everything, when everything has come.
 func (v *verifier) acksLate(ctx context.Context) error {
-	return v.withAcks(ctx, func(c *child, got []message) error {
+	return v.withAcks(ctx, func(c *adapter, got []message) error {
 		if len(got) < len(v.all) {
 			return nil
 		}
@@ -183,7 +183,7 @@ func (v *verifier) acksLate(ctx context.Context) error {
 }
 
 // withAcks reads everything from the middle on, so that an upstream that forgets what was acknowledged has it still.
-func (v *verifier) withAcks(ctx context.Context, ack func(*child, []message) error) error {
+func (v *verifier) withAcks(ctx context.Context, ack func(*adapter, []message) error) error {
 	half := len(v.all) / 2
 	c, err := v.at(ctx, v.all[half-1].Pos)
 	if err != nil {
@@ -232,12 +232,12 @@ func (v *verifier) stopsWhenFull(ctx context.Context) error {
 }
 
 // endsItself says stop and waits.
-func (v *verifier) endsItself(c *child) error {
+func (v *verifier) endsItself(c *adapter) error {
 	if !c.close(v.Patience) {
 		return failed("it still runs %s after stop", v.Patience)
 	}
-	if code := c.cmd.ProcessState.ExitCode(); code != 0 {
-		return failed("it ended with %s, not with status 0", c.cmd.ProcessState)
+	if code := c.State().ExitCode(); code != 0 {
+		return failed("it ended with %s, not with status 0", c.State())
 	}
 	return nil
 }
@@ -249,10 +249,9 @@ func (v *verifier) endsWithHub(ctx context.Context) error {
 		return err
 	}
 	defer c.abandon()
-	_ = c.stdin.Close()
-	_ = c.stdout.Close()
+	c.Hangup()
 	select {
-	case <-c.exited:
+	case <-c.Exited():
 		return nil
 	case <-time.After(v.Patience):
 		return failed("it still runs %s after its standard input has ended", v.Patience)
@@ -262,7 +261,7 @@ func (v *verifier) endsWithHub(ctx context.Context) error {
 }
 
 func (v *verifier) refusesProtocol(ctx context.Context) error {
-	c, err := v.launch(ctx)
+	c, err := v.start(ctx)
 	if err != nil {
 		return err
 	}

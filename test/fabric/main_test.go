@@ -50,7 +50,7 @@ func TestMain(m *testing.M) {
 }
 
 // network returns the shared network, with everything running.
-func network(t *testing.T) *fabricnet.Network {
+func network(t testing.TB) *fabricnet.Network {
 	t.Helper()
 	shared.once.Do(func() {
 		if shared.programs, shared.missing = fabricnet.Find(); shared.missing != nil {
@@ -75,7 +75,7 @@ func network(t *testing.T) *fabricnet.Network {
 }
 
 // deploy puts an empty contract of its own on the shared network and returns the configuration of a hub that uses it.
-func deploy(t *testing.T) fabric.Config {
+func deploy(t testing.TB) fabric.Config {
 	t.Helper()
 	n := network(t)
 	name := fmt.Sprintf("contract%d", deployed.next())
@@ -102,7 +102,7 @@ func (c *counter) next() int {
 	return c.n
 }
 
-func open(t *testing.T, c fabric.Config, dir string) *fabric.Ledger {
+func open(t testing.TB, c fabric.Config, dir string) *fabric.Ledger {
 	t.Helper()
 	l, err := fabric.Open(c, dir)
 	if err != nil {

@@ -8,18 +8,18 @@ import (
 	"github.com/suyuan-io/suyuan/anchor/ledgertest"
 )
 
-// TestSuite runs the conformance suite of ledgers; every test of it has a contract of its own.
+// TestSuite runs the conformance suite of ledgers on one contract.
 func TestSuite(t *testing.T) {
-	network(t)
+	config := deploy(t)
 	dirs, configs := map[anchor.Ledger]string{}, map[anchor.Ledger]fabric.Config{}
-	start := func(t *testing.T, c fabric.Config, dir string) anchor.Ledger {
+	start := func(t testing.TB, c fabric.Config, dir string) anchor.Ledger {
 		l := open(t, c, dir)
 		dirs[l], configs[l] = dir, c
 		return l
 	}
 	ledgertest.Run(t, ledgertest.Subject{
-		Open: func(t *testing.T, _ ...anchor.VerifierKey) anchor.Ledger { return start(t, deploy(t), t.TempDir()) },
-		Reopen: func(t *testing.T, l anchor.Ledger) anchor.Ledger {
+		Open: func(t testing.TB, _ ...anchor.VerifierKey) anchor.Ledger { return start(t, config, t.TempDir()) },
+		Reopen: func(t testing.TB, l anchor.Ledger) anchor.Ledger {
 			if err := l.Close(); err != nil {
 				t.Fatal(err)
 			}
