@@ -42,7 +42,7 @@ func TestScripts(t *testing.T) {
 			return os.CopyFS(filepath.Join(e.WorkDir, "consortium"), sample.Files())
 		},
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
-			"exits": exits, "change-event": changeEvent, "change-file": changeFile, "get-receipt": getReceipt,
+			"exits": exits, "change-event": changeEvent, "change-file": changeFile, "get-receipt": getReceipt, "serve-files": serveFiles,
 		},
 		Condition: func(name string) (bool, error) {
 			if name != "fabric" {
@@ -132,6 +132,13 @@ func getReceipt(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Check(os.WriteFile(ts.MkAbs(args[2]), receipt, 0o600))
 	ts.Check(os.WriteFile(ts.MkAbs(args[3]), p.Trust(), 0o600))
 	ts.Check(h.Close())
+}
+
+// serveFiles serves a folder as any web server does, at $FILES: serve-files DIR.
+func serveFiles(ts *testscript.TestScript, _ bool, args []string) {
+	server := httptest.NewServer(http.FileServer(http.Dir(ts.MkAbs(args[0]))))
+	ts.Defer(server.Close)
+	ts.Setenv("FILES", server.URL)
 }
 
 // Every command says how it is used.
