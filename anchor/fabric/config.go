@@ -33,6 +33,8 @@ type Config struct {
 	// CatchUp bounds the wait for the other organisations' peers to have the block before they attest it; the default
 	// is 10s.
 	CatchUp time.Duration `yaml:"catchUp"`
+	// Now is the clock by which the certificate is judged; the default is time.Now.
+	Now func() time.Time `yaml:"-" json:"-"`
 }
 
 // Peer is one endpoint.
@@ -65,7 +67,10 @@ type member struct {
 }
 
 // load reads and checks all files and returns every fault at once.
-func (c *Config) load(now time.Time, options []grpc.DialOption) (member, *grpc.ClientConn, error) {
+func (c *Config) load(options []grpc.DialOption) (member, *grpc.ClientConn, error) {
+	if c.Now == nil {
+		c.Now = time.Now
+	}
 	if c.Chaincode == "" {
 		c.Chaincode = "suyuan"
 	}
@@ -73,7 +78,7 @@ func (c *Config) load(now time.Time, options []grpc.DialOption) (member, *grpc.C
 		c.CatchUp = 10 * time.Second
 	}
 	var faults hub.Faults
-	m, err := c.member(now)
+	m, err := c.member(c.Now())
 	if err != nil {
 		faults = append(faults, hub.AsFault(err))
 	}

@@ -43,7 +43,7 @@ type Ledger struct {
 // which it creates; one process may have it. All faults of the configuration are returned at once, of kind Invalid. The
 // options are added to those of the connection.
 func Open(config Config, dir string, options ...grpc.DialOption) (*Ledger, error) {
-	m, conn, err := config.load(time.Now(), options)
+	m, conn, err := config.load(options)
 	if err != nil {
 		return nil, err
 	}
@@ -91,7 +91,7 @@ func (l *Ledger) Commit(ctx context.Context, c anchor.Commitment) (hub.Evidence,
 	if hub.KindOf(err) != hub.NotFound {
 		return evidence, err
 	}
-	if err := l.checkIdentity(time.Now()); err != nil {
+	if err := l.checkIdentity(l.config.Now()); err != nil {
 		return hub.Evidence{}, err
 	}
 	p, err := l.endorse(ctx, c)
@@ -143,8 +143,8 @@ func (l *Ledger) turn(ctx context.Context, origin string) (done func(), err erro
 	}
 }
 
-// checkIdentity says that our certificate has expired, if it has: peers go on answering, while no orderer takes anything.
-func (l *Ledger) checkIdentity(now time.Time) error {
+// checkIdentity says that our certificate has expired, if it has: peers of 2.5 go on answering, while no orderer takes anything.
+func (l *Ledger) checkIdentity(now time.Time) *hub.Fault {
 	if !now.After(l.expiresAt) {
 		return nil
 	}
@@ -231,7 +231,7 @@ func (l *Ledger) settle(ctx context.Context, origin string) error {
 		return fmt.Errorf("read pending transaction: %w", err)
 	}
 	commit, err := transaction.SubmitWithContext(ctx)
-	if err != nil && p.expired(time.Now()) {
+	if err != nil && p.expired(l.config.Now()) {
 		return l.state.dropPending(origin)
 	}
 	if err != nil {

@@ -26,6 +26,9 @@ func unknown(step string, err error) error {
 // that an operator has to mend, it says so.
 func (l *Ledger) nothingDone(step string, err error) error {
 	text := explain(err)
+	if expired := l.checkIdentity(l.config.Now()); expired != nil {
+		return expired.Because(errors.New(text))
+	}
 	fault := hub.Faultf(hub.Unavailable, "fabric.unavailable", "%s: the consortium does not answer", step)
 	fault.MessageZh = "联盟链暂不可用"
 	contains := func(parts ...string) bool {
@@ -38,7 +41,7 @@ func (l *Ledger) nothingDone(step string, err error) error {
 	}
 	switch {
 	case contains("creator org unknown", "creator certificate is not valid", "msp "+strings.ToLower(l.config.MSP)+" is not defined"),
-		contains("access denied", "identity is not valid") || status.Code(err) == codes.PermissionDenied:
+		contains("access denied", "identity is not valid", "client identity expired") || status.Code(err) == codes.PermissionDenied:
 		fault.Code, fault.Message = "fabric.identity", fmt.Sprintf("%s: the channel does not accept our identity in %s", step, l.config.MSP)
 		fault.MessageZh = "通道不接受本组织的身份"
 		fault.Hint = "check that msp is the id of the organisation that issued the certificate, and that neither is revoked or expired"

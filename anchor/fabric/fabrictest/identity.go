@@ -57,6 +57,9 @@ func NewMember(tb testing.TB, mspID, ou string, ca *Member, notAfter time.Time) 
 	notBefore := time.Now().Add(-time.Minute) // no earlier than that of an authority that was made just before
 	if notAfter.Before(time.Now()) {
 		notBefore = notAfter.Add(-48 * time.Hour)
+		if ca != nil && ca.Cert.NotBefore.Before(notAfter) { // peers believe no certificate that is older than its authority
+			notBefore = ca.Cert.NotBefore
+		}
 	}
 	template := &x509.Certificate{
 		SerialNumber: big.NewInt(time.Now().UnixNano()),
