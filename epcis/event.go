@@ -3,6 +3,7 @@ package epcis
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strconv"
 	"time"
 
@@ -17,7 +18,7 @@ type Event struct {
 	// size is how long the event was when it was read, which is about what it is when it is written.
 	size int
 	// slab is the memory that root and ctx live in; see [Event.Release].
-	slab *[]node
+	slab slab
 }
 
 // ParseEvent parses the JSON object of one event. inherited is the context of the document around it, nil for a bare
@@ -38,7 +39,7 @@ func (p *parser) event(root node, inherited *Context) (*Event, error) {
 	if err != nil {
 		return nil, err
 	}
-	e.size, e.slab = len(p.src), p.first
+	e.size, e.slab = len(p.src), p.slab
 	if p.declares {
 		e.ctx = e.ctx.declared(&e.root)
 	}
@@ -48,11 +49,17 @@ func (p *parser) event(root node, inherited *Context) (*Event, error) {
 // FromTree builds an event from a mapping's output: map[string]any, []any and []string, string, json.Number, the
 // integer and floating types, bool, nil, and time.Time, which is written as RFC 3339 with its own offset.
 func FromTree(tree map[string]any, inherited *Context) (*Event, error) {
-	root, err := fromGo(tree, 0)
+	var b builder
+	b.slab.open(64, true)
+	root, err := b.object(tree, 0, 1)
 	if err != nil {
 		return nil, err
 	}
-	return newEvent(root, inherited)
+	e, err := newEvent(root, inherited)
+	if err == nil {
+		e.slab = b.slab
+	}
+	return e, err
 }
 
 func newEvent(root node, inherited *Context) (*Event, error) {
@@ -74,8 +81,10 @@ func newEvent(root node, inherited *Context) (*Event, error) {
 	return &Event{root: root, ctx: ctx}, nil
 }
 
-// fromGo turns plain Go data into a node.
-func fromGo(v any, depth int) (node, error) {
+// builder turns plain Go data into nodes.
+type builder struct{ slab slab }
+
+func (b *builder) value(v any, depth int) (node, error) {
 	switch v := v.(type) {
 	case nil:
 		return node{}, nil
@@ -89,51 +98,52 @@ func fromGo(v any, depth int) (node, error) {
 	case time.Time:
 		return node{kind: kindString, text: v.Format(time.RFC3339Nano)}, nil
 	case map[string]any:
-		return fromMap(v, depth)
+		return b.object(v, depth, 0)
 	case []any:
-		return fromSlice(v, depth)
+		return array(b, v, depth)
 	case []string:
-		return fromSlice(v, depth)
+		return array(b, v, depth)
 	case []map[string]any:
-		return fromSlice(v, depth)
+		return array(b, v, depth)
 	}
 	return fromNumber(v)
 }
 
-func fromMap(m map[string]any, depth int) (node, error) {
+// object makes an object that has room for more members than m has.
+func (b *builder) object(m map[string]any, depth, more int) (node, error) {
 	if depth >= maxDepth {
 		return node{}, tooDeep(maxDepth)
 	}
-	n := node{kind: kindObject, kids: make([]node, 0, len(m))}
+	kids := b.slab.take(len(m) + more)[:0]
 	for name := range m {
-		n.kids = append(n.kids, node{name: name})
+		kids = append(kids, node{name: name})
 	}
-	n.kids = sortMembers(n.kids)
-	for i := range n.kids {
-		name := n.kids[i].name
-		kid, err := fromGo(m[name], depth+1)
+	kids = sortMembers(kids)
+	for i := range kids {
+		name := kids[i].name
+		kid, err := b.value(m[name], depth+1)
 		if err != nil {
 			return node{}, err
 		}
 		kid.name = name
-		n.kids[i] = kid
+		kids[i] = kid
 	}
-	return n, nil
+	return node{kind: kindObject, kids: kids}, nil
 }
 
-func fromSlice[T any](s []T, depth int) (node, error) {
+func array[T any](b *builder, s []T, depth int) (node, error) {
 	if depth >= maxDepth {
 		return node{}, tooDeep(maxDepth)
 	}
-	n := node{kind: kindArray, kids: make([]node, 0, len(s))}
+	kids := b.slab.take(len(s))[:0]
 	for _, v := range s {
-		kid, err := fromGo(v, depth+1)
+		kid, err := b.value(v, depth+1)
 		if err != nil {
 			return node{}, err
 		}
-		n.kids = append(n.kids, kid)
+		kids = append(kids, kid)
 	}
-	return n, nil
+	return node{kind: kindArray, kids: kids}, nil
 }
 
 func fromNumber(v any) (node, error) {
@@ -156,11 +166,11 @@ func fromNumber(v any) (node, error) {
 	return node{kind: kindNumber, text: text}, nil
 }
 
-// Release gives the memory of a parsed event back, for the next to use. After it neither e nor its [Context] nor any
+// Release gives the memory of an event back, for the next to use. After it neither e nor its [Context] nor any
 // [Value] of it may be used; strings and bytes that they returned stay as they are. Without it the collector does the same
 // work.
 func (e *Event) Release() {
-	giveSlab(e.slab)
+	e.slab.release()
 	*e = Event{}
 }
 
@@ -171,7 +181,14 @@ func (e *Event) Type() string { return e.root.str("type") }
 func (e *Event) ID() string { return e.root.str("eventID") }
 
 // SetID states the eventID.
-func (e *Event) SetID(id string) { e.root.set(stringNode("eventID", id)) }
+func (e *Event) SetID(id string) {
+	n := stringNode("eventID", id)
+	if at := e.root.placeOf(n.name); cap(e.root.kids) > len(e.root.kids) && e.root.member(n.name) == nil {
+		e.root.kids = slices.Insert(e.root.kids, at, n) // FromTree leaves room for it
+		return
+	}
+	e.root.set(n)
+}
 
 // Context returns the context that the event stands in.
 func (e *Event) Context() *Context { return e.ctx }

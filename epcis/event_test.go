@@ -1,9 +1,13 @@
 package epcis_test
 
 import (
+	"bytes"
 	"encoding/json"
+	"errors"
+	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -257,4 +261,50 @@ func TestFields(t *testing.T) {
 			t.Errorf("%s: got %q, want %q", in, got, want)
 		}
 	}
+}
+
+// What a released event returned stays as it is when its memory is used again, and nothing of it shows in the next event.
+func TestReleasedMemoryIsUsedAgain(t *testing.T) {
+	tree := func(n int) map[string]any {
+		list := make([]any, n)
+		for i := range list {
+			list[i] = map[string]any{"epcClass": fmt.Sprintf("urn:epc:class:lgtin:4012345.012345.%d", i), "quantity": i + 1}
+		}
+		return map[string]any{"type": "ObjectEvent", "eventTime": "2024-01-01T00:00:00Z", "action": "ADD", "quantityList": list}
+	}
+	var events sync.WaitGroup
+	for worker := range 4 {
+		events.Go(func() {
+			for n := range 60 {
+				e, err := epcis.FromTree(tree(n*(worker+1)), nil)
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				e.SetID(fmt.Sprintf("urn:x:%d", n))
+				body, err := e.Canonical()
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				f, err1 := e.Facets()
+				hash, err2 := e.Hash(epcis.CBV20)
+				id := e.ID()
+				e.Release()
+				again, err3 := epcis.ParseEvent(body, nil)
+				if err := errors.Join(err1, err2, err3); err != nil {
+					t.Error(err)
+					return
+				}
+				body2, _ := again.Canonical()
+				f2, _ := again.Facets()
+				hash2, _ := again.Hash(epcis.CBV20)
+				if !bytes.Equal(body, body2) || hash != hash2 || id != again.ID() || !cmp.Equal(f, f2) {
+					t.Errorf("%d: got %s %s, want %s %s", n, body2, hash2, body, hash)
+				}
+				again.Release()
+			}
+		})
+	}
+	events.Wait()
 }

@@ -21,54 +21,16 @@ type parser struct {
 	depth int
 	// open holds the children of the containers that are not closed yet; the last is the value being parsed.
 	open []node
-	// slab is where the children of closed containers live, so that an event costs few allocations. When pooled is true the
-	// first one comes from a pool and is found in first afterwards.
-	slab   []node
-	first  *[]node
+	// slab is where the children of closed containers live, so that an event costs few allocations; pooled says that it may
+	// come from the pool.
+	slab   slab
 	pooled bool
 	// declares is true when a member declares an XML namespace.
 	declares bool
 }
 
-// Pools of scratch space. What was in it stays there until it is overwritten or the collector empties the pool: to clear it
-// every time costs more than to parse.
-//
-//nolint:gochecknoglobals // pools
-var (
-	scratch = sync.Pool{New: func() any { s := make([]node, 0, 64); return &s }}
-	slabs   = sync.Pool{New: func() any { return new([]node) }}
-)
-
-// maxSlab is how many nodes a slab has at first; a text with more gets further ones.
-const maxSlab = 4096
-
-// takeSlab gives p room for the children of all containers.
-func (p *parser) takeSlab() {
-	// Every node but the root follows an opening bracket or a comma.
-	count := min(maxSlab, strings.Count(p.src, ",")+strings.Count(p.src, "{")+strings.Count(p.src, "["))
-	if p.pooled {
-		p.first, _ = slabs.Get().(*[]node)
-		p.slab = *p.first
-	}
-	if cap(p.slab) < count {
-		p.slab = make([]node, 0, count)
-	}
-}
-
-// keepFirst notes how much of the first slab is in use, before another one takes its place and at the end.
-func (p *parser) keepFirst() {
-	if p.pooled {
-		*p.first, p.pooled = p.slab, false
-	}
-}
-
-// giveSlab puts a slab back. Nothing that was parsed into it may be used any more.
-func giveSlab(slab *[]node) {
-	if slab != nil {
-		*slab = (*slab)[:0]
-		slabs.Put(slab)
-	}
-}
+//nolint:gochecknoglobals // a pool of scratch space
+var scratch = sync.Pool{New: func() any { s := make([]node, 0, 64); return &s }}
 
 // parseJSON parses a whole JSON text. It keeps no reference to data.
 func parseJSON(data []byte) (node, error) {
@@ -87,14 +49,14 @@ func (p *parser) parse() (node, error) {
 		*buf = p.open[:0]
 		scratch.Put(buf)
 	}()
-	p.takeSlab()
+	// Every node but the root follows an opening bracket or a comma.
+	p.slab.open(strings.Count(p.src, ",")+strings.Count(p.src, "{")+strings.Count(p.src, "["), p.pooled)
 	p.space()
 	p.open = append(p.open, node{})
 	if err := p.value(); err != nil {
 		return node{}, err
 	}
 	root := p.open[0]
-	p.keepFirst()
 	p.space()
 	if p.pos < len(p.src) {
 		return node{}, p.fault("trailing", "there is more text after the JSON value", "JSON 值之后还有其他内容")
@@ -201,15 +163,10 @@ func (p *parser) enter() error {
 func (p *parser) leave(mark int) []node {
 	p.depth--
 	p.pos++
-	kids := p.open[mark:]
-	if len(kids) > cap(p.slab)-len(p.slab) { // only where the first slab is too small
-		p.keepFirst()
-		p.slab = make([]node, 0, max(maxSlab, len(kids)))
-	}
-	at := len(p.slab)
-	p.slab = append(p.slab, kids...)
+	kids := p.slab.take(len(p.open) - mark)
+	copy(kids, p.open[mark:])
 	p.open = p.open[:mark]
-	return p.slab[at:len(p.slab):len(p.slab)]
+	return kids
 }
 
 // next reads what stands after an element: it reports whether another follows, at which the position then is.

@@ -204,6 +204,7 @@ func (n *normaliser) event(dst *hub.Event, e statedEvent, from origin, index int
 		},
 	}
 	_, _ = rand.Read(dst.Leaf.Salt[:]) // never fails
+	e.Release()
 	return nil
 }
 

@@ -71,6 +71,7 @@ func (c *reading) check(it epcis.Item) error {
 	if err != nil {
 		return unlocated(it, err)
 	}
+	defer e.Release()
 	body, err := e.Canonical()
 	if err != nil {
 		return err
