@@ -16,8 +16,8 @@ import (
 const maxInFlightBytes = 32 << 20
 
 // session is one opening of a source. The reading goroutine calls the source and fills entries; the writing goroutine
-// makes them durable and stores positions; what is finished goes back to the reader, which settles it, because a source
-// is called from one goroutine at a time.
+// makes them durable; the keeper stores positions; what is finished goes back to the reader, which settles it, because a
+// source is called from one goroutine at a time.
 type session struct {
 	r        *runner
 	src      Source

@@ -11,14 +11,20 @@ import (
 
 // What one call of Publish takes at most from a source.
 const (
-	groupRecords = 500
+	groupRecords = 1000
 	groupBytes   = 4 << 20
 )
 
-// write makes entries durable in groups: publish, then store the position, then hand finished items back. While one
-// group is being synced the next one gathers, so a group is as large as the disk is slow.
-func (s *session) write(ctx context.Context) error {
+// write makes entries durable in groups, and gives them to the keeper, which stores the position and hands finished items
+// back. While one group is being synced the next one gathers, so a group is as large as the disk is slow.
+func (s *session) write(ctx context.Context) (err error) {
 	defer s.discard()
+	k := s.keeper(ctx)
+	defer func() {
+		if kerr := k.close(); err == nil {
+			err = kerr
+		}
+	}()
 	at := s.r.mark().At
 	for {
 		group := s.gather()
@@ -29,16 +35,24 @@ func (s *session) write(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
+		s.release(group)
+		s.account(group)
 		m := markAfter(at, group)
-		if err := s.persist(ctx, func() error { return s.r.save(ctx, m) }); err != nil {
+		if err := k.add(m, group); err != nil {
 			return err
 		}
 		at = m.At
-		s.release(group)
-		s.worked.Store(true)
-		s.account(group)
-		s.finished.add(group)
 	}
+}
+
+// stored notes that a position is stored, and so that the session works.
+func (s *session) stored() {
+	s.worked.Store(true)
+	s.r.board.change(func(st *Status) {
+		if st.State == StateRetrying {
+			st.State, st.Since = StateReading, s.r.host.cfg.Now()
+		}
+	})
 }
 
 // discard empties the channel after a failure at the end. What it held was not durable and comes again.
@@ -190,12 +204,7 @@ func (s *session) account(group []entry) {
 			items++
 		}
 	}
-	s.r.board.change(func(st *Status) {
-		st.Counts.Items += items
-		if st.State == StateRetrying {
-			st.State, st.Since = StateReading, s.r.host.cfg.Now()
-		}
-	})
+	s.r.board.change(func(st *Status) { st.Counts.Items += items })
 	if records > 0 {
 		s.r.board.published(records, size)
 	}
@@ -231,10 +240,7 @@ func (f *finishedItems) add(group []entry) {
 	if len(f.items) == before {
 		return
 	}
-	select {
-	case f.news <- struct{}{}:
-	default:
-	}
+	notify(f.news)
 	if f.interrupt != nil && f.timer == nil {
 		f.timer = time.AfterFunc(settleGrace, f.interrupt)
 	}
