@@ -123,7 +123,7 @@ func (inst Instance) readMapped(from origin) (meaning, error) {
 	if err != nil {
 		return meaning{}, err
 	}
-	return statedBy(out, from.env)
+	return statedBy(out, from)
 }
 
 // input is what Map is told of a record.
@@ -161,10 +161,14 @@ func (inst Instance) read(from origin) (mapping.Output, error) {
 }
 
 // statedBy is what a mapping's output means.
-func statedBy(out mapping.Output, env *hub.Envelope) (meaning, error) {
+func statedBy(out mapping.Output, from origin) (meaning, error) {
 	var err error
+	env := from.env
 	m := meaning{master: out.Master, events: make([]statedEvent, len(out.Events))}
 	for i, t := range out.Events {
+		if _, stated := t["eventID"]; !stated { // here it costs less than in the finished event
+			t["eventID"] = EventID(hub.RecordRef{Connector: env.Connector, ID: from.rec.ID}, i)
+		}
 		if m.events[i].Event, err = epcis.FromTree(t, nil); err != nil {
 			return meaning{}, at(stageMap, err)
 		}

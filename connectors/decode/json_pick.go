@@ -3,6 +3,7 @@ package decode
 import (
 	"bytes"
 	"encoding/json"
+	"sync"
 	"unicode/utf8"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -12,14 +13,21 @@ import (
 // to Decode, which explains it.
 func (d *jsonDecoder) Pick(preamble, body []byte, names *Names) (Tree, error) {
 	if len(body) <= d.maxRecord && d.cs.enc == nil && utf8.Valid(body) {
-		p := jsonPicker{b: bytes.TrimPrefix(body, []byte(bomUTF8)), maxDepth: d.maxDepth, room: [32][]byte{}}
-		p.names = p.room[:0]
-		if value, ok := p.record(names); ok {
+		p, _ := pickers.Get().(*jsonPicker)
+		p.b, p.i, p.maxDepth = bytes.TrimPrefix(body, []byte(bomUTF8)), 0, d.maxDepth
+		value, ok := p.record(names)
+		clear(p.names[:cap(p.names)])
+		p.b, p.names = nil, p.names[:0]
+		pickers.Put(p)
+		if ok {
 			return Tree{Value: value}, nil
 		}
 	}
 	return d.Decode(preamble, body)
 }
+
+//nolint:gochecknoglobals // a pool of scratch space, emptied after every use
+var pickers = sync.Pool{New: func() any { return &jsonPicker{names: make([][]byte, 0, 64)} }}
 
 // maxPicked is how many members of one object are held against one another; an object with more is left to Decode.
 const maxPicked = 512
@@ -31,7 +39,6 @@ type jsonPicker struct {
 	maxDepth int
 	// names are those of the members of all open objects, of which one object's may not repeat.
 	names [][]byte
-	room  [32][]byte
 }
 
 // record reads an object of which only some members are wanted, and the end of the text.

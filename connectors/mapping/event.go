@@ -137,7 +137,7 @@ func near(n *node, field string) bool {
 // make builds one event.
 func (e *event) make(s *scope) (map[string]any, error) {
 	s.hit(e.id)
-	out, err := e.object.fill(s, 2)
+	out, err := e.object.fill(s, 3) // eventTimeZoneOffset, @context, and the eventID that the pipeline adds
 	if err != nil {
 		return nil, err
 	}
