@@ -37,6 +37,7 @@ type Hub struct {
 	log      *zap.Logger
 	registry *prometheus.Registry
 	catalog  *catalog
+	master   *masterData
 	// folder is where the catalog comes from; loaded is what it said at the start, footprint how its files were then.
 	folder    *folder
 	loaded    *loaded
@@ -122,6 +123,7 @@ func (h *Hub) openPipeline(ctx context.Context) error {
 		return err
 	}
 	h.breakers = connectors.NewBreakers(h.store, h.log, now)
+	h.master = &masterData{statements: h.store.Statements, now: now}
 	validate := withoutAdvice(registry.With(schemas.ValidateOptions{Rules: true}).ValidateEvent)
 	h.pipeline, err = pipeline.Open(ctx, h.cfg.stream(), pipeline.Deps{
 		Normaliser: pipeline.NewNormaliser(h.catalog.Instance, validate, now),
@@ -201,7 +203,8 @@ func (h *Hub) openConnectors(context.Context) error {
 		return err
 	}
 	h.breakers.Set(h.loaded.instances)
-	h.catalog.byID.Store(&h.loaded.parts) // the instances are applied by Run: nothing flows before everything stands
+	parts := h.master.informed(h.loaded.parts)
+	h.catalog.byID.Store(&parts) // the instances are applied by Run: nothing flows before everything stands
 	return nil
 }
 

@@ -136,7 +136,7 @@ func loadCases(fsys fs.FS, name string) ([]testCase, error) {
 }
 
 func (l *loader) cases(root *node) []testCase {
-	if !l.object(root, bilingual{"a test file", "测试文件"}, "description", "meta", "cases") {
+	if !l.object(root, bilingual{"a test file", "测试文件"}, "description", "meta", "master", "cases") {
 		return nil
 	}
 	list := root.get("cases")
@@ -144,7 +144,9 @@ func (l *loader) cases(root *node) []testCase {
 		l.fail(root, problem("mapping.shape", "a test file has cases:, a list", "测试文件需要 cases: 列表").hint("begin each with  - name: …", "每个用例以  - name: …  开头"))
 		return nil
 	}
-	meta := l.meta(root.get("meta"), Input{Provider: "test", Connector: "test", RecordID: "test", ReceivedAt: testTime()})
+	meta := l.meta(root.get("meta"), Input{
+		Provider: "test", Connector: "test", RecordID: "test", ReceivedAt: testTime(), Master: l.stated(root.get("master")),
+	})
 	var out []testCase
 	for i, n := range list.items {
 		if !l.object(n, bilingual{"a case", "用例"}, "name", "meta", "input", "file", "row", "record", "expect") {

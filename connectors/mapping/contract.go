@@ -16,7 +16,13 @@ type Input struct {
 	RecordID   hub.RecordID
 	Origin     string
 	ReceivedAt time.Time
+	// Master finds master data for lookups; nil where there is none, as in a preview.
+	Master Master
 }
+
+// Master returns what a provider has stated of a thing, nil if nothing; id is as in [hub.Statement]. An error ends the
+// record: the caller has tried again for as long as it wants to.
+type Master func(kind hub.StatementKind, id string, by hub.ProviderID) (map[string]string, error)
 
 // Output is what one record means. A record that means nothing on purpose has only Skipped; any other has at least one
 // event or statement.

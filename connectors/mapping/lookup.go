@@ -7,6 +7,7 @@ import (
 	"io"
 	"io/fs"
 	"slices"
+	"strings"
 
 	"github.com/suyuan-io/suyuan/hub"
 )
@@ -20,6 +21,11 @@ type table struct {
 	rows        map[string]any
 	otherwise   any
 	hasFallback bool
+	// about is set for master data, which is found when a record is mapped: the value is the attribute, or all of them when
+	// it is "", as by states them, or as the record's own provider does when by is "".
+	about     hub.StatementKind
+	attribute string
+	by        hub.ProviderID
 }
 
 func (l *loader) lookups(n *node) {
@@ -39,13 +45,19 @@ func (l *loader) lookups(n *node) {
 }
 
 func (l *loader) lookup(n *node, t *table) {
-	inline, file := n.get("table"), n.get("csv")
-	if (inline == nil) == (file == nil) {
-		l.fail(n, problem("mapping.shape", "a lookup has either table: with keys and values or csv: with a file's name", "lookup 需要 table:（键值对）或 csv:（文件名），二选一").
-			hint("write  %s: { table: { A: active } }  or  %[1]s: { csv: %[1]s.csv, key: code }", "请写  %s: { table: { A: active } }  或  %[1]s: { csv: %[1]s.csv, key: code }", t.name))
+	inline, file, about := n.get("table"), n.get("csv"), n.get("master")
+	given := 0
+	for _, source := range []*node{inline, file, about} {
+		if source != nil {
+			given++
+		}
+	}
+	if given != 1 {
+		l.fail(n, problem("mapping.shape", "a lookup has one of table: with keys and values, csv: with a file's name, and master: with a kind of master data", "lookup 需要 table:（键值对）、csv:（文件名）或 master:（主数据种类），三选一").
+			hint("write  %s: { table: { A: active } }  or  %[1]s: { csv: %[1]s.csv, key: code }  or  %[1]s: { master: product, value: name }", "请写  %s: { table: { A: active } }  或  %[1]s: { csv: %[1]s.csv, key: code }  或  %[1]s: { master: product, value: name }", t.name))
 		return
 	}
-	if !l.object(n, bilingual{"a lookup", "查找表"}, "table", "csv", "key", "value", "delimiter", "default") {
+	if !l.object(n, bilingual{"a lookup", "查找表"}, "table", "csv", "master", "key", "value", "provider", "delimiter", "default") {
 		return
 	}
 	if d := n.get("default"); d != nil {
@@ -58,6 +70,10 @@ func (l *loader) lookup(n *node, t *table) {
 		l.csvTable(n, file, t)
 		return
 	}
+	if about != nil {
+		l.masterTable(n, about, t)
+		return
+	}
 	if inline.shape != objectShape {
 		l.fail(inline, problem("mapping.shape", "a table is written as key: value", "table 应写成 键: 值"))
 	}
@@ -67,6 +83,62 @@ func (l *loader) lookup(n *node, t *table) {
 			t.rows[e.key] = p.value
 		}
 	}
+}
+
+// masterTable notes which master data a lookup asks for.
+func (l *loader) masterTable(n, about *node, t *table) {
+	t.about = masterKinds()[about.text]
+	if t.about == 0 {
+		l.fail(about, problem("mapping.unknown-name", "there is no master data about %q", "没有关于 %q 的主数据", about.text).suggest(about.text, sortedKeys(masterKinds())).
+			hint("write one of %s", "请写 %s 之一", strings.Join(sortedKeys(masterKinds()), ", ")))
+	}
+	if v := n.get("value"); v != nil {
+		t.attribute = v.text
+	}
+	if v := n.get("provider"); v != nil {
+		t.by = hub.ProviderID(v.text)
+		if hub.CheckName(v.text) != nil {
+			l.fail(v, problem("mapping.name", "%q is no provider's name", "%q 不是提供方名称", v.text).
+				hint("write it as provider: of that party's instance files", "请与该方实例文件中的 provider: 一致"))
+		}
+	}
+}
+
+// find returns the entry of a key, if there is one. Where another value stands by, it may be used also where master data is
+// not at hand, though not while it cannot be read: then nobody knows.
+func (t *table) find(s *scope, key string, standby bool) (value any, found bool, failed *trouble) {
+	if t.about == 0 {
+		value, found = t.rows[key]
+		return value, found, nil
+	}
+	if s.in.Master == nil {
+		if standby {
+			return nil, false, nil
+		}
+		return nil, false, problem("map.lookup", "%q looks in master data, which only a running hub has", "%q 查找的是主数据，只有运行中的系统才有", t.name).
+			hint("put what it shall find under master: of the test file", "请将所需数据写入测试文件的 master:")
+	}
+	if t.about != hub.AboutAlias {
+		id, err := masterID(t.about, strings.TrimSpace(key))
+		if err != nil {
+			return nil, false, gs1Trouble(err, 1)
+		}
+		key = id
+	}
+	stated, err := s.in.Master(t.about, key, hub.ProviderID(pick(string(t.by), string(s.in.Provider))))
+	if err != nil {
+		return nil, false, problem("map.master", "master data cannot be read now: %v", "暂时无法读取主数据：%v", err).
+			hint("replay the record later", "请稍后重放该记录")
+	}
+	if t.attribute != "" {
+		text, ok := stated[t.attribute]
+		return text, ok, nil
+	}
+	all := make(map[string]any, len(stated))
+	for name, text := range stated {
+		all[name] = text
+	}
+	return all, len(stated) > 0, nil
 }
 
 // csvTable reads a lookup file: UTF-8, with a header line.
@@ -111,6 +183,17 @@ func (l *loader) csvTable(n, file *node, t *table) {
 	if keyAt >= 0 && valueAt != -1 {
 		l.csvRows(r, lookupFile{name, header, keyAt, valueAt}, t)
 	}
+}
+
+// unstated says that master data lacks what a record needs.
+func (t *table) unstated(key string) *trouble {
+	what := bilingual{"master data about", "主数据"}
+	if t.attribute != "" {
+		what = bilingual{t.attribute + " of", "的 " + t.attribute}
+	}
+	p := problem("map.lookup", "nobody has stated %[1]s %[2]q", "尚无人说明 %[2]q %[1]s", what, key).at(1)
+	p.absent = true
+	return p.hint("have it stated first and replay the record, or give the lookup a default:", "请先录入主数据再重放该记录，或设置 default:")
 }
 
 // lookupFile is what is known of a lookup file; valueAt is -2 when a row is the value.
@@ -172,15 +255,23 @@ func prepareLookup(c *exprCompiler, args []*expr) (func(*scope, []any) (any, *tr
 		}
 		return nil, p
 	}
-	return func(_ *scope, a []any) (any, *trouble) {
-		if v, ok := t.rows[str(a, 1)]; ok {
-			return v, nil
-		}
+	if t.about != 0 {
+		args[0].constant = false // what it finds is not known before there is a record
+	}
+	return func(s *scope, a []any) (any, *trouble) {
+		v, ok, failed := t.find(s, str(a, 1), len(a) > 2 || t.hasFallback)
 		switch {
+		case failed != nil:
+			return nil, failed
+		case ok:
+			return v, nil
 		case len(a) > 2:
 			return a[2], nil
 		case t.hasFallback:
 			return t.otherwise, nil
+		}
+		if t.about != 0 {
+			return nil, t.unstated(clip(str(a, 1)))
 		}
 		p := problem("map.lookup", "the table %q has no key %q", "表 %q 中没有键 %q", name, clip(str(a, 1))).at(1)
 		if len(t.rows) <= 2000 {
