@@ -87,8 +87,9 @@ type rows struct {
 	values []any
 }
 
-// perStatement is how many values one statement takes at most.
-const perStatement = 192
+// perStatement is how many values one statement takes at most. The driver looks for each value among all of its statement, so that
+// more cost more than they spare.
+const perStatement = 48
 
 // insert inserts the rows in the order of their keys.
 func (r *rows) insert(ctx context.Context, tx *relational.Tx) error {

@@ -58,8 +58,8 @@ const (
 	timesMillis             // the times are whole milliseconds
 )
 
-// encode returns the number of events, flags, the differences of the times in the order of the log as zigzag varints, and the
-// order in 2 bytes a place.
+// encode returns the number of events, flags, the differences of the times in their order as zigzag varints, and the order in
+// 2 bytes a place.
 func (t *Times) encode() []byte {
 	flags, unit := byte(timesMillis), int64(millis)
 	for _, at := range t.At {
@@ -72,9 +72,9 @@ func (t *Times) encode() []byte {
 	}
 	out := append(binary.AppendUvarint(nil, uint64(len(t.At))), flags)
 	last := int64(0)
-	for _, at := range t.At {
-		out = binary.AppendVarint(out, at/unit-last)
-		last = at / unit
+	for _, p := range t.Order {
+		out = binary.AppendVarint(out, t.At[p]/unit-last)
+		last = t.At[p] / unit
 	}
 	if flags&timesSorted == 0 {
 		for _, p := range t.Order {
@@ -99,27 +99,27 @@ func DecodeTimes(b []byte) (*Times, error) {
 	}
 	t := &Times{At: make([]int64, n), Order: make([]uint16, n)}
 	last := int64(0)
-	for i := range t.At {
+	sorted := make([]int64, n)
+	for i := range sorted {
 		d, used := binary.Varint(b)
 		if used <= 0 {
 			return nil, errDamaged
 		}
 		last, b = last+d, b[used:]
-		t.At[i] = last * unit
+		sorted[i] = last * unit
 	}
-	if flags&timesSorted != 0 {
-		for i := range t.Order {
-			t.Order[i] = uint16(i)
-		}
-		return t, nil
-	}
-	if len(b) != 2*len(t.Order) {
+	if flags&timesSorted == 0 && len(b) != 2*len(t.Order) {
 		return nil, errDamaged
 	}
 	for i := range t.Order {
-		if t.Order[i] = binary.LittleEndian.Uint16(b[2*i:]); int(t.Order[i]) >= len(t.At) {
+		t.Order[i] = uint16(i)
+		if flags&timesSorted == 0 {
+			t.Order[i] = binary.LittleEndian.Uint16(b[2*i:])
+		}
+		if int(t.Order[i]) >= len(t.At) {
 			return nil, errDamaged
 		}
+		t.At[t.Order[i]] = sorted[i]
 	}
 	return t, nil
 }

@@ -20,7 +20,7 @@ func (s *Store) Append(ctx context.Context, outcomes []hub.Outcome) ([]hub.Verdi
 		if err := s.head(ctx, tx); err != nil {
 			return err
 		}
-		a = appender{s: s, tx: tx, ctx: ctx, at: s.recordTime(), before: s.size}
+		a = appender{s: s, tx: tx, ctx: ctx, at: s.recordTime(), before: s.size, blocks: s.dialect.Compact && worthBlocks(outcomes)}
 		if err := a.load(outcomes); err != nil {
 			return err
 		}
@@ -57,6 +57,9 @@ func (s *Store) head(ctx context.Context, tx *Tx) (err error) {
 
 // finish inserts what is still to be inserted.
 func (a *appender) finish() error {
+	if err := a.flushBlock(); err != nil {
+		return err
+	}
 	if err := a.rows.Flush(); err != nil {
 		return err
 	}
@@ -93,6 +96,12 @@ type appender struct {
 	recorded recorded
 	rows     Writer
 	found    Additions
+
+	// blocks is true when bodies go into blocks. bodies and ids are those of the block at hand, first the seq of its first event.
+	blocks bool
+	first  hub.Seq
+	bodies [][]byte
+	ids    []string
 }
 
 // known is what the records table says of a record.
@@ -256,10 +265,14 @@ func (a *appender) insert(e *hub.Event, o *hub.Outcome, sl slot) error {
 	if a.s.dialect.Compact {
 		id, hash = compactID(e.Key.ID), compactHash(e.Hash)
 	}
+	packed, err := a.pack(e, sl.seq)
+	if err != nil {
+		return fmt.Errorf("insert bodies: %w", err)
+	}
 	if err := a.rows.Add(Events, []any{
 		int64(sl.seq), id, micros(e.Key.DeclaredAt),
 		micros(e.Facets.EventTime), micros(a.at), micros(time.Time(e.Leaf.ReceivedAt)), terms[0], terms[1], terms[2], terms[3],
-		string(o.Record.ID), hash, e.Leaf.Raw[:], e.Leaf.Salt[:], leafHash[:], body.Pack(e.Body),
+		string(o.Record.ID), hash, e.Leaf.Raw[:], e.Leaf.Salt[:], leafHash[:], packed,
 	}); err != nil {
 		return fmt.Errorf("insert event: %w", err)
 	}
@@ -269,6 +282,43 @@ func (a *appender) insert(e *hub.Event, o *hub.Outcome, sl slot) error {
 		return fmt.Errorf("index event: %w", err)
 	}
 	return a.s.know(a.ctx, a.tx, &e.Facets, o.Provider)
+}
+
+// pack returns what an event's row holds of its body. Where enough events are recorded together their bodies go into blocks.
+func (a *appender) pack(e *hub.Event, seq hub.Seq) ([]byte, error) {
+	if !a.blocks {
+		return body.Pack(e.Body), nil
+	}
+	if len(a.bodies) == 0 {
+		a.first = seq
+	}
+	a.bodies, a.ids = append(a.bodies, e.Body), append(a.ids, e.Key.ID)
+	place := len(a.bodies) - 1
+	if len(a.bodies) < body.MaxBlock {
+		return body.InBlock(place), nil
+	}
+	return body.InBlock(place), a.flushBlock()
+}
+
+// flushBlock adds the block at hand.
+func (a *appender) flushBlock() error {
+	if len(a.bodies) == 0 {
+		return nil
+	}
+	err := a.rows.Add(Bodies, []any{int64(a.first), body.PackBlock(a.bodies, a.ids)})
+	a.bodies, a.ids = a.bodies[:0], a.ids[:0]
+	return err
+}
+
+// blockFrom is how many events are worth a block.
+const blockFrom = 8
+
+func worthBlocks(outcomes []hub.Outcome) bool {
+	n := 0
+	for i := range outcomes {
+		n += len(outcomes[i].Events)
+	}
+	return n >= blockFrom
 }
 
 // note stores what became of the record.

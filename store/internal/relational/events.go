@@ -11,87 +11,8 @@ import (
 	"strings"
 	"time"
 
-	"github.com/suyuan-io/suyuan/epcis"
 	"github.com/suyuan-io/suyuan/hub"
-	"github.com/suyuan-io/suyuan/store/internal/body"
 )
-
-const eventColumns = `e.seq, e.event_id, e.declared_at, e.recorded_at, e.received_at, e.provider, e.connector, e.record_id, e.hash,
-	e.raw, e.salt, e.body`
-
-// scanEvent reads a row of eventColumns. The leaf record and the facets are put together again from what is stored.
-func (s *Store) scanEvent(row interface{ Scan(...any) error }) (hub.Event, error) {
-	e, parsed, err := s.scanStated(row)
-	if err != nil {
-		return e, err
-	}
-	if e.Facets, err = parsed.Facets(); err != nil {
-		return e, corrupt(e.Seq, err)
-	}
-	return e, nil
-}
-
-// scanStated is scanEvent without the facets, but with the event in its parsed form.
-func (s *Store) scanStated(row interface{ Scan(...any) error }) (hub.Event, *epcis.Event, error) {
-	var e hub.Event
-	var id eventID
-	var hash eventHash
-	var declared, recorded, received, provider, connector int64
-	var raw, salt, packed []byte
-	if err := row.Scan(&e.Seq, &id, &declared, &recorded, &received, &provider, &connector, &e.Record.ID, &hash,
-		&raw, &salt, &packed); err != nil {
-		return e, nil, err
-	}
-	e.Key.ID, e.Hash = s.dialect.Text(string(id)), string(hash)
-	e.Record.ID = hub.RecordID(s.dialect.Text(string(e.Record.ID)))
-	var err error
-	if e.Body, err = body.Unpack(packed); err != nil {
-		return e, nil, corrupt(e.Seq, err)
-	}
-	e.Key.DeclaredAt, e.RecordedAt = fromMicros(declared), fromMicros(recorded)
-	from, err := s.name(connector)
-	if err != nil {
-		return e, nil, err
-	}
-	stated, err := s.name(provider)
-	if err != nil {
-		return e, nil, err
-	}
-	e.Record.Connector = hub.ConnectorID(from)
-	e.Leaf = hub.LeafRecord{
-		Connector: e.Record.Connector, Event: hub.Sum(e.Body), EventHash: e.Hash,
-		Provider: hub.ProviderID(stated), ReceivedAt: hub.Instant(fromMicros(received)), Version: hub.LeafVersion,
-	}
-	copy(e.Leaf.Raw[:], raw)
-	copy(e.Leaf.Salt[:], salt)
-	parsed, err := epcis.ParseEvent(e.Body, nil)
-	if err != nil {
-		return e, nil, corrupt(e.Seq, err)
-	}
-	return e, parsed, nil
-}
-
-// corrupt says that a recorded event is not what was recorded: trying again will not help.
-func corrupt(seq hub.Seq, err error) error {
-	return hub.Faultf(hub.Internal, "store.corrupt", "the recorded event %d cannot be read: the database was damaged or changed", seq).
-		WithHint("restore it from a backup; receipts that were given out show what it was").Because(err)
-}
-
-func (s *Store) scanEvents(rows *sql.Rows) ([]hub.Event, error) {
-	defer rows.Close()
-	var out []hub.Event
-	for rows.Next() {
-		e, err := s.scanEvent(rows)
-		if err != nil {
-			return nil, s.classify("read events", err)
-		}
-		out = append(out, e)
-	}
-	if err := rows.Err(); err != nil {
-		return nil, s.unavailable("read events", err)
-	}
-	return out, nil
-}
 
 // EventsAbout implements trace.Library.
 func (s *Store) EventsAbout(ctx context.Context, ids []string, limit int) ([]hub.Event, bool, error) {
@@ -131,32 +52,6 @@ func (s *Store) EventsAbout(ctx context.Context, ids []string, limit int) ([]hub
 	return slices.DeleteFunc(found, func(e hub.Event) bool { return !speaksOf(e) }), more, nil
 }
 
-// eventsIn reads the events at seqs, in their order.
-func (s *Store) eventsIn(ctx context.Context, seqs []int64) ([]hub.Event, error) {
-	out := make([]hub.Event, 0, len(seqs))
-	for part := range slices.Chunk(seqs, perQuery) {
-		cond, args := s.in(`e.seq`, part)
-		rows, err := s.read.QueryContext(ctx, `SELECT `+eventColumns+` FROM events e WHERE `+cond, args...)
-		if err != nil {
-			return nil, s.unavailable("read events", err)
-		}
-		found, err := s.scanEvents(rows)
-		if err != nil {
-			return nil, err
-		}
-		at := make(map[int64]int, len(found))
-		for i := range found {
-			at[int64(found[i].Seq)] = i
-		}
-		for _, seq := range part {
-			if i, ok := at[seq]; ok {
-				out = append(out, found[i])
-			}
-		}
-	}
-	return out, nil
-}
-
 // Event returns the events of an event id: the event, and its error declarations in the order of their time. A fault of
 // kind NotFound says that there is none.
 func (s *Store) Event(ctx context.Context, id string) ([]hub.Event, error) {
@@ -183,14 +78,14 @@ func eventIDKey(id string) int64 { return hashKey("eventID", id) }
 
 // EventAt implements anchor.Leaves.
 func (s *Store) EventAt(ctx context.Context, seq hub.Seq) (hub.Event, error) {
-	e, err := s.scanEvent(s.read.QueryRowContext(ctx, `SELECT `+eventColumns+` FROM events e WHERE e.seq = ?`, int64(seq)))
-	if errors.Is(err, sql.ErrNoRows) {
-		return e, hub.Faultf(hub.NotFound, "event.unknown", "there is no event at sequence number %d", seq)
-	}
+	found, err := s.events(ctx, `e.seq = ?`, int64(seq))
 	if err != nil {
-		return e, s.classify("read event", err)
+		return hub.Event{}, err
 	}
-	return e, nil
+	if len(found) == 0 {
+		return hub.Event{}, hub.Faultf(hub.NotFound, "event.unknown", "there is no event at sequence number %d", seq)
+	}
+	return found[0], nil
 }
 
 // RecordedAt implements anchor.Leaves.

@@ -114,12 +114,11 @@ func stepKey(step string) int64 { return hashKey(facetStep, step) }
 
 // entries is [Entries] on the store's own events. Values that the vocabulary lacks are noted on the way.
 func (s *Store) entries(ctx context.Context, from uint64, n int) ([]Entry, error) {
-	rows, err := s.read.QueryContext(ctx, `SELECT `+eventColumns+` FROM events e WHERE e.seq >= ? ORDER BY e.seq LIMIT ?`, int64(from), n)
-	if err != nil {
+	found, err := s.readPacked(ctx, s.read, `e.seq >= ? ORDER BY e.seq LIMIT ?`, int64(from), n)
+	if err != nil || len(found) == 0 {
 		return nil, err
 	}
-	found, err := s.scanEvents(rows)
-	if err != nil || len(found) == 0 {
+	if err := s.stateAll(ctx, found); err != nil {
 		return nil, err
 	}
 	out := make([]Entry, len(found))
@@ -134,4 +133,24 @@ func (s *Store) entries(ctx context.Context, from uint64, n int) ([]Entry, error
 		}
 		return nil
 	})
+}
+
+// stateAll fills in the facets of events as they are stored. One that is damaged has none: it can still be found by its id and
+// its record, and must not keep a hub from its start.
+func (s *Store) stateAll(ctx context.Context, events []hub.Event) error {
+	packed := slices.Clone(events)
+	err := s.unpack(ctx, s.read, events)
+	for i := range events {
+		e := &events[i]
+		if err != nil { // of one of them: find out which
+			*e = packed[i]
+			if err := s.unpack(ctx, s.read, events[i:i+1]); hub.KindOf(err) == hub.Unavailable {
+				return err
+			} else if err != nil {
+				continue
+			}
+		}
+		_, _ = stated(e) // as said above
+	}
+	return nil
 }

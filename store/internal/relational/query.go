@@ -82,27 +82,20 @@ func (f *finder) look(ctx context.Context, spots []Spot) (full bool, err error) 
 		seqs[i] = sp.Seq
 	}
 	cond, args := f.s.in(`e.seq`, seqs)
-	rows, err := f.s.read.QueryContext(ctx, `SELECT `+eventColumns+` FROM events e WHERE `+cond, args...)
+	found, err := f.s.readEvents(ctx, f.s.read, cond, args...)
 	if err != nil {
-		return false, f.s.unavailable("read events", err)
+		return false, err
 	}
-	defer rows.Close()
 	matching := map[hub.Seq]*hub.Event{}
-	for rows.Next() {
-		e, parsed, err := f.s.scanStated(rows)
+	for i := range found {
+		e := &found[i]
+		parsed, err := stated(e)
 		if err != nil {
-			return false, f.s.unavailable("read events", err)
+			return false, err
 		}
-		if !f.matches(&e, parsed) {
-			continue
+		if f.matches(e, parsed) {
+			matching[e.Seq] = e
 		}
-		if e.Facets, err = parsed.Facets(); err != nil {
-			return false, fmt.Errorf("read recorded event %d: %w", e.Seq, err)
-		}
-		matching[e.Seq] = &e
-	}
-	if err := rows.Err(); err != nil {
-		return false, f.s.unavailable("read events", err)
 	}
 	for _, sp := range spots {
 		e := matching[hub.Seq(sp.Seq)]

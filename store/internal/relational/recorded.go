@@ -8,7 +8,6 @@ import (
 	"slices"
 
 	"github.com/suyuan-io/suyuan/hub"
-	"github.com/suyuan-io/suyuan/store/internal/body"
 )
 
 // recorded is what the store knows of the records and events of one batch: read with few queries before the batch is
@@ -129,44 +128,18 @@ func (r *recorded) record(ctx context.Context, tx *Tx, key int64) (recordRow, bo
 
 // readEvents notes the events at seqs and the records that they come from.
 func (r *recorded) readEvents(ctx context.Context, tx *Tx, seqs []int64) error {
-	cond, args := r.s.in(`seq`, seqs)
-	rows, err := tx.QueryContext(ctx, `SELECT event_id, declared_at, seq, hash, body, connector, record_id, raw FROM events WHERE `+cond, args...)
+	cond, args := r.s.in(`e.seq`, seqs)
+	found, err := r.s.readEvents(ctx, tx, cond, args...)
 	if err != nil {
 		return err
 	}
-	defer rows.Close()
-	for rows.Next() {
-		if err := r.noteEvent(rows); err != nil {
-			return err
-		}
+	for i := range found {
+		e := &found[i]
+		r.implied[e.Record] = e.Leaf.Raw
+		r.events[e.Key.ID] = append(r.events[e.Key.ID], eventRow{
+			seq: e.Seq, declared: micros(e.Key.DeclaredAt), content: hub.Content{Body: e.Leaf.Event, Hash: e.Hash},
+		})
 	}
-	return rows.Err()
-}
-
-func (r *recorded) noteEvent(row interface{ Scan(...any) error }) error {
-	var id eventID
-	var hash eventHash
-	var record string
-	var connector int64
-	var packed, raw []byte
-	var e eventRow
-	if err := row.Scan(&id, &e.declared, &e.seq, &hash, &packed, &connector, &record, &raw); err != nil {
-		return err
-	}
-	name, err := r.s.name(connector)
-	if err != nil {
-		return err
-	}
-	var digest hub.Digest
-	copy(digest[:], raw)
-	r.implied[hub.RecordRef{Connector: hub.ConnectorID(name), ID: hub.RecordID(r.s.dialect.Text(record))}] = digest
-	plain, err := body.Unpack(packed)
-	if err != nil {
-		return corrupt(e.seq, err)
-	}
-	e.content = hub.Content{Body: hub.Sum(plain), Hash: string(hash)}
-	key := r.s.dialect.Text(string(id))
-	r.events[key] = append(r.events[key], e)
 	return nil
 }
 

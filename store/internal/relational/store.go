@@ -37,7 +37,7 @@ type Dialect struct {
 	// Fault is what an error of the database means to the operator, nil when there is nothing more to say than that the
 	// database failed.
 	Fault func(what string, err error) *hub.Fault
-	// Compact is true where a column of texts may hold bytes as well.
+	// Compact is true where a column of texts may hold bytes as well, and where there is a table of bodies.
 	Compact bool
 	// Lock begins a transaction that reads checkpoints and writes what follows from them; it may be empty.
 	Lock string

@@ -5,7 +5,6 @@ import (
 	"slices"
 
 	"github.com/suyuan-io/suyuan/hub"
-	"github.com/suyuan-io/suyuan/store/internal/body"
 )
 
 // Verdicts returns what became of records, in order; 0 for one that the pipeline has not reached. It is for many records
@@ -116,42 +115,16 @@ func (s *Store) Contents(ctx context.Context, ids []string) (map[hub.EventKey]hu
 	}
 	out := map[hub.EventKey]hub.Content{}
 	for part := range slices.Chunk(seqs, perQuery) {
-		if err := s.contents(ctx, part, wanted, out); err != nil {
+		cond, args := s.in(`e.seq`, part)
+		found, err := s.readEvents(ctx, s.read, cond, args...)
+		if err != nil {
 			return nil, err
+		}
+		for i := range found {
+			if e := &found[i]; wanted[e.Key.ID] {
+				out[e.Key] = hub.Content{Body: e.Leaf.Event, Hash: e.Hash}
+			}
 		}
 	}
 	return out, nil
-}
-
-// contents adds what the events at seqs state, if their ids are wanted.
-func (s *Store) contents(ctx context.Context, seqs []int64, wanted map[string]bool, out map[hub.EventKey]hub.Content) error {
-	cond, args := s.in(`e.seq`, seqs)
-	rows, err := s.read.QueryContext(ctx, `SELECT e.event_id, e.declared_at, e.hash, e.body FROM events e WHERE `+cond, args...)
-	if err != nil {
-		return s.unavailable("read events", err)
-	}
-	defer rows.Close()
-	for rows.Next() {
-		var k hub.EventKey
-		var id eventID
-		var declared int64
-		var hash eventHash
-		var packed []byte
-		if err := rows.Scan(&id, &declared, &hash, &packed); err != nil {
-			return s.unavailable("read events", err)
-		}
-		if k.ID = s.dialect.Text(string(id)); !wanted[k.ID] {
-			continue
-		}
-		plain, err := body.Unpack(packed)
-		if err != nil {
-			return err
-		}
-		k.DeclaredAt = fromMicros(declared)
-		out[k] = hub.Content{Body: hub.Sum(plain), Hash: string(hash)}
-	}
-	if err := rows.Err(); err != nil {
-		return s.unavailable("read events", err)
-	}
-	return nil
 }

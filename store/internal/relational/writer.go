@@ -7,14 +7,16 @@ type Table uint8
 const (
 	Events Table = iota
 	Records
+	// Bodies holds blocks of bodies; see [Dialect.Compact].
+	Bodies
 )
 
 // Tables is how many there are.
-const Tables = 2
+const Tables = 3
 
 // Name is the table's name in the database.
 func (t Table) Name() string {
-	return [...]string{"events", "records"}[t]
+	return [...]string{"events", "records", "bodies"}[t]
 }
 
 // Columns are the table's columns in the order of a row's values.
@@ -25,6 +27,7 @@ func (t Table) Columns() []string {
 			"record_id", "hash", "raw", "salt", "leaf_hash", "body",
 		},
 		{"key", "connector", "id", "provider", "raw", "received_at", "verdict", "seqs", "dead"},
+		{"first", "packed"},
 	}[t]
 }
 

@@ -25,5 +25,12 @@ CREATE TABLE postings (
     part BLOB NOT NULL
 );
 
+-- The bodies of events that were recorded together, packed together; store/internal/body says how. The event's row then says in
+-- two bytes at which place its body is, and first is so much before its own seq.
+CREATE TABLE bodies (
+    first  INTEGER PRIMARY KEY,
+    packed BLOB NOT NULL
+);
+
 -- +goose Down
 SELECT 'the indexes of older releases cannot be made again: restore a backup';

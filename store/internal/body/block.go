@@ -1,0 +1,121 @@
+package body
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"sync"
+
+	"github.com/klauspost/compress/s2"
+)
+
+// Block is the bodies of events that were recorded together, packed together: what they share is stored once, and an id that its
+// event's row holds is not stored at all.
+//
+// Its form is one byte, [block1], and S2 of its bodies one after the other: a varint that is 0 or one more than the place at which
+// the event's id was taken out, a varint of the length of what is left, and that.
+type Block struct {
+	parts []part
+}
+
+type part struct {
+	cut  int // where the id goes, -1 for nowhere
+	rest []byte
+}
+
+const block1 = 1
+
+// MaxBlock is how many bodies a block holds at most. More hardly pack better, and whoever reads one unpacks all.
+const MaxBlock = 64
+
+// inBlock is the first byte of what a row holds in place of a body that is in a block; its place there follows.
+const inBlock = 3
+
+// InBlock is what the row of the place-th event of a block holds.
+func InBlock(place int) []byte { return []byte{inBlock, byte(place)} }
+
+// PlaceInBlock returns the place in its block of a body that is in one.
+func PlaceInBlock(row []byte) (place int, ok bool) {
+	if len(row) != 2 || row[0] != inBlock {
+		return 0, false
+	}
+	return int(row[1]), true
+}
+
+// PackBlock packs bodies; ids are the events' ids.
+func PackBlock(bodies [][]byte, ids []string) []byte {
+	room, _ := scratch.Get().(*buffers)
+	defer scratch.Put(room)
+	b := room.plain[:0]
+	for i, body := range bodies {
+		cut, size := idAt(body, ids[i]), len(ids[i])
+		if cut < 0 {
+			size = 0
+		}
+		b = binary.AppendUvarint(b, uint64(cut+1))
+		b = binary.AppendUvarint(b, uint64(len(body)-size))
+		b = append(append(b, body[:max(cut, 0)]...), body[max(cut, 0)+size:]...)
+	}
+	room.plain = b
+	if n := s2.MaxEncodedLen(len(b)); cap(room.packed) < n {
+		room.packed = make([]byte, n)
+	}
+	return append([]byte{block1}, s2.Encode(room.packed[:cap(room.packed)], b)...)
+}
+
+// buffers are what packing a block needs on the way.
+type buffers struct{ plain, packed []byte }
+
+//nolint:gochecknoglobals // spares the collector a hundred kilobytes a block
+var scratch = sync.Pool{New: func() any { return new(buffers) }}
+
+// idAt returns where the id stands in a body, -1 where it does not, or not in these bytes.
+func idAt(body []byte, id string) int {
+	const before = `"eventID":"`
+	at := bytes.Index(body, []byte(before+id+`"`))
+	if id == "" || at < 0 {
+		return -1
+	}
+	return at + len(before)
+}
+
+// UnpackBlock unpacks what PackBlock packed.
+func UnpackBlock(b []byte) (*Block, error) {
+	if len(b) == 0 || b[0] != block1 {
+		return nil, errors.New("unpack bodies: unknown packing")
+	}
+	const most = 256 << 20 // a few damaged bytes must not take all memory
+	if n, err := s2.DecodedLen(b[1:]); err != nil || n > most {
+		return nil, errors.New("unpack bodies: damaged")
+	}
+	rest, err := s2.Decode(nil, b[1:])
+	if err != nil {
+		return nil, fmt.Errorf("unpack bodies: %w", err)
+	}
+	out := &Block{}
+	for len(rest) > 0 {
+		cut, n := binary.Uvarint(rest)
+		size, m := binary.Uvarint(rest[max(n, 0):])
+		if n <= 0 || m <= 0 || size > uint64(len(rest)-n-m) || cut > size+1 {
+			return nil, errors.New("unpack bodies: damaged")
+		}
+		rest = rest[n+m:]
+		out.parts = append(out.parts, part{int(cut) - 1, rest[:size]})
+		rest = rest[size:]
+	}
+	return out, nil
+}
+
+// Body returns the body at a place; id is its event's id.
+func (b *Block) Body(place int, id string) ([]byte, error) {
+	if place < 0 || place >= len(b.parts) {
+		return nil, fmt.Errorf("unpack bodies: there is none at %d of %d", place, len(b.parts))
+	}
+	p := b.parts[place]
+	if p.cut < 0 {
+		return p.rest, nil
+	}
+	out := make([]byte, 0, len(p.rest)+len(id))
+	return append(append(append(out, p.rest[:p.cut]...), id...), p.rest[p.cut:]...), nil
+}
