@@ -15,19 +15,21 @@ func TestDocumentationWorks(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var last, tests string
+	var largest, tests string
 	for _, block := range regexp.MustCompile("(?s)```yaml\n(.*?)```").FindAllStringSubmatch(string(doc), -1) {
 		if strings.Contains(block[1], "cases:\n") {
 			tests = block[1]
 			continue
 		}
-		last = block[1]
-		files := mapFS("wms.yaml", last, "sites.csv", "code,gln\nSHA,7613035000001\n")
+		if len(block[1]) > len(largest) {
+			largest = block[1]
+		}
+		files := mapFS("wms.yaml", block[1], "sites.csv", "code,gln\nSHA,7613035000001\n")
 		if _, err := mapping.Load(files, "wms.yaml"); err != nil {
 			t.Error(mapping.Explain(files, err, mapping.English))
 		}
 	}
-	r, err := mapping.RunTests(mapFS("wms.yaml", last, "wms.test.yaml", tests, "sites.csv", "code,gln\nSHA,7613035000001\n"), "wms.yaml", nil)
+	r, err := mapping.RunTests(mapFS("wms.yaml", largest, "wms.test.yaml", tests, "sites.csv", "code,gln\nSHA,7613035000001\n"), "wms.yaml", nil)
 	if err != nil {
 		t.Fatal(err)
 	}
