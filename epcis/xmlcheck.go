@@ -4,6 +4,8 @@ import (
 	"bufio"
 	"encoding/xml"
 	"io"
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/suyuan-io/suyuan/hub"
@@ -80,9 +82,11 @@ func (c *xmlChecker) run() error {
 	}
 }
 
-// report notes a fault at a place.
-func (c *xmlChecker) report(at hub.Where, en, zh string, args ...any) {
-	c.faults = append(c.faults, faultf(hub.Invalid, "epcis.xml.schema", en, zh, args...).At(at))
+// report notes a fault at a place and returns it.
+func (c *xmlChecker) report(at hub.Where, en, zh string, args ...any) *hub.Fault {
+	f := faultf(hub.Invalid, "epcis.xml.schema", en, zh, args...).At(at)
+	c.faults = append(c.faults, f)
+	return f
 }
 
 func (c *xmlChecker) start(t xml.StartElement) error {
@@ -93,8 +97,7 @@ func (c *xmlChecker) start(t xml.StartElement) error {
 	f := frame{name: e.name, where: hub.Where{Line: e.where.Line, Column: e.where.Column, Pointer: c.path()}}
 	if len(c.frames) == 0 {
 		if f.model = c.root(e.name); f.model == nil {
-			return faultf(hub.Invalid, "epcis.xml.root", "<%s> in namespace %q is no EPCIS document", "命名空间 %[2]q 中的 <%[1]s> 不是 EPCIS 文档", e.name.local,
-				e.name.space).At(f.where)
+			return notADocument(e.name).At(f.where)
 		}
 	} else {
 		c.resolveType(&f, c.child(&c.frames[len(c.frames)-1], e.name, f.where))
@@ -157,7 +160,8 @@ func (c *xmlChecker) child(parent *frame, n xmlName, at hub.Where) string {
 		return ""
 	case m.text != "":
 		parent.broken = true
-		c.report(at, "<%s> cannot hold elements, found <%s>", "<%s> 中不能有子元素，却出现了 <%s>", parent.name.local, n.local)
+		advise(c.report(at, "<%s> cannot hold elements, found <%s>", "<%s> 中不能有子元素，却出现了 <%s>", parent.name.local, n.local),
+			"write the value alone", "请只写值本身")
 		return ""
 	case m.choice:
 		for i := range m.particles {
@@ -172,8 +176,7 @@ func (c *xmlChecker) child(parent *frame, n xmlName, at hub.Where) string {
 		}
 	}
 	parent.broken = true
-	c.report(at, "<%s> is not expected here in <%s>; allowed is %s", "<%s> 不应出现在 <%s> 的这个位置；允许的是 %s", n.local,
-		parent.name.local, c.expected(parent))
+	c.unexpected(parent, n, at)
 	return ""
 }
 
@@ -208,12 +211,11 @@ func (c *xmlChecker) fits(m *model, p *particle, n xmlName) bool {
 	case "local":
 		return n.space == ""
 	}
-	space := p.space
-	if space == querySpace {
-		space = c.query
-	}
-	return n.local == p.name && n.space == space
+	return n.local == p.name && n.space == c.spaceOf(p)
 }
+
+// maxExpected is how many names a message lists.
+const maxExpected = 14
 
 // expected names what may stand where a fault is, "-" for nothing.
 func (c *xmlChecker) expected(f *frame) string {
@@ -241,6 +243,9 @@ func (c *xmlChecker) expected(f *frame) string {
 	if len(names) == 0 {
 		return "-"
 	}
+	if len(names) > maxExpected {
+		names = append(names[:maxExpected], "…")
+	}
 	return strings.Join(names, ", ")
 }
 
@@ -263,12 +268,13 @@ func (c *xmlChecker) attributes(f *frame, e *element) {
 		case known && a.name.space == "":
 			c.simple(f.where, "@"+a.name.local, use.typ, a.value)
 		case !f.model.anyAttribute:
-			c.report(f.where, "the attribute %q is not known on <%s>", "<%[2]s> 上没有属性 %[1]q", a.name.local, e.name.local)
+			f := c.report(f.where, "the attribute %q is not known on <%s>", "<%[2]s> 上没有属性 %[1]q", a.name.local, e.name.local)
+			advise(f, "remove it", "请删除")
 		}
 	}
-	for name, use := range f.model.attributes {
-		if _, ok := e.attr(name); use.required && !ok {
-			c.report(f.where, "<%s> lacks the attribute %q", "<%s> 缺少属性 %q", e.name.local, name)
+	for _, name := range slices.Sorted(maps.Keys(f.model.attributes)) {
+		if _, ok := e.attr(name); f.model.attributes[name].required && !ok {
+			c.lacking(f, e, name)
 		}
 	}
 }
@@ -296,13 +302,17 @@ func (c *xmlChecker) statedType(f *frame, e *element, value string) {
 	space, declared := e.scope.find(prefix)
 	switch {
 	case !declared:
-		c.report(f.where, "xsi:type %q has a prefix that is not declared", "xsi:type %q 的前缀没有声明", value)
+		f := c.report(f.where, "xsi:type %q has a prefix that is not declared", "xsi:type %q 的前缀没有声明", value)
+		declaration := "xmlns:" + prefix + `="` + xsdSpace + `"`
+		advise(f, "declare it: "+declaration, "请声明："+declaration)
 	case epcisSpace(space):
 		if f.model == nil && local == "DateTimeStamp" {
 			f.model, f.simple = simpleModel(), "stamp"
 		}
 	case space != xsdSpace || !knownSimple(local):
-		c.report(f.where, "xsi:type %q is no type of XML Schema", "xsi:type %q 不是 XML Schema 的类型", value)
+		advise(c.report(f.where, "xsi:type %q is no type of XML Schema", "xsi:type %q 不是 XML Schema 的类型", value),
+			"name one of its types, such as xsd:string, xsd:decimal or xsd:dateTime, or leave xsi:type out",
+			"请使用其中的类型，例如 xsd:string、xsd:decimal、xsd:dateTime，或去掉 xsi:type")
 	case f.model == nil && local != "anyType":
 		f.model, f.simple = simpleModel(), local
 		// The standard collapses white space here, but libxml2, by which the field checks its documents, does not.
@@ -323,8 +333,8 @@ func (c *xmlChecker) chars(t xml.CharData) {
 		f.text = append(f.text, t...)
 	case f.model != nil && f.model.text == "" && !f.broken && len(strings.Trim(string(t), xmlSpace)) > 0:
 		f.broken = true
-		c.report(hub.Where{Line: c.where.Line, Column: c.where.Column, Pointer: f.where.Pointer},
-			"text cannot stand in <%s>", "<%s> 中不能有文本", f.name.local)
+		advise(c.report(hub.Where{Line: c.where.Line, Column: c.where.Column, Pointer: f.where.Pointer},
+			"text cannot stand in <%s>", "<%s> 中不能有文本", f.name.local), "remove the text, or put it into an element", "请删除文本，或放入子元素")
 	}
 }
 
@@ -340,20 +350,22 @@ func (c *xmlChecker) end() {
 	case f.simple != "":
 		switch text := string(f.text); {
 		case f.exact && text != strings.Trim(text, xmlSpace):
-			c.report(f.where, "<%s> has white space around its %s", "<%s> 的 %s 值前后有空白", f.name.local, f.simple)
+			advise(c.report(f.where, "<%s> has white space around its %s", "<%s> 的 %s 值前后有空白", f.name.local, f.simple),
+				"remove the white space around the value", "请去掉值前后的空白")
 		case !f.nil || f.simple != "nildecimal":
 			c.simple(f.where, "<"+f.name.local+">", f.simple, text)
 		}
 	case f.model.text != "":
 	case f.model.choice:
 		if f.count == 0 && !f.model.repeats {
-			c.report(f.where, "<%s> is empty; expected %s", "<%s> 为空；应有 %s", f.name.local, c.expected(&f))
+			advise(c.report(f.where, "<%s> is empty; expected %s", "<%s> 为空；应有 %s", f.name.local, c.expected(&f)),
+				"add one of them", "请加上其中之一")
 		}
 	default:
 		count := f.count
 		for i := f.at; i < len(f.model.particles); i, count = i+1, 0 {
 			if count < f.model.particles[i].min {
-				c.report(f.where, "<%s> ends too early; expected %s", "<%s> 内容不完整；应有 %s", f.name.local, c.expected(&f))
+				c.incomplete(&f)
 				return
 			}
 		}
@@ -363,7 +375,9 @@ func (c *xmlChecker) end() {
 // simple checks a value of a simple type.
 func (c *xmlChecker) simple(at hub.Where, what, typ, value string) {
 	if !validSimple(typ, value) {
-		c.report(at, "%s is %q, which is no %s", "%s 的值 %q 不符合类型 %s", what, clip(value), describeSimple(typ))
+		form, formZh := describeSimple(typ)
+		f := c.report(at, "%s is %q; it has to be "+form, "%s 的值为 %q；应为"+formZh, what, clip(value))
+		adviseSimple(f, typ, value)
 	}
 }
 

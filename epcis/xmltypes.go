@@ -49,19 +49,25 @@ func knownSimple(name string) bool {
 	return ok && name != "stamp" && name != "action" && name != "behaviour" && name != "nildecimal"
 }
 
-// describeSimple names a type for a message.
-func describeSimple(name string) string {
+// describeSimple names a type for a message in English and Chinese.
+func describeSimple(name string) (en, zh string) {
 	switch name {
-	case "stamp":
-		return "dateTime with a zone"
+	case "stamp", "dateTimeStamp":
+		return "a date and time with a zone", "带时区的日期时间"
+	case "dateTime":
+		return "a date and time", "日期时间"
 	case "action":
-		return "one of ADD, OBSERVE, DELETE"
+		return "ADD, OBSERVE or DELETE", " ADD、OBSERVE 或 DELETE"
 	case "behaviour":
-		return "one of rollback, proceed"
-	case "nildecimal":
-		return "decimal"
+		return "rollback or proceed", " rollback 或 proceed"
+	case "decimal", "nildecimal", "double", "float":
+		return "a number", "数字"
+	case "boolean":
+		return "true or false", " true 或 false"
+	case "anyURI":
+		return "a URI", " URI"
 	}
-	return name
+	return "of the type " + name, " " + name + " 类型"
 }
 
 // validSimple reports whether a text is of a simple type of XML Schema (Part 2).

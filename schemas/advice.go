@@ -5,6 +5,8 @@ import (
 	"regexp"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/suyuan-io/suyuan/hub"
 )
 
 // uriAdvice says how a text that is not a URI becomes one.
@@ -35,6 +37,37 @@ func uriAdvice(s string) (hint, hintZh string) {
 		}
 	}
 	return "check host, port and brackets", "请检查主机名、端口和方括号"
+}
+
+// adviseIdentifier says how the bare digits of a GS1 key are written where they stand.
+func adviseIdentifier(f *hub.Fault, p place) {
+	key := strings.TrimSpace(p.node.str())
+	if !isDigits(key) {
+		return
+	}
+	tokens := strings.Split(p.pointer, "/")
+	field := tokens[len(tokens)-1]
+	if isDigits(field) {
+		field = tokens[len(tokens)-2]
+	}
+	say := func(path, also, alsoZh string) {
+		f.Hint = "write \"https://id.gs1.org/" + path + "\"" + also
+		f.HintZh = "请写 \"https://id.gs1.org/" + path + "\"" + alsoZh
+	}
+	gtin := strings.Repeat("0", max(0, 14-len(key))) + key
+	isGTIN := len(key) == 8 || len(key) >= 12 && len(key) <= 14
+	switch {
+	case len(key) == 18:
+		say("00/"+key, "", "")
+	case len(key) == 13 && (field == "source" || field == "destination"):
+		say("417/"+key, " for a party, with 414 for a location", " 表示参与方；地点用 414")
+	case len(key) == 13 && field == "id" && len(tokens) > 2 && (tokens[len(tokens)-2] == "readPoint" || tokens[len(tokens)-2] == "bizLocation"):
+		say("414/"+key, "", "")
+	case isGTIN && field == "epcClass":
+		say("01/"+gtin, ", with /10/LOT behind it for a lot", "；按批次时后加 /10/批号")
+	case isGTIN && (strings.HasSuffix(strings.ToLower(field), "epcs") || strings.HasSuffix(field, "EPCList") || field == "epcList" || field == "parentID"):
+		say("01/"+gtin+"/21/SERIAL", " with the item's serial number; without serial numbers state a quantity list", "，SERIAL 为单件序列号；没有序列号时请用数量列表")
+	}
 }
 
 func percentEncode(r rune) string {

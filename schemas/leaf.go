@@ -40,6 +40,9 @@ func (x *explainer) leaf(e *jsonschema.ValidationError, raw map[string]any) {
 		x.repeated(p, k.Duplicates)
 	default:
 		f := valueFault(e.ErrorKind, p.node, raw)
+		if k, ok := k.(*kind.Format); ok && k.Want == "uri" && isEPCIS(e.SchemaURL) {
+			adviseIdentifier(f, p)
+		}
 		wordsOf(raw).advise(f, "")
 		x.add(finding{offset: p.offset, fault: f, value: true}, p)
 	}

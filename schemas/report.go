@@ -52,6 +52,9 @@ func faultLines(verdict, file string, err error, o ReportOptions) []string {
 	for _, f := range faults {
 		lines = append(lines, fmt.Sprintf("%s %s: %s: %s", verdict, file, f.Code, wording(f, o.Lang)))
 	}
+	if len(lines) == maxFaults {
+		lines[maxFaults-1] += enough(o.Lang)
+	}
 	if o.All || len(lines) < 2 {
 		return lines
 	}
@@ -60,6 +63,14 @@ func faultLines(verdict, file string, err error, o ReportOptions) []string {
 		return []string{fmt.Sprintf("%s [另有 %d 处，用 --all 查看]", lines[0], more)}
 	}
 	return []string{fmt.Sprintf("%s [%d more: see --all]", lines[0], more)}
+}
+
+// enough says that a document may hold more mistakes than are told.
+func enough(lang string) string {
+	if lang == "zh" {
+		return fmt.Sprintf(" [只列出前 %d 处：请更正后再检查]", maxFaults)
+	}
+	return fmt.Sprintf(" [only the first %d are told: mend them and check again]", maxFaults)
 }
 
 // faultsOf returns the faults of err, which is one fault, several, or anything else.

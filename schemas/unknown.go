@@ -41,6 +41,9 @@ func (x *explainer) unknownField(e *jsonschema.ValidationError, p place, m membe
 		f.MessageZh += "，可用字段：" + quoteList(known)
 	}
 	meant := nearest(name, known, shareOfName)
+	if meant == "" {
+		meant = shortFor(name, known)
+	}
 	if p.node.get(meant) != nil {
 		meant = "" // the known field is there beside it
 	}
@@ -49,7 +52,7 @@ func (x *explainer) unknownField(e *jsonschema.ValidationError, p place, m membe
 	case meant != "":
 		f.Hint, f.HintZh = fmt.Sprintf("did you mean %q?", meant), fmt.Sprintf("是否指 %q？", meant)
 	case isNote(name):
-		f.Hint, f.HintZh = noteHint(open)
+		f.Hint, f.HintZh = x.noteHint(open, isEPCIS(e.SchemaURL))
 	default:
 		f.Hint, f.HintZh = x.elsewhere(e.SchemaURL, name, open)
 		wordsOf(raw).advise(f, name)
@@ -57,6 +60,20 @@ func (x *explainer) unknownField(e *jsonschema.ValidationError, p place, m membe
 	at := p
 	at.pointer += "/" + escapeToken(name)
 	x.add(finding{offset: m.start, fault: f, object: p.pointer, meant: meant}, at)
+}
+
+// shortFor returns the one known field whose name ends in name, as "epcisBody" does in "body", or "".
+func shortFor(name string, known []string) string {
+	found := ""
+	for _, k := range known {
+		if len(name) >= 4 && len(k) > len(name) && strings.EqualFold(k[len(k)-len(name):], name) {
+			if found != "" {
+				return ""
+			}
+			found = k
+		}
+	}
+	return found
 }
 
 // elsewhere says where a field that is unknown here could stand.
@@ -67,11 +84,45 @@ func (x *explainer) elsewhere(schemaURL, name string, open bool) (hint, hintZh s
 			fmt.Sprintf("%q 是 %s 的字段；请检查事件的 type，或删除该字段", name, list)
 	}
 	if open {
-		return fmt.Sprintf("remove it, or keep it under a namespace prefix that @context defines: \"example:%s\"", name),
-			fmt.Sprintf("请删除，或加上 @context 中定义的命名空间前缀：\"example:%s\"", name)
+		own, ownZh := x.ownName(name)
+		return "remove it, or " + own, "请删除，或" + ownZh
 	}
 	return "remove it; this object takes no fields of your own", "请删除；这个对象不能带自定义字段"
 }
+
+// ownName says how a field of the sender's own is named, with the prefix that the document declares where it does.
+func (x *explainer) ownName(name string) (own, ownZh string) {
+	context := x.doc.root.get("@context")
+	if context == nil { // an event whose document is not in sight
+		return fmt.Sprintf("keep it under a namespace prefix that @context defines: \"example:%s\"", name),
+			fmt.Sprintf("加上 @context 中定义的命名空间前缀：\"example:%s\"", name)
+	}
+	if prefix := ownPrefix(context); prefix != "" {
+		return fmt.Sprintf("rename it %q, with the prefix that @context declares", prefix+":"+name),
+			fmt.Sprintf("改名为 %q，使用 @context 中已声明的前缀", prefix+":"+name)
+	}
+	return fmt.Sprintf("rename it \"example:%s\" and add {\"example\": \"https://…/\"} to \"@context\"", name),
+		fmt.Sprintf("改名为 \"example:%s\" 并在 \"@context\" 中加上 {\"example\": \"https://…/\"}", name)
+}
+
+// ownPrefix returns the first prefix that an @context declares beside those of the standard, or "".
+func ownPrefix(context *node) string {
+	parts := []*node{context}
+	if context.kind == arrayKind {
+		parts = context.items
+	}
+	for _, part := range parts {
+		for _, m := range part.members {
+			if m.value.kind == stringKind && !slices.Contains(standardPrefixes(), m.name) && schemeLength(m.name+":") > 0 {
+				return m.name
+			}
+		}
+	}
+	return ""
+}
+
+// isEPCIS reports whether a schema is one of EPCIS.
+func isEPCIS(schemaURL string) bool { return strings.HasPrefix(schemaURL, baseURL+"epcis/") }
 
 // eventsWith returns the event types of EPCIS that have a field called name, when schemaURL is one of EPCIS.
 func (x *explainer) eventsWith(schemaURL, name string) []string {
@@ -190,10 +241,13 @@ func isNote(name string) bool {
 		strings.Contains(lower, "comment") || lower == "note" || lower == "notes" || lower == "remark"
 }
 
-func noteHint(open bool) (hint, hintZh string) {
-	if open {
-		return "JSON has no comments: remove the field, or keep it as an extension with a prefix that @context defines, such as \"example:comment\"",
-			"JSON 没有注释：请删除该字段，或加上 @context 中定义的前缀作为扩展字段，例如 \"example:comment\""
+func (x *explainer) noteHint(open, epcis bool) (hint, hintZh string) {
+	switch {
+	case open && epcis: // rdfs is a prefix of the standard's own context
+		return "JSON has no comments: remove the field, or rename it \"rdfs:comment\"", "JSON 没有注释：请删除该字段，或改名为 \"rdfs:comment\""
+	case open:
+		own, ownZh := x.ownName("comment")
+		return "JSON has no comments: remove the field, or " + own, "JSON 没有注释：请删除该字段，或" + ownZh
 	}
 	return "JSON has no comments: remove the field", "JSON 没有注释：请删除该字段"
 }

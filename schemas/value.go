@@ -3,6 +3,7 @@ package schemas
 import (
 	"encoding/json"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -40,6 +41,9 @@ func typeAdvice(n *node, want []string) (hint, hintZh string) {
 		return "give a value, or leave the field out when it is optional", "请给出值；字段可选时也可以不写"
 	case n.kind == stringKind && (is("number") || is("integer")) && validNumber(strings.TrimSpace(n.text)):
 		return "write it without quotes: " + strings.TrimSpace(n.text), "请去掉引号：" + strings.TrimSpace(n.text)
+	case n.kind == stringKind && (is("number") || is("integer")) && plainNumber(n.text) != "":
+		number := plainNumber(n.text)
+		return "write the number alone, without quotes: " + number, "只写数字，不带引号：" + number
 	case n.kind == stringKind && (is("number") || is("integer")):
 		return "write digits without quotes, unit or thousands separator: 1200.5", "请写不带引号、单位和千分位的数字：1200.5"
 	case n.kind == stringKind && is("boolean"):
@@ -54,6 +58,30 @@ func typeAdvice(n *node, want []string) (hint, hintZh string) {
 		return "write the one item without the list", "只有一项时请去掉列表的方括号"
 	}
 	return "", ""
+}
+
+// Looks of numbers as people write them: with separators of thousands, with a decimal comma, with a unit.
+var (
+	thousands    = regexp.MustCompile(`^-?\d{1,3}(,\d{3})+(\.\d+)?$`)
+	decimalComma = regexp.MustCompile(`^-?\d+,\d+$`)
+	withUnit     = regexp.MustCompile(`^(-?\d+(?:\.\d+)?)\s*[^\d\s.,-][^\d]*$`)
+)
+
+// plainNumber returns the JSON number that a text most likely means, or "".
+func plainNumber(s string) string {
+	s = strings.TrimSpace(s)
+	switch m := withUnit.FindStringSubmatch(s); {
+	case thousands.MatchString(s):
+		s = strings.ReplaceAll(s, ",", "")
+	case decimalComma.MatchString(s):
+		s = strings.Replace(s, ",", ".", 1)
+	case m != nil:
+		s = m[1]
+	}
+	if !validNumber(s) {
+		return ""
+	}
+	return s
 }
 
 // enumFault says that n is none of the allowed values.
