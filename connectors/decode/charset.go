@@ -27,6 +27,7 @@ const (
 	bomUTF8    = "\xef\xbb\xbf"
 	bomUTF16LE = "\xff\xfe"
 	bomUTF16BE = "\xfe\xff"
+	bomGB18030 = "\x84\x31\x95\x33"
 )
 
 func utf8Charset() charset { return charset{name: "utf-8"} }
@@ -79,6 +80,8 @@ func charsetOfBOM(b []byte) (charset, int) {
 		return utf16Charset(false), len(bomUTF16LE)
 	case bytes.HasPrefix(b, []byte(bomUTF16BE)):
 		return utf16Charset(true), len(bomUTF16BE)
+	case bytes.HasPrefix(b, []byte(bomGB18030)):
+		return gb18030Charset(), len(bomGB18030)
 	}
 	return charset{}, 0
 }

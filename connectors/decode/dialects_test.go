@@ -49,6 +49,7 @@ func TestUnknownFilesAreUnderstood(t *testing.T) {
 		"separator line and BOM": {[]byte("\xef\xbb\xbfSEP=|\na|b\n1|2\n"), "{\"a\":\"1\",\"b\":\"2\"}\n"},
 		"end mark of DOS":        {[]byte("a,b\r\n1,2\r\n\x1a"), "{\"a\":\"1\",\"b\":\"2\"}\n"},
 		"GB18030":                {encoded(t, simplifiedchinese.GB18030, "名称,数量\n苹果汁,5\n"), chinese},
+		"GB18030 with mark":      {encoded(t, simplifiedchinese.GB18030, "\ufeff名称,数量\n苹果汁,5\n"), chinese},
 		"UTF-16 without mark":    {encoded(t, bareLE, "名称,数量\n苹果汁,5\n"), chinese},
 		"Big5":                   {encoded(t, traditionalchinese.Big5, "名稱,數量\n蘋果汁,5\n"), "{\"名稱\":\"蘋果汁\",\"數量\":\"5\"}\n"},
 		"Shift JIS":              {encoded(t, japanese.ShiftJIS, "商品名,数量\nアイスクリーム,5\n"), "{\"商品名\":\"アイスクリーム\",\"数量\":\"5\"}\n"},

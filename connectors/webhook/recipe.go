@@ -23,8 +23,8 @@ type Recipe struct {
 	Algorithm string `yaml:"algorithm,required" enum:"hmac-sha256,hmac-sha1,hmac-sha512,ed25519,md5,sha1,sha256,token"`
 	// Encoding of the signature, hex by default.
 	Encoding string `yaml:"encoding" enum:"hex,hex-upper,base64,base64url"`
-	// Signed is the template of the signed bytes, "{body}" by default. It may hold {body}, {id}, {timestamp}, {secret} and
-	// any place in braces, such as {form:param}.
+	// Signed is the template of the signed bytes, "{body}" by default. It may hold {body}, {id}, {timestamp}, {secret}, {form}
+	// for all fields of a form, name and value, in the order of their names, and any place in braces, such as {form:param}.
 	Signed string `yaml:"signed"`
 	// Timestamp is the place of the time of the attempt, TimestampFormat its format, Tolerance how far it may be from
 	// now; 5m by default.
@@ -126,12 +126,12 @@ func parseTemplate(text string) ([]part, error) {
 		name := text[open+1 : open+end]
 		text = text[open+end+1:]
 		switch name {
-		case "body", "id", "timestamp", "secret":
+		case "body", "id", "timestamp", "secret", "form":
 			parts = append(parts, part{variable: name})
 		default:
 			p, err := parsePlace(name)
 			if err != nil {
-				return nil, badRecipe("signed holds {%s}, which is neither body, id, timestamp, secret nor a place", name).
+				return nil, badRecipe("signed holds {%s}, which is neither body, id, timestamp, secret, form nor a place", name).
 					WithHint("places are written header:NAME, query:NAME, form:NAME or json:/POINTER")
 			}
 			parts = append(parts, part{place: p})

@@ -14,6 +14,8 @@ import (
 	"fmt"
 	"hash"
 	"io"
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -380,6 +382,13 @@ func (c *compiled) write(w io.Writer, r *Request, vars variables, k key) error {
 			part = append(part, vars.id...)
 		case p.variable == "timestamp":
 			part = append(part, vars.timestamp...)
+		case p.variable == "form":
+			form := r.formValues()
+			for _, name := range slices.Sorted(maps.Keys(form)) {
+				for _, value := range form[name] {
+					part = append(append(part, name...), value...)
+				}
+			}
 		default:
 			value, ok := r.one(p.place)
 			if !ok {

@@ -266,3 +266,27 @@ func FuzzVerify(f *testing.F) {
 		}
 	})
 }
+
+// Twilio signs the address and then every field of the form, in the order of their names; the values are those that its
+// documentation publishes.
+func TestSenderThatSignsTheWholeForm(t *testing.T) {
+	v, err := webhook.NewVerifier(webhook.Scheme{Recipes: []webhook.Recipe{{
+		Location: "header:X-Twilio-Signature", Algorithm: "hmac-sha1", Encoding: "base64",
+		Signed: "https://example.com/myapp.php?foo=1&bar=2{form}",
+	}}}, "12345")
+	if err != nil {
+		t.Fatal(err)
+	}
+	form := "To=%2B18005551212&CallSid=CA1234567890ABCDE&Digits=1234&From=%2B14158675310&Caller=%2B14158675310"
+	h := http.Header{
+		"Content-Type": {"application/x-www-form-urlencoded"}, "X-Twilio-Signature": {"L/OH5YylLD5NRKLltdqwSvS0BnU="},
+	}
+	if _, err := v.Verify(&webhook.Request{Header: h, Body: []byte(form)}, at); err != nil {
+		t.Error(err)
+	}
+	for _, changed := range []string{strings.Replace(form, "1234&", "1235&", 1), form + "&Extra=1", ""} {
+		if _, err := v.Verify(&webhook.Request{Header: h, Body: []byte(changed)}, at); err == nil {
+			t.Errorf("%s passes", changed)
+		}
+	}
+}
