@@ -232,7 +232,7 @@ func (l *Log) keep(ctx context.Context, size uint64, evidence hub.Evidence, star
 		if late || s.State != StateCommitted {
 			return
 		}
-		st.committed, st.committedAt = size, s.CommittedAt
+		st.committed, st.committedAt, st.oldestAt = size, s.CommittedAt, time.Time{}
 		st.leaves += size - s.PreviousSize
 		st.commitTook = s.CommittedAt.Sub(started)
 	})
@@ -269,47 +269,50 @@ func (l *Log) ordered(all []hub.Evidence, more hub.Evidence) []hub.Evidence {
 func (l *Log) checkLedger(ctx context.Context, ledger Ledger, last Sealed) (uint64, error) {
 	ctx, cancel := context.WithTimeout(ctx, l.opts.CommitTimeout)
 	defer cancel()
+	// The journal is read first: what it has evidence of now, the ledger must hold when it is asked.
+	promised, err := l.promised(ctx, ledger.Name())
+	if err != nil {
+		return 0, err
+	}
 	held, err := ledger.Latest(ctx, l.Origin())
 	if hub.KindOf(err) == hub.NotFound {
 		held, err = hub.Checkpoint{}, nil
 	}
-	if err != nil {
-		return 0, fmt.Errorf("read the newest checkpoint of %s: %w", ledger.Name(), err)
-	}
 	switch {
+	case err != nil:
+		return 0, fmt.Errorf("read the newest checkpoint of %s: %w", ledger.Name(), err)
 	case held.Size > last.Checkpoint.Size && l.superseded(ctx, last.Checkpoint.Size):
 		return 0, superseded()
 	case held.Size > last.Checkpoint.Size:
 		return 0, l.raise("the ledger %s holds checkpoint %d, the journal ends at %d",
 			ledger.Name(), held.Size, last.Checkpoint.Size)
-	case held.Size > 0:
-		tree, err := LoadTree(ctx, l.opts.Hash, l.opts.Journal, held.Size)
-		if err != nil {
-			return 0, fmt.Errorf("load tree of checkpoint %d: %w", held.Size, err)
-		}
-		if tree.Root() != held.Root {
-			return 0, l.raise("the ledger %s holds the root %v for size %d, the leaves give %v",
-				ledger.Name(), held.Root, held.Size, tree.Root())
-		}
+	case held.Size < promised:
+		return 0, l.raise("the ledger %s witnessed checkpoint %d and now holds %d: it has lost its history",
+			ledger.Name(), promised, held.Size)
+	case held.Size == 0:
+		return 0, nil
 	}
-	return held.Size, l.checkPromised(ctx, ledger, held.Size)
+	tree, err := LoadTree(ctx, l.opts.Hash, l.opts.Journal, held.Size)
+	if err != nil {
+		return 0, fmt.Errorf("load tree of checkpoint %d: %w", held.Size, err)
+	}
+	if tree.Root() != held.Root {
+		return 0, l.raise("the ledger %s holds the root %v for size %d, the leaves give %v",
+			ledger.Name(), held.Root, held.Size, tree.Root())
+	}
+	return held.Size, nil
 }
 
-// checkPromised raises the alarm if a ledger has lost a checkpoint of which the journal has its evidence.
-func (l *Log) checkPromised(ctx context.Context, ledger Ledger, held uint64) error {
+// promised returns the size of the newest checkpoint of which the journal has the ledger's evidence, as far as it looks back.
+func (l *Log) promised(ctx context.Context, ledger string) (uint64, error) {
 	recent, err := l.opts.Journal.SealedFrom(ctx, math.MaxInt64, -lookBack)
 	if err != nil {
-		return fmt.Errorf("read journal: %w", err)
+		return 0, fmt.Errorf("read journal: %w", err)
 	}
 	for _, s := range recent {
-		if !hasEvidence(s, ledger.Name()) || s.Checkpoint.Size <= held {
-			continue
+		if hasEvidence(s, ledger) {
+			return s.Checkpoint.Size, nil
 		}
-		if now, err := ledger.Latest(ctx, l.Origin()); err == nil && now.Size >= s.Checkpoint.Size {
-			return superseded() // it was witnessed after we had asked
-		}
-		return l.raise("the ledger %s witnessed checkpoint %d and now holds %d: it has lost its history",
-			ledger.Name(), s.Checkpoint.Size, held)
 	}
-	return nil
+	return 0, nil
 }

@@ -3,6 +3,7 @@ package anchor
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/suyuan-io/suyuan/hub"
 )
@@ -31,7 +32,7 @@ func (l *Log) load(ctx context.Context) error {
 	}
 	l.tree, l.last = tree, last
 	l.update(func(s *state) {
-		s.checked, s.sealed, s.committed = true, last.Checkpoint.Size, committed
+		s.checked, s.sealed, s.committed, s.oldestAt = true, last.Checkpoint.Size, committed, time.Time{}
 		if last.State == StateCommitted {
 			s.committedAt = last.CommittedAt
 		}

@@ -32,6 +32,11 @@ type Options struct {
 	// by themselves while a ledger is slow or down.
 	MaxLeaves uint64
 	MaxAge    time.Duration
+	// TargetCost is how many ledger transactions a million events may cost on average, all ledgers together; 0, the default,
+	// means whatever MaxAge makes of it. A batch that is old enough and would cost more waits for more leaves, but no longer
+	// than MaxDelay, whose default is 10 min.
+	TargetCost float64
+	MaxDelay   time.Duration
 	// Poll is how often Run looks for waiting leaves when nobody calls Nudge; the default is 200 ms.
 	Poll time.Duration
 	// CommitTimeout bounds one call of a ledger; the default is 30 s. MaxBackoff bounds the wait after failures; the
@@ -59,6 +64,8 @@ type Log struct {
 	// what failed is unknown. last is its checkpoint, zero before the first.
 	tree *Tree
 	last Sealed
+	// budget is what of TargetCost is left.
+	budget budget
 	// behind is when the clock was first seen to be earlier than the oldest waiting leaf, zero if it is not.
 	behind time.Time
 	// audited is true once the sealed tree has been recomputed from the leaves.
@@ -79,6 +86,8 @@ type state struct {
 	checked           bool
 	sealed, committed uint64
 	committedAt       time.Time
+	// oldestAt is when the oldest leaf that no committed checkpoint covers was recorded, zero if none is known.
+	oldestAt time.Time
 	// transactions and leaves were committed since the start.
 	transactions, leaves uint64
 	commitTook           time.Duration
@@ -92,11 +101,14 @@ func New(opts Options) (*Log, error) {
 	if err := opts.complete(); err != nil {
 		return nil, err
 	}
-	m, err := newMetrics(opts.Registerer)
+	budget, err := opts.newBudget()
 	if err != nil {
 		return nil, err
 	}
-	l := &Log{opts: opts, metrics: m, nudge: make(chan struct{}, 1), changed: make(chan struct{})}
+	l := &Log{opts: opts, budget: budget, nudge: make(chan struct{}, 1), changed: make(chan struct{})}
+	if l.metrics, err = newMetrics(opts.Registerer, l.oldestAge); err != nil {
+		return nil, err
+	}
 	for _, ledger := range opts.Ledgers {
 		l.lanes = append(l.lanes, opts.newLane(ledger))
 	}
@@ -124,6 +136,7 @@ func (o *Options) complete() error {
 	setDefault(&o.Quorum, len(o.Ledgers))
 	setDefault(&o.MaxLeaves, 1<<16)
 	setDefault(&o.MaxAge, time.Second)
+	setDefault(&o.MaxDelay, 10*time.Minute)
 	setDefault(&o.Poll, 200*time.Millisecond)
 	setDefault(&o.CommitTimeout, 30*time.Second)
 	setDefault(&o.MaxBackoff, 30*time.Second)
@@ -196,6 +209,15 @@ func (l *Log) ledgerStatuses() []LedgerStatus {
 		}
 	}
 	return out
+}
+
+// oldestAge returns for how many seconds the oldest leaf has waited that no committed checkpoint covers, 0 if none does.
+func (l *Log) oldestAge() float64 {
+	s := l.snapshot()
+	if s.oldestAt.IsZero() {
+		return 0
+	}
+	return max(0, l.opts.Now().Sub(s.oldestAt).Seconds())
 }
 
 // perMillion returns how many ledger transactions a million events have cost.

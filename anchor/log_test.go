@@ -258,6 +258,8 @@ func TestOptionsThatCannotWorkAreRefused(t *testing.T) {
 		"ledger twice":    func(o *anchor.Options) { o.Ledgers = append(o.Ledgers, o.Ledgers[0]) },
 		"impossible rule": func(o *anchor.Options) { o.Quorum = 2 },
 		"negative quorum": func(o *anchor.Options) { o.Quorum = -1 },
+		"negative cost":   func(o *anchor.Options) { o.TargetCost = -1 },
+		"impossible cost": func(o *anchor.Options) { o.TargetCost, o.MaxLeaves = 999, 1000 },
 	} {
 		opts := w.options()
 		change(&opts)
@@ -337,6 +339,54 @@ func TestRunSealsBySizeWhenNudged(t *testing.T) {
 	})
 }
 
+// TestRunKeepsToTheTargetCost lets events come in that could cost more than 10,000 transactions a million, or 1 for 100.
+func TestRunKeepsToTheTargetCost(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		opts := w.options()
+		opts.MaxAge, opts.Poll, opts.TargetCost, opts.MaxDelay = time.Second, 100*time.Millisecond, 10_000, time.Hour
+		l, stop := run(t, opts)
+		defer stop()
+		committed := uint64(0)
+		for _, batch := range []struct {
+			n    int
+			took time.Duration
+			why  string
+		}{
+			{1, time.Hour, "one event waits for others until MaxDelay"},
+			{100, time.Second, "a hundred pay for themselves"},
+			{99, time.Hour, "99 do not"},
+			{350, time.Second, "350 save up two and a half transactions"},
+			{1, time.Second, "which pay for one event"},
+			{1, time.Second, "and one more"},
+			{1, time.Hour, "and no third"},
+		} {
+			start := time.Now()
+			w.now = start
+			w.record(batch.n)
+			committed += uint64(batch.n)
+			if err := l.WaitCommitted(t.Context(), committed); err != nil {
+				t.Fatal(err)
+			}
+			if took := time.Since(start).Round(time.Second); took != batch.took {
+				t.Errorf("%s: committed after %v", batch.why, took)
+			}
+		}
+		w.now = time.Now()
+		w.record(50)
+		<-time.After(time.Minute) // of the bubble's clock
+		var pending *anchor.Pending
+		if _, err := l.Receipt(t.Context(), hub.Seq(committed)); !errors.As(err, &pending) || pending.ExpectedAt.Before(w.now.Add(time.Hour)) {
+			t.Errorf("a receipt is promised for %v", err)
+		}
+		w.record(50)
+		start := time.Now()
+		if err := l.WaitCommitted(t.Context(), committed+100); err != nil || time.Since(start) > time.Second {
+			t.Errorf("the second fifty pay for the first: %v, after %v", err, time.Since(start))
+		}
+	})
+}
+
 func TestRunTriesAgainWhileTheLedgerIsDown(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
@@ -353,9 +403,15 @@ func TestRunTriesAgainWhileTheLedgerIsDown(t *testing.T) {
 		if err := l.Ready(); hub.KindOf(err) != hub.Unavailable {
 			t.Errorf("ready: got %v, want Unavailable", err)
 		}
+		if age := gauge(t, registry, "suyuan_anchor_oldest_unanchored_seconds"); age < 299 || age > 301 {
+			t.Errorf("the oldest event, which is sealed and waits for the ledger, is %v s old", age)
+		}
 		w.record(500)
 		if err := l.WaitCommitted(t.Context(), 505); err != nil {
 			t.Fatal(err)
+		}
+		if age := gauge(t, registry, "suyuan_anchor_oldest_unanchored_seconds"); age != 0 {
+			t.Errorf("nothing waits, the oldest event is %v s old", age)
 		}
 		if down.calls > 100 {
 			t.Errorf("%d calls in ten minutes", down.calls)
@@ -364,18 +420,26 @@ func TestRunTriesAgainWhileTheLedgerIsDown(t *testing.T) {
 			t.Error(err)
 		}
 		w.checkHistory(t, l)
-		families, err := registry.Gather()
-		if err != nil {
-			t.Fatal(err)
-		}
-		seen := make(map[string]float64)
-		for _, f := range families {
-			seen[f.GetName()] = f.GetMetric()[0].GetGauge().GetValue()
-		}
-		if seen["suyuan_anchor_committed_leaves"] != 505 || seen["suyuan_anchor_alarm"] != 0 {
-			t.Errorf("metrics are %v", seen)
+		if n, alarm := gauge(t, registry, "suyuan_anchor_committed_leaves"), gauge(t, registry, "suyuan_anchor_alarm"); n != 505 || alarm != 0 {
+			t.Errorf("%v leaves are committed, the alarm is %v", n, alarm)
 		}
 	})
+}
+
+// gauge returns the value of a metric.
+func gauge(t *testing.T, registry *prometheus.Registry, name string) float64 {
+	t.Helper()
+	families, err := registry.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range families {
+		if f.GetName() == name {
+			return f.GetMetric()[0].GetGauge().GetValue()
+		}
+	}
+	t.Fatalf("there is no metric %s", name)
+	return 0
 }
 
 // outage is a ledger that is down for a while.

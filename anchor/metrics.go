@@ -10,16 +10,17 @@ import (
 
 // metrics are what Prometheus sees of the log.
 type metrics struct {
-	sealed, committed, waiting, oldest, alarm, perMillion prometheus.Gauge
-	held                                                  *prometheus.GaugeVec
-	transactions                                          *prometheus.CounterVec
-	batch                                                 prometheus.Histogram
-	commits                                               *prometheus.CounterVec
-	took                                                  *prometheus.HistogramVec
+	sealed, committed, waiting, alarm, perMillion prometheus.Gauge
+	held                                          *prometheus.GaugeVec
+	transactions                                  *prometheus.CounterVec
+	batch                                         prometheus.Histogram
+	commits                                       *prometheus.CounterVec
+	took                                          *prometheus.HistogramVec
 }
 
-// newMetrics registers the metrics; a nil registerer keeps them to themselves.
-func newMetrics(r prometheus.Registerer) (*metrics, error) {
+// newMetrics registers the metrics; a nil registerer keeps them to themselves. oldest returns the age of the oldest leaf that
+// no committed checkpoint covers, in seconds.
+func newMetrics(r prometheus.Registerer, oldest func() float64) (*metrics, error) {
 	gauge := func(name, help string) prometheus.Gauge {
 		return prometheus.NewGauge(prometheus.GaugeOpts{Namespace: "suyuan", Subsystem: "anchor", Name: name, Help: help})
 	}
@@ -27,7 +28,6 @@ func newMetrics(r prometheus.Registerer) (*metrics, error) {
 		sealed:     gauge("sealed_leaves", "Leaves that a signed checkpoint covers."),
 		committed:  gauge("committed_leaves", "Leaves that a checkpoint covers which the ledgers have witnessed."),
 		waiting:    gauge("waiting_leaves", "Leaves that no checkpoint covers yet."),
-		oldest:     gauge("oldest_waiting_seconds", "Age of the oldest leaf that no checkpoint covers yet."),
 		alarm:      gauge("alarm", "1 when the log has stopped for ever, because it contradicts a ledger or its own leaves."),
 		perMillion: gauge("transactions_per_million_events", "Ledger transactions that a million events have cost since the start."),
 		held: prometheus.NewGaugeVec(prometheus.GaugeOpts{
@@ -53,8 +53,12 @@ func newMetrics(r prometheus.Registerer) (*metrics, error) {
 	if r == nil {
 		return m, nil
 	}
+	age := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Namespace: "suyuan", Subsystem: "anchor", Name: "oldest_unanchored_seconds",
+		Help: "Age of the oldest leaf that the ledgers have not witnessed: not sealed yet, or sealed and waiting for them.",
+	}, oldest)
 	for _, c := range []prometheus.Collector{
-		m.sealed, m.committed, m.waiting, m.oldest, m.alarm, m.perMillion, m.held, m.transactions, m.batch, m.commits, m.took,
+		age, m.sealed, m.committed, m.waiting, m.alarm, m.perMillion, m.held, m.transactions, m.batch, m.commits, m.took,
 	} {
 		if err := r.Register(c); err != nil {
 			return nil, err

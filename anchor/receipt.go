@@ -205,7 +205,11 @@ func (l *Log) pending(ctx context.Context, seq hub.Seq) error {
 		return fmt.Errorf("read age of event %d: %w", seq, err)
 	}
 	s := l.snapshot()
-	p := &Pending{Seq: seq, ExpectedAt: recorded.Add(l.opts.MaxAge + l.opts.Poll + s.commitTook)}
+	wait := l.opts.MaxAge
+	if l.opts.TargetCost > 0 {
+		wait = max(wait, l.opts.MaxDelay)
+	}
+	p := &Pending{Seq: seq, ExpectedAt: recorded.Add(wait + l.opts.Poll + s.commitTook)}
 	f := hub.Faultf(hub.Unavailable, "receipt.pending", "the event is recorded and waits to be anchored").Because(p)
 	f.MessageZh = "事件已记录,正在等待锚定"
 	f.Hint, f.HintZh = "ask again then", "请稍后再试"

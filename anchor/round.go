@@ -36,7 +36,7 @@ func (l *Log) Follow(ctx context.Context) error {
 			if s.lastErr = err; err != nil {
 				return
 			}
-			s.checked = true
+			s.checked, s.oldestAt = true, time.Time{} // the process that seals tells the age
 			for _, c := range recent {
 				s.sealed = max(s.sealed, c.Checkpoint.Size)
 				if c.State == StateCommitted && c.Checkpoint.Size > s.committed {
@@ -144,41 +144,54 @@ func (l *Log) round(ctx context.Context, force bool) (progress bool, err error) 
 			return false, err
 		}
 	}
+	size, err := l.backlog(ctx)
+	if err != nil {
+		return false, err
+	}
 	if l.last.Checkpoint.Size > 0 && l.last.State != StateCommitted {
 		return true, l.commit(ctx)
 	}
 	if err := l.checkLedgers(ctx); err != nil {
 		return false, err
 	}
-	due, err := l.due(ctx, force)
-	if err != nil || due == 0 {
-		return false, err
+	due := l.due(size, force)
+	if due == 0 {
+		return false, nil
 	}
 	return true, l.seal(ctx, due)
 }
 
-// due returns how many leaves shall be sealed now.
-func (l *Log) due(ctx context.Context, force bool) (uint64, error) {
+// backlog returns the size of the log, and notes what of it waits: to be sealed, or for the ledgers.
+func (l *Log) backlog(ctx context.Context) (uint64, error) {
 	size, err := l.opts.Leaves.LogSize(ctx)
 	if err != nil {
 		return 0, fmt.Errorf("read size of the log: %w", err)
 	}
+	l.metrics.waiting.Set(float64(size - min(size, l.tree.Size())))
+	if s := l.snapshot(); size > s.committed && s.oldestAt.IsZero() {
+		at, err := l.opts.Leaves.RecordedAt(ctx, hub.Seq(s.committed))
+		if err != nil {
+			return 0, fmt.Errorf("read age of leaf %d: %w", s.committed, err)
+		}
+		l.update(func(s *state) { s.oldestAt = at })
+	}
+	return size, nil
+}
+
+// due returns how many leaves of a log of the given size shall be sealed now. What was sealed is committed.
+func (l *Log) due(size uint64, force bool) uint64 {
 	sealed := l.tree.Size()
-	l.metrics.waiting.Set(float64(size - min(size, sealed)))
 	if size <= sealed {
-		l.metrics.oldest.Set(0)
-		return 0, nil
+		return 0
 	}
-	at, err := l.opts.Leaves.RecordedAt(ctx, hub.Seq(sealed))
-	if err != nil {
-		return 0, fmt.Errorf("read age of leaf %d: %w", sealed, err)
+	waiting, age := size-sealed, l.age(l.snapshot().oldestAt)
+	switch {
+	case force, waiting >= l.opts.MaxLeaves, l.opts.TargetCost > 0 && age >= l.opts.MaxDelay:
+	case age >= l.opts.MaxAge && l.budget.allows(waiting):
+	default:
+		return 0
 	}
-	age := l.age(at)
-	l.metrics.oldest.Set(age.Seconds())
-	if waiting := size - sealed; force || waiting >= l.opts.MaxLeaves || age >= l.opts.MaxAge {
-		return min(waiting, maxBatch), nil
-	}
-	return 0, nil
+	return min(waiting, maxBatch)
 }
 
 // age returns how long the oldest waiting leaf, which was recorded at at, has waited. Where the clock was set back since, it
@@ -215,6 +228,7 @@ func (l *Log) seal(ctx context.Context, n uint64) error {
 		return fmt.Errorf("seal checkpoint %d: %w", sealed.Checkpoint.Size, err)
 	}
 	l.last, l.behind = sealed, time.Time{}
+	l.budget.spend(n)
 	l.update(func(s *state) { s.sealed = sealed.Checkpoint.Size })
 	l.metrics.sealed.Set(float64(sealed.Checkpoint.Size))
 	l.metrics.batch.Observe(float64(n))

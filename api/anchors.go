@@ -30,6 +30,27 @@ func anchorOf(c hub.Sealed) anchorJSON {
 	}
 }
 
+// AnchorStatus is how far the log and its ledgers are.
+type AnchorStatus struct {
+	Origin string `json:"origin"`
+	// Size is how many events there are, Sealed how many a signed checkpoint covers, Committed how many the ledgers have
+	// witnessed.
+	Size      uint64 `json:"size"`
+	Sealed    uint64 `json:"sealed"`
+	Committed uint64 `json:"committed"`
+	// OldestUnanchoredSeconds is how long the oldest event has waited that the ledgers have not witnessed; 0 if there is none.
+	OldestUnanchoredSeconds float64 `json:"oldestUnanchoredSeconds"`
+	// TransactionsPerMillion is how many ledger transactions a million events have cost since the start of this process.
+	TransactionsPerMillion float64        `json:"transactionsPerMillion"`
+	Ledgers                []LedgerStatus `json:"ledgers"`
+}
+
+// LedgerStatus is how far one ledger is: Holds is the size of the newest checkpoint that it is known to hold.
+type LedgerStatus struct {
+	Name  string `json:"name"`
+	Holds uint64 `json:"holds"`
+}
+
 // anchors lists checkpoints, newest first; ?before= continues a page. Checkpoints are public: they name no one's data.
 func (s *Server) anchors(w http.ResponseWriter, r *http.Request) error {
 	before := uint64(math.MaxInt64)
@@ -53,7 +74,11 @@ func (s *Server) anchors(w http.ResponseWriter, r *http.Request) error {
 	for i, c := range sealed {
 		out[i] = anchorOf(c)
 	}
-	body := map[string]any{"logSize": size, "anchors": out}
+	status, err := s.AnchorStatus(r.Context())
+	if err != nil {
+		return err
+	}
+	body := map[string]any{"logSize": size, "status": status, "anchors": out}
 	if len(sealed) == page {
 		body["next"] = "/v1/anchors?before=" + strconv.FormatUint(sealed[page-1].Checkpoint.Size, 10)
 	}

@@ -126,8 +126,10 @@ type Deps struct {
 	Records Records
 	Tracer  Tracer
 	Anchors Anchors
-	Morgue  Morgue
-	Backups Backups
+	// AnchorStatus says how far the log and its ledgers are.
+	AnchorStatus func(ctx context.Context) (AnchorStatus, error)
+	Morgue       Morgue
+	Backups      Backups
 	// Checks runs the readiness checks.
 	Checks func(ctx context.Context) []Check
 	// Metrics serves the registry; Registerer takes the server's own metrics.

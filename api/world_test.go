@@ -91,6 +91,10 @@ func newWorld(t *testing.T) *world {
 		Log: zap.NewNop(), Now: w.clock.now, Keys: w.store, Intake: w.desk, Rewind: w.desk, Setup: w.desk, Records: w.store,
 		Tracer:  trace.New(w.store, func(code string) []string { return []string{code} }),
 		Anchors: &receipts{log: log, store: w.store}, Morgue: morgue{w.store}, Backups: backups{},
+		AnchorStatus: func(ctx context.Context) (api.AnchorStatus, error) {
+			s, err := log.Status(ctx)
+			return api.AnchorStatus{Origin: s.Origin, Size: s.Size, Committed: s.Committed, Ledgers: []api.LedgerStatus{}}, err
+		},
 		Checks:  func(context.Context) []api.Check { return []api.Check{{Name: "store", OK: true}} },
 		Metrics: promhttp.HandlerFor(registry, promhttp.HandlerOpts{}), Registerer: registry, Version: "test",
 	}))

@@ -87,6 +87,11 @@ type AnchorConfig struct {
 	// MaxLeaves and MaxAge seal a batch by size or age; the defaults are 65536 and 1s.
 	MaxLeaves int           `yaml:"maxLeaves" min:"1"`
 	MaxAge    time.Duration `yaml:"maxAge"`
+	// TargetCost is how many ledger transactions a million events may cost on average, all ledgers together; 0, the default,
+	// sets no target. A batch that is old enough and would cost more waits for more events, but no longer than MaxDelay, 10m
+	// by default.
+	TargetCost float64       `yaml:"targetCost"`
+	MaxDelay   time.Duration `yaml:"maxDelay"`
 }
 
 // LogConfig is how the hub logs.
@@ -105,7 +110,7 @@ func defaultConfig() Config {
 	return Config{
 		Listen: "127.0.0.1:8080", Data: "suyuan-data", Backups: "suyuan-backups", Connectors: "connectors", Drain: 20 * time.Second,
 		Stream: StreamConfig{Durability: string(pipeline.Strict), Replicas: 1, Retain: 7 * 24 * time.Hour, MinFree: 512 << 20},
-		Anchor: AnchorConfig{Origin: "suyuan.local/log", MaxLeaves: 65536, MaxAge: time.Second},
+		Anchor: AnchorConfig{Origin: "suyuan.local/log", MaxLeaves: 65536, MaxAge: time.Second, MaxDelay: 10 * time.Minute},
 		Log:    LogConfig{Level: "info", Format: "json"},
 	}
 }
@@ -140,6 +145,12 @@ func (c *Config) Check(at strictyaml.Locator) hub.Faults {
 	}
 	if c.Anchor.MaxAge <= 0 {
 		refuse("anchor.maxAge", "config.max-age", "maxAge must be longer than 0", "1s is the default")
+	}
+	if c.Anchor.MaxDelay < c.Anchor.MaxAge {
+		refuse("anchor.maxDelay", "config.max-delay", "maxDelay must not be shorter than maxAge", "10m is the default")
+	}
+	if n := float64(len(c.Anchor.ledgers())); c.Anchor.TargetCost != 0 && c.Anchor.TargetCost*float64(c.Anchor.MaxLeaves) < n*1e6 {
+		refuse("anchor.targetCost", "config.target-cost", "batches of at most maxLeaves events cost more than targetCost", "raise maxLeaves or targetCost")
 	}
 	faults = append(faults, c.Anchor.checkLedgers(at)...)
 	faults = append(faults, c.checkRoles(at)...)

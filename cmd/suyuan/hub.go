@@ -188,6 +188,7 @@ func (h *Hub) openAnchor(context.Context) error {
 	h.anchor, err = anchor.New(anchor.Options{
 		Key: key, Leaves: h.store, Journal: h.store, Ledgers: ledgers, Quorum: h.cfg.Anchor.Quorum,
 		MaxLeaves: uint64(h.cfg.Anchor.MaxLeaves), MaxAge: h.cfg.Anchor.MaxAge,
+		TargetCost: h.cfg.Anchor.TargetCost, MaxDelay: h.cfg.Anchor.MaxDelay,
 		Now: now, Logger: h.log, Registerer: h.registry, Tracer: otel.Tracer("suyuan/anchor"),
 	})
 	return err
@@ -212,7 +213,7 @@ func (h *Hub) openFaces(context.Context) error {
 	h.tracer = trace.New(h.store, candidates)
 	prover := &prover{h: h}
 	h.api = api.New(api.Deps{
-		Log: h.log, Now: now, Keys: h.store, Intake: intake{h}, Rewind: intake{h}, Setup: setup{h}, Records: h.store, Tracer: h.tracer, Anchors: prover,
+		Log: h.log, Now: now, Keys: h.store, Intake: intake{h}, Rewind: intake{h}, Setup: setup{h}, Records: h.store, Tracer: h.tracer, Anchors: prover, AnchorStatus: h.anchorStatus,
 		Morgue: morgue{h}, Backups: backups{h}, Checks: h.checks, Registerer: h.registry, Version: version(),
 		Metrics: promhttp.HandlerFor(h.registry, promhttp.HandlerOpts{}),
 	})
