@@ -38,6 +38,15 @@ type Ledger interface { //nolint:interfacebloat // Name and Close are of every d
 	Close() error
 }
 
+// Watcher is a [Ledger] that tells what it takes, by whoever it was brought.
+type Watcher interface {
+	// Watch calls saw for every checkpoint of origin that the ledger takes, in order, until ctx is done, the news end, or saw
+	// returns an error. It goes on where it was when it last returned: a checkpoint may be seen twice, none is missed, but for
+	// those before the first call. Errors by kind: Conflict says that the ledger's own history is not the one that was seen
+	// before; after any other, and after nil, it may be called again.
+	Watch(ctx context.Context, origin string, saw func(hub.Checkpoint) error) error
+}
+
 // LedgerKind returns the kind of a ledger's name: "witness" of "witness/customs".
 func LedgerKind(name string) string {
 	kind, _, _ := strings.Cut(name, "/")

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/cenkalti/backoff/v5"
@@ -60,6 +61,13 @@ func (l *Log) Run(ctx context.Context) error {
 	l.rounds.Lock()
 	l.tree = nil
 	l.rounds.Unlock()
+	var watching sync.WaitGroup
+	defer watching.Wait()
+	for _, lane := range l.lanes {
+		if w, ok := lane.Ledger.(Watcher); ok {
+			watching.Go(func() { l.watch(ctx, lane.Name(), w) })
+		}
+	}
 	wait := backoff.NewExponentialBackOff()
 	wait.InitialInterval, wait.MaxInterval = min(100*time.Millisecond, l.opts.MaxBackoff), l.opts.MaxBackoff
 	for ctx.Err() == nil {

@@ -183,7 +183,7 @@ func (h *Hub) openAnchor(context.Context) error {
 			return err
 		}
 		h.onClose(l.Close)
-		h.ledgers, ledgers = append(h.ledgers, l), append(ledgers, l)
+		h.ledgers, ledgers = append(h.ledgers, l), append(ledgers, l.Ledger)
 	}
 	h.anchor, err = anchor.New(anchor.Options{
 		Key: key, Leaves: h.store, Journal: h.store, Ledgers: ledgers, Quorum: h.cfg.Anchor.Quorum,

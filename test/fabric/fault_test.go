@@ -10,7 +10,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/suyuan-io/suyuan/anchor"
+	"github.com/suyuan-io/suyuan/anchor/anchortest"
 	"github.com/suyuan-io/suyuan/anchor/fabric/fabrictest"
+	"github.com/suyuan-io/suyuan/hub"
 	"github.com/suyuan-io/suyuan/test/fabricnet"
 )
 
@@ -289,6 +292,52 @@ func expiresMeanwhile(t *testing.T, lasts time.Duration) bool {
 	w.anchored(t)
 	w.checkHistory(t)
 	return true
+}
+
+// TestCommitByAnotherIsSeen has somebody with the hub's keys commit what the hub never sealed, while the hub has nothing to commit
+// itself, and after its peer was restarted: the hub listens, and stops with an alarm.
+func TestCommitByAnotherIsSeen(t *testing.T) {
+	w := newWorld(t, deploy(t))
+	w.start(t)
+	w.record(t, 5)
+	w.anchored(t)
+	peer := w.n.Orgs[0].Peer
+	do(t, peer.Kill, func() error { return peer.Start(t.Context()) })
+	whole(t, w.n)
+	w.record(t, 5)
+	w.anchored(t) // our own commits are heard, too, and raise no alarm
+	w.checkHistory(t)
+
+	size, err := w.store.LogSize(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	stolen := anchor.NewTree(anchor.SHA256)
+	leaves, err := w.store.LeafHashes(t.Context(), 0, int(size))
+	if err != nil {
+		t.Fatal(err)
+	}
+	stolen.Append(leaves)
+	stolen.Append([]hub.Digest{hub.Sum([]byte("what the hub does not know"))})
+	journal := &anchortest.Store{}
+	c := w.key.SignCheckpoint(stolen.Size(), stolen.Root())
+	if err := journal.Seal(t.Context(), anchor.Sealed{Checkpoint: c}, stolen.TakeTiles()); err != nil {
+		t.Fatal(err)
+	}
+	proof, err := anchor.ProveConsistency(t.Context(), anchor.SHA256, journal, size, size+1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	thief := open(t, w.config, t.TempDir())
+	if _, err := thief.Commit(t.Context(), anchor.Commitment{Checkpoint: c, PreviousSize: size, Consistency: proof}); err != nil {
+		t.Fatal(err)
+	}
+	t.Log(eventually(t, "the alarm is raised", func() error {
+		if err := w.log.Ready(); hub.KindOf(err) == hub.Conflict && strings.Contains(err.Error(), "not sealed here") {
+			return err
+		}
+		return nil
+	}))
 }
 
 func write(t *testing.T, b []byte) string {

@@ -61,7 +61,8 @@ type Network struct {
 	faults  []Fault
 	between func()
 	ledger  map[string]value
-	blocks  uint64
+	chain   chain
+	streams int // how often streams of blocks were ended
 	byID    map[string]*peer.ProcessedTransaction
 	changed chan struct{} // closed when a block is added
 }
@@ -70,8 +71,11 @@ type Network struct {
 func New(tb testing.TB, msps ...string) *Network {
 	tb.Helper()
 	n := &Network{
-		Channel: "anchors", Chaincode: "suyuan", Endorsers: len(msps), dir: tb.TempDir(), blocks: 5,
+		Channel: "anchors", Chaincode: "suyuan", Endorsers: len(msps), dir: tb.TempDir(),
 		ledger: make(map[string]value), byID: make(map[string]*peer.ProcessedTransaction), changed: make(chan struct{}),
+	}
+	for range 6 { // the channel was made before
+		n.chain.add([]byte{0}, []byte("configuration"))
 	}
 	for _, id := range msps {
 		n.Orgs = append(n.Orgs, NewOrg(tb, id))
@@ -89,6 +93,7 @@ func New(tb testing.TB, msps ...string) *Network {
 	n.Address = listener.Addr().String()
 	server := grpc.NewServer(grpc.Creds(credentials.NewServerTLSFromCert(&pair)))
 	gateway.RegisterGatewayServer(server, n)
+	peer.RegisterDeliverServer(server, deliver{n: n})
 	var wg sync.WaitGroup
 	wg.Go(func() {
 		if err := server.Serve(listener); err != nil {
@@ -168,6 +173,9 @@ func (n *Network) Evaluate(_ context.Context, in *gateway.EvaluateRequest) (*gat
 	p, err := n.open(in.GetProposedTransaction())
 	if err != nil {
 		return nil, err
+	}
+	if p.chaincode == "qscc" && p.function == "GetChainInfo" {
+		return &gateway.EvaluateResponse{Result: &peer.Response{Status: 200, Payload: n.height()}}, nil
 	}
 	if p.chaincode == "qscc" {
 		t := n.byID[p.args[len(p.args)-1]]
@@ -268,15 +276,14 @@ func (n *Network) order(id string, sim *simulation, envelope *common.Envelope) {
 			code = peer.TxValidationCode_MVCC_READ_CONFLICT
 		}
 	}
-	n.blocks++
+	n.chain.add([]byte{byte(code)}, marshal(envelope))
 	if code == peer.TxValidationCode_VALID {
 		for key, b := range sim.writes {
-			n.ledger[key] = value{bytes: b, version: n.blocks}
+			n.ledger[key] = value{bytes: b, version: uint64(len(n.chain) - 1)}
 		}
 	}
 	n.byID[id] = &peer.ProcessedTransaction{TransactionEnvelope: envelope, ValidationCode: int32(code)}
-	close(n.changed)
-	n.changed = make(chan struct{})
+	n.wake()
 }
 
 // CommitStatus implements the Gateway service: it waits for the transaction's block.
