@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"math"
 	"slices"
 
 	"github.com/suyuan-io/suyuan/store/internal/relational"
@@ -51,7 +52,7 @@ func (a *additions) Flush() error {
 func (a *additions) Done() {}
 
 // Lookup implements [relational.Index].
-func (x *index) Lookup(ctx context.Context, tx *relational.Tx, keys []int64) ([]int64, error) {
+func (x *index) Lookup(ctx context.Context, tx *relational.Tx, keys []int64, most int) ([]int64, error) {
 	if len(keys) == 0 {
 		return nil, nil
 	}
@@ -59,7 +60,7 @@ func (x *index) Lookup(ctx context.Context, tx *relational.Tx, keys []int64) ([]
 	if tx != nil {
 		query = tx.QueryContext
 	}
-	rows, err := query(ctx, `SELECT DISTINCT seq FROM things WHERE key = ANY(?) ORDER BY seq`, keys)
+	rows, err := query(ctx, `SELECT DISTINCT seq FROM things WHERE key = ANY(?) ORDER BY seq LIMIT ?`, keys, int64(min(most, math.MaxInt-1)+1))
 	if err != nil {
 		return nil, err
 	}

@@ -44,6 +44,8 @@ type segment interface {
 	extent() extent
 	// find adds the events that have one of the keys to a set.
 	find(ctx context.Context, keys []int64, to *postings.Set) error
+	// spots returns when the events at some places were, times when all were.
+	spots(ctx context.Context, places []uint16) ([]relational.Spot, error)
 	times(ctx context.Context) (*postings.Times, error)
 }
 
@@ -62,6 +64,15 @@ func (r recent) find(_ context.Context, keys []int64, to *postings.Set) error {
 	r.Find(keys, to)
 	return nil
 }
+
+func (r recent) spots(_ context.Context, places []uint16) ([]relational.Spot, error) {
+	out := make([]relational.Spot, len(places))
+	for i, place := range places {
+		out[i] = relational.Spot{Time: r.Time(place), Seq: r.First + int64(place)}
+	}
+	return out, nil
+}
+
 func (r recent) times(context.Context) (*postings.Times, error) { return r.Times(), nil }
 
 func (s *sealed) extent() extent { return extent{s.First, s.Len, s.Earliest, s.Latest} }
@@ -95,6 +106,27 @@ func (s *sealed) times(ctx context.Context) (t *postings.Times, err error) {
 		return err
 	})
 	return t, err
+}
+
+func (s *sealed) spots(ctx context.Context, places []uint16) ([]relational.Spot, error) {
+	args := make([]any, len(places))
+	for i, place := range places {
+		args[i] = s.First + int64(place)
+	}
+	rows, err := s.read.QueryContext(ctx, `SELECT event_time, seq FROM events WHERE seq IN `+marks(len(args)), args...)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	out := make([]relational.Spot, 0, len(places))
+	for rows.Next() {
+		var sp relational.Spot
+		if err := rows.Scan(&sp.Time, &sp.Seq); err != nil {
+			return nil, err
+		}
+		out = append(out, sp)
+	}
+	return out, rows.Err()
 }
 
 // one reads one row without copying its bytes.
@@ -302,10 +334,13 @@ func (x *index) all() []segment {
 }
 
 // Lookup implements [relational.Index]. What is found is committed, so that tx makes no difference.
-func (x *index) Lookup(ctx context.Context, _ *relational.Tx, keys []int64) ([]int64, error) {
+func (x *index) Lookup(ctx context.Context, _ *relational.Tx, keys []int64, most int) ([]int64, error) {
 	var out []int64
 	var set postings.Set
 	for _, s := range x.all() {
+		if len(out) > most {
+			break
+		}
 		if err := s.find(ctx, keys, &set); err != nil {
 			return nil, err
 		}

@@ -91,7 +91,7 @@ const writing = "_txlock=immediate&_pragma=wal_autocheckpoint(8000)&_pragma=jour
 
 func dsn(path, extra string) string {
 	return "file:" + path + "?_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=busy_timeout(10000)" +
-		"&_pragma=cache_size(-65536)&_pragma=temp_store(MEMORY)&_pragma=mmap_size(268435456)&" + extra
+		"&_pragma=cache_size(-65536)&_pragma=temp_store(MEMORY)&" + extra
 }
 
 // prepare migrates the schema and loads what the writer keeps in memory.

@@ -17,8 +17,9 @@ type walk struct {
 	open   []*cursor
 }
 
-// cursor walks the candidates of one segment.
+// cursor walks the candidates of one segment: along its order, or, where they are few, those that were collected.
 type cursor struct {
+	few   []relational.Spot
 	first int64
 	set   postings.Set
 	times *postings.Times
@@ -141,15 +142,39 @@ func (w *walk) enter(ctx context.Context, part segment) (*cursor, error) {
 			return nil, nil //nolint:nilnil // a segment without a candidate
 		}
 	}
-	var err error
-	if c.times, err = part.times(ctx); err != nil {
-		return nil, err
+	switch n := c.set.Len(); {
+	case n == 0:
+		return nil, nil //nolint:nilnil // a segment without a candidate
+	case n <= few:
+		if err := w.collect(ctx, c, part, c.set.Places()); err != nil {
+			return nil, err
+		}
+	default:
+		var err error
+		if c.times, err = part.times(ctx); err != nil {
+			return nil, err
+		}
+		w.begin(c)
 	}
-	w.begin(c)
 	if !c.next(&w.Search) {
 		return nil, nil //nolint:nilnil // as above
 	}
 	return c, nil
+}
+
+// few is how many candidates of a segment are looked up one by one: the times of all events are a hundred kilobytes.
+const few = 128
+
+// collect makes c the candidates at places.
+func (w *walk) collect(ctx context.Context, c *cursor, part segment, places []uint16) (err error) {
+	if c.few, err = part.spots(ctx, places); err != nil {
+		return err
+	}
+	c.few = slices.DeleteFunc(c.few, func(sp relational.Spot) bool {
+		return sp.Time < w.From || sp.Time > w.To || w.After != nil && w.compare(sp, *w.After) <= 0
+	})
+	slices.SortFunc(c.few, w.compare)
+	return nil
 }
 
 // begin sets c before its first candidate.
@@ -183,6 +208,13 @@ func (w *walk) begin(c *cursor) {
 
 // next goes to the next candidate and reports whether there is one.
 func (c *cursor) next(s *relational.Search) bool {
+	if c.times == nil {
+		if len(c.few) == 0 {
+			return false
+		}
+		c.head, c.few = c.few[0], c.few[1:]
+		return true
+	}
 	for c.at += c.step; c.at >= 0 && c.at < len(c.times.At); c.at += c.step {
 		place := uint16(c.at)
 		if !c.byLog {

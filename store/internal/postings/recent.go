@@ -87,6 +87,13 @@ func (r *Recent) Len() int {
 	return len(r.times)
 }
 
+// Time is when the event at a place was.
+func (r *Recent) Time(place uint16) int64 {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	return r.times[place]
+}
+
 // Find adds the events that have one of the keys to a set.
 func (r *Recent) Find(keys []int64, to *Set) {
 	r.mu.RLock()

@@ -19,29 +19,22 @@ func (s *Store) EventsAbout(ctx context.Context, ids []string, limit int) ([]hub
 	if len(ids) == 0 {
 		return nil, false, nil
 	}
-	asked := Search{
-		Conditions: []Condition{{Of: OfThings, Keys: make([]int64, len(ids))}},
-		From:       math.MinInt64, To: math.MaxInt64, Seqs: [2]int64{0, math.MaxInt64}, Order: hub.OldestFirst,
-	}
+	keys := make([]int64, len(ids))
 	for i, id := range ids {
-		asked.Conditions[0].Keys[i] = hashKey(id)
+		keys[i] = hashKey(id)
 	}
-	wk, err := s.index.Walk(ctx, asked)
+	seqs, err := s.index.Lookup(ctx, nil, keys, limit)
+	if err == nil && len(seqs) > limit { // so many that only the earliest are read
+		seqs, err = s.earliest(ctx, keys, limit+1)
+	}
 	if err != nil {
 		return nil, false, s.classify("find events", err)
-	}
-	spots, err := wk.Next(ctx, limit+1)
-	if err != nil {
-		return nil, false, s.classify("find events", err)
-	}
-	seqs := make([]int64, len(spots))
-	for i, sp := range spots {
-		seqs[i] = sp.Seq
 	}
 	found, err := s.eventsIn(ctx, seqs)
 	if err != nil {
 		return nil, false, err
 	}
+	slices.SortStableFunc(found, func(a, b hub.Event) int { return a.Facets.EventTime.Compare(b.Facets.EventTime) })
 	more := len(found) > limit
 	if more {
 		found = found[:limit]
@@ -52,11 +45,28 @@ func (s *Store) EventsAbout(ctx context.Context, ids []string, limit int) ([]hub
 	return slices.DeleteFunc(found, func(e hub.Event) bool { return !speaksOf(e) }), more, nil
 }
 
+// earliest returns the first n events that have any of keys, by event time.
+func (s *Store) earliest(ctx context.Context, keys []int64, n int) ([]int64, error) {
+	wk, err := s.index.Walk(ctx, Search{
+		Conditions: []Condition{{Of: OfThings, Keys: keys}},
+		From:       math.MinInt64, To: math.MaxInt64, Seqs: [2]int64{0, math.MaxInt64}, Order: hub.OldestFirst,
+	})
+	if err != nil {
+		return nil, err
+	}
+	spots, err := wk.Next(ctx, n)
+	seqs := make([]int64, len(spots))
+	for i, sp := range spots {
+		seqs[i] = sp.Seq
+	}
+	return seqs, err
+}
+
 // Event returns the events of an event id: the event, and its error declarations in the order of their time. A fault of
 // kind NotFound says that there is none.
 func (s *Store) Event(ctx context.Context, id string) ([]hub.Event, error) {
 	// An error declaration has a key of its own, so the id alone is looked up under its own name.
-	seqs, err := s.index.Lookup(ctx, nil, []int64{eventIDKey(id)})
+	seqs, err := s.index.Lookup(ctx, nil, []int64{eventIDKey(id)}, math.MaxInt)
 	if err != nil {
 		return nil, s.classify("find event", err)
 	}
@@ -175,7 +185,7 @@ func (s *Store) Record(ctx context.Context, ref hub.RecordRef) (hub.RecordStatus
 // impliedRecord is Record for one that its events alone speak of.
 func (s *Store) impliedRecord(ctx context.Context, ref hub.RecordRef) (hub.RecordStatus, error) {
 	st := hub.RecordStatus{Record: ref, Verdict: hub.Recorded}
-	seqs, err := s.index.Lookup(ctx, nil, []int64{recordKey(ref)})
+	seqs, err := s.index.Lookup(ctx, nil, []int64{recordKey(ref)}, math.MaxInt)
 	if err != nil {
 		return st, s.classify("read record", err)
 	}

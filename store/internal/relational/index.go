@@ -14,9 +14,9 @@ type Index interface {
 	Load(ctx context.Context, from Entries) error
 	// Begin begins what one transaction of Append adds.
 	Begin(ctx context.Context, tx *Tx) (Additions, error)
-	// Lookup returns, in the order of the log and each once, the events that have any of the keys among their Things. tx is the
-	// transaction within which it is asked, nil for none.
-	Lookup(ctx context.Context, tx *Tx, keys []int64) ([]int64, error)
+	// Lookup returns, in the order of the log and each once, the events that have any of the keys among their Things. It may stop
+	// when it has found more than most. tx is the transaction within which it is asked, nil for none.
+	Lookup(ctx context.Context, tx *Tx, keys []int64, most int) ([]int64, error)
 	// Walk begins a search.
 	Walk(ctx context.Context, s Search) (Walk, error)
 }

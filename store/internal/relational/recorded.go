@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 
 	"github.com/suyuan-io/suyuan/hub"
@@ -57,7 +58,7 @@ func (a *appender) load(outcomes []hub.Outcome) error {
 			return fmt.Errorf("find records: %w", err)
 		}
 	}
-	seqs, err := a.s.index.Lookup(a.ctx, a.tx, keys)
+	seqs, err := a.s.index.Lookup(a.ctx, a.tx, keys, math.MaxInt)
 	if err != nil {
 		return fmt.Errorf("find events: %w", err)
 	}

@@ -2,6 +2,7 @@ package relational
 
 import (
 	"context"
+	"math"
 	"slices"
 
 	"github.com/suyuan-io/suyuan/hub"
@@ -61,7 +62,7 @@ func (s *Store) verdicts(ctx context.Context, refs []hub.RecordRef, out []hub.Ve
 
 // impliedVerdicts fills in those of records that their events alone speak of.
 func (s *Store) impliedVerdicts(ctx context.Context, refs []hub.RecordRef, keys []int64, out []hub.Verdict) error {
-	seqs, err := s.index.Lookup(ctx, nil, keys)
+	seqs, err := s.index.Lookup(ctx, nil, keys, math.MaxInt)
 	if err != nil {
 		return s.classify("read verdicts", err)
 	}
@@ -109,7 +110,7 @@ func (s *Store) Contents(ctx context.Context, ids []string) (map[hub.EventKey]hu
 	for i, id := range ids {
 		keys[i], wanted[id] = eventIDKey(id), true
 	}
-	seqs, err := s.index.Lookup(ctx, nil, keys)
+	seqs, err := s.index.Lookup(ctx, nil, keys, math.MaxInt)
 	if err != nil {
 		return nil, s.classify("read events", err)
 	}
