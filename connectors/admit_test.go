@@ -1,7 +1,9 @@
 package connectors_test
 
 import (
+	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -169,5 +171,53 @@ func TestATricklingBodyLosesItsPlace(t *testing.T) {
 	}
 	if _, err := post(h, "m", "a"); err != nil {
 		t.Errorf("its place is not free: %v", err)
+	}
+}
+
+// A sender that waits for leave before it sends its body, or sends slowly, gets its 429 over the socket while not a byte of the
+// body is under way; one that sends all of it at once gets it too.
+func TestA429ComesBeforeTheBody(t *testing.T) {
+	inst := inboxInstance()
+	inst.Limits.Body = 8 << 20
+	h, _, hold := gated(t, 1, inst)
+	hold("a")
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if err := h.ServeIn(w, r, "inbox"); err != nil {
+			code := http.StatusInternalServerError
+			if refusal := (*connectors.Refusal)(nil); errors.As(err, &refusal) {
+				code = refusal.HTTPStatus()
+			}
+			http.Error(w, err.Error(), code)
+		}
+	}))
+	t.Cleanup(server.Close)
+	for name, sent := range map[string]string{
+		"headers only":    "Content-Length: 4194304\r\n\r\n",
+		"expects leave":   "Content-Length: 4194304\r\nExpect: 100-continue\r\n\r\n",
+		"chunks to come":  "Transfer-Encoding: chunked\r\n\r\n",
+		"a slow beginner": "Content-Length: 4194304\r\n\r\nx",
+		"all at once":     "Content-Length: 1000\r\n\r\n" + strings.Repeat("x", 1000),
+	} {
+		t.Run(name, func(t *testing.T) {
+			conn, err := net.Dial("tcp", strings.TrimPrefix(server.URL, "http://"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer conn.Close()
+			if err := conn.SetDeadline(time.Now().Add(20 * time.Second)); err != nil { // far beyond what it takes
+				t.Fatal(err)
+			}
+			if _, err := io.WriteString(conn, "POST /in/inbox HTTP/1.1\r\nHost: a\r\nId: 1\r\n"+sent); err != nil {
+				t.Fatal(err)
+			}
+			answer, err := http.ReadResponse(bufio.NewReader(conn), nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer answer.Body.Close()
+			if answer.StatusCode != http.StatusTooManyRequests || answer.Header.Get("Retry-After") == "" {
+				t.Errorf("got %s, Retry-After %q", answer.Status, answer.Header.Get("Retry-After"))
+			}
+		})
 	}
 }
