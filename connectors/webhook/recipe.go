@@ -2,6 +2,7 @@ package webhook
 
 import (
 	"fmt"
+	"net/http"
 	"strings"
 	"time"
 
@@ -153,6 +154,7 @@ func parsePlace(text string) (place, error) {
 		}
 	case "header":
 		p.name, p.key, _ = strings.Cut(name, ";")
+		p.name = http.CanonicalHeaderKey(p.name) // as requests have it, so that looking it up is all there is to do
 		if p.name != "" {
 			return p, nil
 		}
