@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"io"
 	"net/http"
 	"strconv"
 
@@ -104,8 +105,28 @@ func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
 	}
 	h.Set("Content-Type", "application/problem+json")
 	h.Set("Cache-Control", "no-store")
+	body, err := json.Marshal(p)
+	if err != nil { // cannot happen: texts and numbers
+		body = nil
+	}
+	body = append(body, '\n')
+	h.Set("Content-Length", strconv.Itoa(len(body)))
 	w.WriteHeader(p.Status)
-	_ = json.NewEncoder(w).Encode(p) // the client may be gone; there is nobody to tell
+	_, _ = w.Write(body) // the client may be gone; there is nobody to tell
+	if p.Status == http.StatusTooManyRequests || p.Status == http.StatusServiceUnavailable {
+		readAway(w, r)
+	}
+}
+
+// readAway reads what is left of the body of a request that was refused, after its answer, so that the connection serves the
+// sender's next try. A sender that waits for leave has its answer, and a connection that is to be closed needs no care.
+func readAway(w http.ResponseWriter, r *http.Request) {
+	if r.ContentLength <= 0 || r.Header.Get("Expect") != "" || w.Header().Get("Connection") == "close" {
+		return
+	}
+	if http.NewResponseController(w).Flush() == nil {
+		_, _ = io.CopyN(io.Discard, r.Body, r.ContentLength+1) // a torn body ends the connection by itself
+	}
 }
 
 // Statuser is an error that needs an HTTP status of its own, such as 429 or 410.

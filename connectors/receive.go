@@ -81,9 +81,8 @@ func (r *runner) take(w http.ResponseWriter, req *http.Request) (Answer, error) 
 		return Answer{}, err
 	}
 	leave, err := r.enter()
-	if err != nil { // answered before the body is read away, which net/http does first by default
-		conn := http.NewResponseController(w)
-		_ = errors.Join(conn.EnableFullDuplex(), conn.SetReadDeadline(time.Now().Add(r.host.cfg.BodyTime)))
+	if err != nil {
+		r.host.answerFirst(w, req)
 		return Answer{}, err
 	}
 	defer leave()
@@ -117,6 +116,20 @@ func (r *runner) take(w http.ResponseWriter, req *http.Request) (Answer, error) 
 		return reception.Answer, nil
 	}
 	return r.accepted(ids), nil
+}
+
+// worthReading is how large a body may be for its connection to be worth more than the time to read it away.
+const worthReading = 256 << 10
+
+// answerFirst has a request that is refused unread answered before its body is read away, which net/http does first by
+// default. Whoever writes the answer flushes it and reads the body away afterwards, as far as that is worth it; a longer body ends
+// the connection.
+func (h *Host) answerFirst(w http.ResponseWriter, req *http.Request) {
+	conn := http.NewResponseController(w)
+	_ = errors.Join(conn.EnableFullDuplex(), conn.SetReadDeadline(time.Now().Add(h.cfg.BodyTime)))
+	if req.ContentLength < 0 || req.ContentLength > worthReading {
+		w.Header().Set("Connection", "close")
+	}
 }
 
 // token answers a request for a token. A refusal in the protocol's own words counts as one.
