@@ -28,6 +28,7 @@ type embedded struct {
 	log   *zap.Logger
 
 	full atomic.Bool // less than spare is free
+	sick int         // looks in a row that found srv not well; only lookAfter uses it
 
 	mu  sync.Mutex
 	srv *server.Server
@@ -145,12 +146,20 @@ func (e *embedded) whileHealthy(ctx context.Context) (context.Context, context.C
 
 var errBroken = errors.New("the embedded server cannot write to its disk")
 
+// sickLooks is how many looks in a row must find a server not well. One is not enough: the server allows itself a millisecond to
+// say that it is, which it does not have where the processors are busy. A server whose storage failed stays as it is.
+const sickLooks = 3
+
 // lookAfter watches the free space, and replaces a server that can no longer write once there is space. What it
 // acknowledged is in its files and comes back with them.
 func (e *embedded) lookAfter() {
 	e.checkSpace()
 	status := e.server().Healthz(nil)
 	if status.Status == "ok" {
+		e.sick = 0
+		return
+	}
+	if e.sick++; e.sick < sickLooks {
 		return
 	}
 	e.mu.Lock()
@@ -160,6 +169,7 @@ func (e *embedded) lookAfter() {
 		return
 	}
 	e.log.Warn("the embedded server failed and is restarted", zap.String("reason", status.Error))
+	e.sick = 0
 	e.stopServer()
 	if err := e.start(); err != nil {
 		e.log.Error("the embedded server does not restart", zap.Error(err))
