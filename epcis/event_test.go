@@ -275,7 +275,7 @@ func TestReleasedMemoryIsUsedAgain(t *testing.T) {
 	var events sync.WaitGroup
 	for worker := range 4 {
 		events.Go(func() {
-			for n := range 60 {
+			for n := range 25 {
 				e, err := epcis.FromTree(tree(n*(worker+1)), nil)
 				if err != nil {
 					t.Error(err)

@@ -46,6 +46,12 @@ func TestEventsOfEveryTypeAreValid(t *testing.T) {
 // broken either.
 func checkFast(t *testing.T, reg *schemas.Registry, data []byte) {
 	t.Helper()
+	checkFastEvent(t, reg, data)
+	checkFastDocument(t, reg, data)
+}
+
+func checkFastEvent(t *testing.T, reg *schemas.Registry, data []byte) {
+	t.Helper()
 	schema := reg.SchemaEvent(data)
 	if reg.FastEvent(data) && !schema {
 		t.Fatalf("the fast path accepts what the schema refuses: %v\n%s", reg.ValidateEvent(data), data)
@@ -58,6 +64,10 @@ func checkFast(t *testing.T, reg *schemas.Registry, data []byte) {
 			t.Fatalf("the fast path sees no need for rules, but: %v\n%s", err, data)
 		}
 	}
+}
+
+func checkFastDocument(t *testing.T, reg *schemas.Registry, data []byte) {
+	t.Helper()
 	if document := reg.SchemaDocument(data); reg.FastDocument(data) && !document {
 		t.Fatalf("the fast path accepts a document that the schema refuses\n%s", data)
 	} else if err := reg.ValidateDocument(data); (err == nil) != document {
@@ -69,15 +79,18 @@ func TestFastEqualsSchemaOnMutations(t *testing.T) {
 	reg := open(t)
 	accepted := 0
 	for name, data := range events(t) {
-		for round := range 400 {
+		for round := range 240 {
 			mutated := mutate(t, data, rand.New(rand.NewPCG(uint64(len(name)), uint64(round))))
-			checkFast(t, reg, mutated)
+			checkFastEvent(t, reg, mutated)
+			if round%8 == 0 { // most events are no documents
+				checkFastDocument(t, reg, mutated)
+			}
 			if reg.FastEvent(mutated) {
 				accepted++
 			}
 		}
 	}
-	if accepted < 150 {
+	if accepted < 90 {
 		t.Errorf("only %d mutations were accepted: they prove little", accepted)
 	}
 }
@@ -126,14 +139,14 @@ func document(events ...[]byte) []byte {
 func TestHostileInputIsRefusedQuickly(t *testing.T) {
 	reg := open(t)
 	deep := strings.Repeat(`{"a":`, 100_000)
-	wide := `{"type":"ObjectEvent","epcList":[` + strings.Repeat(`"urn:a:b",`, 200_000) + `"urn:a:b"]}`
-	names := `{` + strings.Repeat(`"example:a":1,`, 200_000) + `"type":"ObjectEvent"}`
+	wide := `{"type":"ObjectEvent","epcList":[` + strings.Repeat(`"urn:a:b",`, 50_000) + `"urn:a:b"]}`
+	names := `{` + strings.Repeat(`"example:a":1,`, 50_000) + `"type":"ObjectEvent"}`
 	var many strings.Builder
-	for i := range 100_000 {
+	for i := range 10_000 {
 		fmt.Fprintf(&many, `,"field%d":1,"example:%d b":1`, i, i)
 	}
 	var quantities []string
-	for i := range 50_000 {
+	for i := range 10_000 {
 		quantities = append(quantities, fmt.Sprintf(`{"epcClass":"x%d","weight":1}`, i))
 	}
 	for name, input := range map[string]string{

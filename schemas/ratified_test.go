@@ -130,7 +130,7 @@ func TestVerdictsEqualTheRatifiedSchemaOnSamples(t *testing.T) {
 // ratified schema, from ours, and from the fast path wherever that dares one.
 func TestVerdictsEqualTheRatifiedSchemaOnMutations(t *testing.T) {
 	reg, official := open(t), ratified(t)
-	rounds := 10
+	rounds := 6
 	if n, err := strconv.Atoi(os.Getenv("SUYUAN_MUTATIONS")); err == nil {
 		rounds = n
 	}

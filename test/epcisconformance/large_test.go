@@ -55,7 +55,7 @@ func (d *largeDocument) next() {
 	d.rest += event + strings.Repeat("n", max(1, d.each-len(event)-2)) + `"}`
 }
 
-// TestLargeDocument captures a document of SUYUAN_CAPTURE_BYTES bytes, 4 MiB by default, with events of SUYUAN_CAPTURE_EVENT
+// TestLargeDocument captures a document of SUYUAN_CAPTURE_BYTES bytes, 1 MiB by default, with events of SUYUAN_CAPTURE_EVENT
 // bytes, and looks at the memory of this process, which is the client, the server, the stream and the store together. With
 // SUYUAN_CAPTURE_BYTES the process must stay below 300 MiB; without, it may carry the race detector and what other tests left.
 func TestLargeDocument(t *testing.T) {
@@ -65,7 +65,7 @@ func TestLargeDocument(t *testing.T) {
 		}
 		return otherwise
 	}
-	size, each := number("SUYUAN_CAPTURE_BYTES", 4<<20), number("SUYUAN_CAPTURE_EVENT", 2000)
+	size, each := number("SUYUAN_CAPTURE_BYTES", 1<<20), number("SUYUAN_CAPTURE_EVENT", 2000)
 	h := start(t, t.TempDir(), epcisrest.Config{})
 	doc := &largeDocument{size: size, each: each, run: "large"}
 	began := time.Now()
