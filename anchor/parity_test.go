@@ -130,3 +130,66 @@ func mutate(rng *rand.Rand, b []byte) []byte {
 	}
 	return b
 }
+
+// TestVerifiersAgreeOnSMLogs gives a receipt of a log of SM3 and SM2, and what is not one, to the verifiers of all languages.
+func TestVerifiersAgreeOnSMLogs(t *testing.T) {
+	w, l := newSMLog(t)
+	good := w.checkReceipt(t, l, 200)
+	key, err := anchor.SM2.GenerateKey("hub.example/sm")
+	if err != nil {
+		t.Fatal(err)
+	}
+	note := strings.Split(string(checkpointOf(t, good).Note), " ")
+	signature := strings.TrimSuffix(note[len(note)-1], "\n")
+	stranger := strings.Split(string(key.SignCheckpoint(303, checkpointOf(t, good).Root).Note), " ")
+	cases := map[string][]byte{"good": good}
+	for name, change := range map[string][2]string{
+		"another salt":              {`"salt":"`, `"salt":"0`},
+		"another index":             {`"leafIndex":200`, `"leafIndex":201`},
+		"another size":              {`"treeSize":303`, `"treeSize":302`},
+		"another key":               {l.Key().String(), key.Public().String()},
+		"an Ed25519 key":            {l.Key().String(), newWorld(t).key.Public().String()},
+		"another event":             {`"type":"ObjectEvent"`, `"type":"ObjectEvenT"`},
+		"a signature of a stranger": {signature, strings.TrimSuffix(stranger[len(stranger)-1], "\n")},
+	} {
+		changed := bytes.Replace(good, []byte(change[0]), []byte(change[1]), 1)
+		if bytes.Equal(changed, good) {
+			t.Fatalf("%s: nothing to change", name)
+		}
+		cases[name] = changed
+	}
+	rng := rand.New(rand.NewPCG(5, 6))
+	for n := range 20 {
+		cases[fmt.Sprintf("mutation-%d", n)] = mutate(rng, good)
+	}
+	pinned, err := anchor.ParseTrust([]byte("origin: hub.example/sm\nkeys: [" + l.Key().String() + "]\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	var paths, want []string
+	for name, b := range cases {
+		path := filepath.Join(dir, strings.ReplaceAll(name, " ", "-")+".json")
+		if err := os.WriteFile(path, b, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		report, _ := verifier().Verify(b, pinned)
+		verdict := report.Failed()
+		if verdict == "" {
+			verdict = "verifies"
+		}
+		paths, want = append(paths, path), append(want, verdict)
+		if (verdict == "verifies") != (name == "good") {
+			t.Errorf("%s: Go says %q", name, verdict)
+		}
+	}
+	for language, run := range map[string]foreignVerifier{"python": runPython, "javascript": runNode} {
+		t.Run(language, func(t *testing.T) {
+			for i, got := range run(t, l.Key().String(), paths) {
+				if got != want[i] {
+					t.Errorf("%s: %s says %q, Go says %q", filepath.Base(paths[i]), language, got, want[i])
+				}
+			}
+		})
+	}
+}

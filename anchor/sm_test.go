@@ -93,8 +93,9 @@ func newSMWorld(t *testing.T) *world {
 	return w
 }
 
-// TestSMLog anchors an SM3 log with SM2 signatures at a notary with an SM2 key, and verifies its receipts.
-func TestSMLog(t *testing.T) {
+// newSMLog returns a log of SM3 and SM2 with checkpoints of 3 and 303 leaves, witnessed by a notary with an SM2 key.
+func newSMLog(t *testing.T) (*world, *anchor.Log) {
+	t.Helper()
 	w := newSMWorld(t)
 	notaryKey, err := anchor.SM2.GenerateKey("notary.example/sm")
 	if err != nil {
@@ -105,7 +106,8 @@ func TestSMLog(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer ledger.Close()
+	t.Cleanup(func() { _ = ledger.Close() })
+	w.notary = notaryKey
 	opts := w.options()
 	opts.Ledgers = []anchor.Ledger{ledger}
 	l, err := anchor.New(opts)
@@ -118,9 +120,15 @@ func TestSMLog(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	return w, l
+}
+
+// TestSMLog verifies receipts of an SM3 log with SM2 signatures.
+func TestSMLog(t *testing.T) {
+	w, l := newSMLog(t)
 	trust := func(hash string) (*anchor.Trust, error) {
 		return anchor.ParseTrust([]byte("origin: hub.example/sm\nkeys:\n  - " + l.Key().String() + "\n" + hash +
-			"ledgers:\n  notary: { key: " + notaryKey.Public().String() + " }\n"))
+			"ledgers:\n  notary: { key: " + w.notary.Public().String() + " }\n"))
 	}
 	if _, err := trust("hash: sha-256\n"); err == nil {
 		t.Error("a trust file with an SM2 key and SHA-256 was accepted")

@@ -18,6 +18,8 @@ type world struct {
 	store  *anchortest.Store
 	memory *ledgertest.Memory
 	faults *anchortest.Switch
+	// notary is the key of the notary, where there is one.
+	notary *anchor.SigningKey
 	// now is what the clock says.
 	now time.Time
 }

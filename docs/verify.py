@@ -1,22 +1,23 @@
 #!/usr/bin/env python3
-"""Verifies Suyuan receipts offline, as docs/formats.md specifies them: on the embedded notary and on Hyperledger Fabric.
+"""Verifies Suyuan receipts offline, as docs/formats.md specifies them: on the embedded notary and on Hyperledger Fabric, of
+logs of SHA-256 with Ed25519 and, with sm2.py beside it, of SM3 with SM2.
 
 --key is the log's verifier key, --trust a trust file in JSON, which is YAML, too; without them a receipt is checked in itself
 only. It needs Python 3.8 and the package "cryptography" (42 or later), and exits 0 only if all hold. See also: suyuan verify.
 """
-import argparse, base64, datetime, decimal, hashlib, json, re, sys  # noqa: E401
+import argparse, base64, datetime, decimal, functools, hashlib, json, re, sys  # noqa: E401
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, utils
-from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.hashes import SHA256, SM3, Hash
 RECEIPT, NOTARY, FABRIC = ("https://suyuan.dev/%s/v1" % kind for kind in ("receipt", "notary", "fabric"))
 KEY_NAME, NAME = "[!-*,-~]{1,255}", "[a-z0-9][a-z0-9-]{0,62}"
+SM2 = b"\xffsuyuan.dev/sm2\n"  # the mark of SM2 keys
 HALF_ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551 // 2  # of the curve P-256
 
 def need(condition, why):
     if not condition:
         raise ValueError(why)
-
 def number(x):
     """A JSON number as ECMAScript writes it (RFC 8785, section 3.2.2.3)."""
     need(abs(float(x)) < float("inf"), "a number is too large")
@@ -29,10 +30,8 @@ def jcs(v):
     """The canonical form of a value (RFC 8785), as text."""
     if isinstance(v, dict):
         return "{" + ",".join(jcs(n) + ":" + jcs(v[n]) for n in sorted(v, key=lambda n: n.encode("utf-16-be"))) + "}"
-    if isinstance(v, list):
-        return "[" + ",".join(map(jcs, v)) + "]"
-    return number(v) if type(v) in (int, float) else json.dumps(v, ensure_ascii=False)
-
+    return ("[" + ",".join(map(jcs, v)) + "]" if isinstance(v, list) else
+            number(v) if type(v) in (int, float) else json.dumps(v, ensure_ascii=False))
 KINDS = {
     "count": lambda v: type(v) is int and 0 <= v < 2**53, "digest": lambda v: re.fullmatch("[0-9a-f]{64}", v),
     "digests": lambda v: type(v) is list and all(map(KINDS["digest"], v)),
@@ -55,43 +54,46 @@ def read(raw):
     for evidence in r["ledger"]:
         shape(evidence, entry="value", ledger="text")
     return need(r["type"] == RECEIPT, "its type is not " + RECEIPT) or r
-
 def unbase64(s):
     b = base64.b64decode(s, validate=True)
     return need(base64.b64encode(b).decode() == s, "%r is not canonical base64" % s) or b
+def digest(hash_name, b):
+    h = Hash(SM3() if hash_name == "sm3" else SHA256())
+    return h.update(b) or h.finalize()
 def parse_key(text):
-    """(name, id, Ed25519 key) of "name+id+base64" (c2sp.org/signed-note)."""
+    """(name, id, check(signature, message), name of the hash) of "name+id+base64" (c2sp.org/signed-note)."""
     name, key_id, b = re.fullmatch("(%s)\\+([^+]*)\\+(.*)" % KEY_NAME, text).groups()
     b, name_line = unbase64(b), name.encode() + b"\n"
-    need(len(b) == 33 and b[0] == 1 and hashlib.sha256(name_line + b).hexdigest()[:8] == key_id, "it is not an Ed25519 key")
-    return name, bytes.fromhex(key_id), ed25519.Ed25519PublicKey.from_public_bytes(b[1:])
+    mark, size, kind = (SM2, 65, "sm3") if b.startswith(SM2) else (b"\1", 32, "sha-256")
+    need(b.startswith(mark) and len(b) == len(mark) + size, "it is neither an Ed25519 nor an SM2 key")
+    need(hashlib.sha256(name_line + b).hexdigest()[:8] == key_id, "its id does not fit")
+    check = (functools.partial(__import__("sm2").verify, b[len(mark):]) if kind == "sm3" else  # sm2.py, beside this file
+             ed25519.Ed25519PublicKey.from_public_bytes(b[1:]).verify)
+    return name, bytes.fromhex(key_id), check, kind
 def open_checkpoint(note, key):
-    """(origin, size, root) of a checkpoint (c2sp.org/tlog-checkpoint) that key alone signed."""
-    name, key_id, public = parse_key(key)
+    """(origin, size, root, name of the hash) of a checkpoint (c2sp.org/tlog-checkpoint) that key alone signed."""
+    name, key_id, check, hash_name = parse_key(key)
     m = re.fullmatch("(%s)\n(0|[1-9][0-9]{0,15})\n([^\n]+)\n\n— ([^ \n]+) ([^\n]+)\n" % KEY_NAME, note)
     need(m and m[1] == m[4] == name, "it is not a checkpoint with the one signature of its origin")
     size, root, signature = int(m[2]), unbase64(m[3]), unbase64(m[5])
     need(size < 2**53 and len(root) == 32 and signature[:4] == key_id, "size or root is not one, or the key did not sign")
-    public.verify(signature[4:], note[:m.end(3) + 1].encode())
-    return name, size, root
-
-def root_of(leaf, index, size, hashes):
+    check(signature[4:], note[:m.end(3) + 1].encode())
+    return name, size, root, hash_name
+def root_of(hash_name, leaf, index, size, hashes):
     """The root that an inclusion proof gives (RFC 9162, section 2.1.3.2); above `inner` every sibling is on the left."""
     inner = (index ^ size - 1).bit_length()
     need(index < size and len(hashes) == inner + bin(index >> inner).count("1"), "the proof has another length")
-    h = hashlib.sha256(b"\0" + leaf).digest()
+    h = digest(hash_name, b"\0" + leaf)
     for i, sibling in enumerate(map(bytes.fromhex, hashes)):
-        h = hashlib.sha256(b"\1" + (sibling + h if i >= inner or index >> i & 1 else h + sibling)).digest()
+        h = digest(hash_name, b"\1" + (sibling + h if i >= inner or index >> i & 1 else h + sibling))
     return h
-
 def check_notary(entry, c, pinned):
     shape(entry, checkpoint="text", index="count", key="text", previous="digest", recordedAt="instant",
           signature="text", type="text")
     need((entry["type"], entry["checkpoint"]) == (NOTARY, c["checkpoint"]), "the entry is about something else")
     need(pinned is None or pinned["key"] == entry["key"], "the notary's key is not the trusted one")
     signed = "suyuan.dev/notary/v1\n" + jcs({k: v for k, v in entry.items() if k != "signature"})
-    parse_key(entry["key"])[2].verify(unbase64(entry["signature"]), signed.encode())
-
+    parse_key(entry["key"])[2](unbase64(entry["signature"]), signed.encode())
 def fields(b):
     """A protocol buffer message as {field number: [value...]}; only fields of integers and of bytes occur."""
     out, at, numbers = {}, 0, []
@@ -129,7 +131,6 @@ def open_envelope(b):
     return {"where": (get(channel, 4).decode(), name.decode()), "id": get(channel, 5).decode(), "creator": creator,
             "at": get(channel, 3, 1), "endorsers": endorsers, "reads": sets[name].get(1, []),
             "writes": {get(w, 1): get(w, 3) for w in sets[name].get(3, [])}, "answer": get(result, 3, 3)}
-
 def check_chain(signer, at, pinned, unit):
     """Checks that the organisation that is named issued the certificate, and that it was valid when it signed."""
     when, (msp, cert) = datetime.datetime.fromtimestamp(at, datetime.timezone.utc), signer
@@ -139,7 +140,6 @@ def check_chain(signer, at, pinned, unit):
     need(all(c.not_valid_before_utc <= when <= c.not_valid_after_utc for c in (cert, roots[0])), "a certificate had expired")
     units = [a.value for a in cert.subject if a.oid == x509.NameOID.ORGANIZATIONAL_UNIT_NAME]
     need(unit == "-" or unit in units, "a certificate of %s is that of no peer" % msp)
-
 def check_fabric(entry, c, pinned):
     shape(entry, attestation="text", block="count", transaction="text", type="text", validation="text")
     need(entry["type"] == FABRIC and entry["validation"] == "VALID", "the transaction was marked invalid")
@@ -171,9 +171,9 @@ def verify(raw, trust):
         check = "leaf"
         need(leaf["version"] == 1 and all(re.fullmatch(NAME, leaf[n]) for n in ("provider", "connector")), "it is malformed")
         check = "checkpoint"
-        origin, size, root = open_checkpoint(r["checkpoint"], r["key"])
+        origin, size, root, hash_name = open_checkpoint(r["checkpoint"], r["key"])
         check = "inclusion"
-        proven = root_of(jcs(leaf).encode(), proof["leafIndex"], proof["treeSize"], proof["hashes"])
+        proven = root_of(trust.get("hash", hash_name), jcs(leaf).encode(), proof["leafIndex"], proof["treeSize"], proof["hashes"])
         need((proof["treeSize"], proven) == (size, root), "leaf and proof give another root or are of another size")
         check, c = "ledger", {"checkpoint": r["checkpoint"], "origin": origin, "size": size, "root": root.hex()}
         names, ledgers = [e["ledger"] for e in r["ledger"]], trust.get("ledgers", {})

@@ -3,6 +3,7 @@ package ledgertest
 import (
 	"bytes"
 	"crypto/rand"
+	mathrand "math/rand/v2"
 	"sync"
 	"testing"
 
@@ -304,10 +305,11 @@ func evidenceBitFlips(t testing.TB, s Subject) {
 	log := anchortest.NewLog(t, Origin("log"), "a")
 	c := log.Commit(t, 0, 5)
 	e := Must(t, s.Open(t, log.Key.Public()), c)
-	for i := range e.Entry {
+	step := 1 + len(e.Entry)>>12*4 // a verification of large evidence checks many signatures
+	for i := mathrand.IntN(step); i < len(e.Entry); i += step {
 		for bit := range 8 {
-			if (s.Slow || len(e.Entry) > 4<<10) && bit != i%8 {
-				continue // every flip costs a verification with its signatures
+			if (s.Slow || step > 1) && bit != i%8 {
+				continue
 			}
 			flipped := bytes.Clone(e.Entry)
 			flipped[i] ^= 1 << bit

@@ -1,11 +1,13 @@
 // Verifies a Suyuan receipt in the browser, without asking anyone: docs/formats.md in the hub's repository specifies
-// every byte. It has no dependencies; hashes and signatures are those of WebCrypto.
+// every byte. It has no dependencies; hashes and signatures are those of WebCrypto, and of sm.js for logs of SM3 and SM2.
 //
 //   const { ok, complete, checks } = await verify(await (await fetch(url)).arrayBuffer(), pinnedKey)
 //
 // checks are {name, ok, detail} in the order in which they were made, up to the first that failed. ok of a check is true,
 // false, or null where this browser cannot make it; detail then says why. ok of the result is true only if every check
 // holds; complete is false if one could not be made.
+
+import { sm3, verifySM2 } from "./sm.js";
 
 const RECEIPT = "https://suyuan.dev/receipt/v1";
 const NOTARY = "https://suyuan.dev/notary/v1";
@@ -155,6 +157,7 @@ async function checkpoint(state) {
   const parsed = parseCheckpoint(note);
   state.signed = parsed; // already here, for a browser that cannot check the signature
   const verifier = await parseKey(key);
+  state.hash = verifier.sm2 ? sm3 : sha256;
   need(parsed.signatures.length === 1, "a receipt's checkpoint bears the log's signature alone");
   const [signature] = parsed.signatures;
   need(parsed.origin === verifier.name, `its origin is ${parsed.origin}, the key is that of ${verifier.name}`);
@@ -194,14 +197,22 @@ async function parseKey(key) {
   const parts = /^([^+]+)\+([0-9a-f]{8})\+([A-Za-z0-9+/=]+)$/.exec(key);
   need(parts && isKeyName(parts[1]), "the key is not a verifier key");
   const bytes = base64(parts[3]);
-  need(bytes.length === 33 && bytes[0] === 1, "the key is not an Ed25519 key");
+  const sm2 = hex(bytes.subarray(0, SM2_MARK.length)) === hex(SM2_MARK);
+  need(sm2 ? bytes.length === SM2_MARK.length + 65 : bytes.length === 33 && bytes[0] === 1, "the key is neither an Ed25519 nor an SM2 key");
   const id = hex((await sha256(concat(utf8.encode(parts[1] + "\n"), bytes))).subarray(0, 4));
   need(id === parts[2], "the key's id does not fit");
-  return { name: parts[1], id, bytes: bytes.subarray(1) };
+  return { name: parts[1], id, sm2, bytes: bytes.subarray(sm2 ? SM2_MARK.length : 1) };
 }
+
+/** What stands before an SM2 key. */
+const SM2_MARK = Uint8Array.of(0xff, ...utf8.encode("suyuan.dev/sm2\n"));
 
 async function checkSignature(key, signature, message) {
   need(signature.length === 64, "the signature is not 64 bytes long");
+  if (key.sm2) {
+    need(verifySM2(key.bytes, signature, message), `the signature of ${key.name} does not fit`);
+    return;
+  }
   let ok;
   try {
     const imported = await subtle().importKey("raw", key.bytes, { name: "Ed25519" }, false, ["verify"]);
@@ -220,20 +231,21 @@ async function checkSignature(key, signature, message) {
 
 async function inclusion(state) {
   const { proof, leaf: record } = state.receipt;
+  state.hash ??= sha256; // for a browser that cannot read the key
   const { size, root } = state.signed;
   need(proof.treeSize === size, `the proof is for ${proof.treeSize} leaves, the checkpoint for ${size}`);
   need(proof.leafIndex < size, `leaf ${proof.leafIndex} is not in a tree of ${size}`);
-  let hash = await sha256(concat([0], utf8.encode(canonical(record))));
+  let hash = await state.hash(concat([0], utf8.encode(canonical(record))));
   let node = proof.leafIndex;
   let last = size - 1; // the path of the last leaf; where the two meet there is no sibling on the right
   for (const text of proof.hashes) {
     need(last > 0, "the proof has too many hashes");
     const sibling = unhex(text);
     if (node % 2 === 1 || node === last) {
-      hash = await sha256(concat([1], sibling, hash));
+      hash = await state.hash(concat([1], sibling, hash));
       while (node % 2 === 0 && node !== 0) [node, last] = [node / 2, Math.floor(last / 2)];
     } else {
-      hash = await sha256(concat([1], hash, sibling));
+      hash = await state.hash(concat([1], hash, sibling));
     }
     [node, last] = [Math.floor(node / 2), Math.floor(last / 2)];
   }
