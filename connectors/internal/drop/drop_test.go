@@ -55,6 +55,7 @@ func FuzzPosition(f *testing.F) {
 	f.Add(`{"/out/a.csv":{"s":7,"m":1,"t":"x","d":"0123456789abcdef","r":true}}`)
 	f.Add(`{"2fff":{}}`)
 	f.Add(`{"out":{}}`)
+	f.Add(`{"0000":{}}`)
 	f.Fuzz(func(t *testing.T, text string) {
 		once, err := drop.Again(hub.Position(text))
 		if err != nil {

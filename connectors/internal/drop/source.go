@@ -232,7 +232,10 @@ func decodePosition(p hub.Position) (map[string]version, error) {
 	for k, v := range keyed {
 		if !path.IsAbs(k) {
 			raw, herr := hex.DecodeString(k)
-			k, err = string(raw), errors.Join(err, herr)
+			if k = string(raw); herr == nil && !path.IsAbs(k) {
+				herr = errors.New("a path in it does not begin with a slash")
+			}
+			err = errors.Join(err, herr)
 		}
 		done[k] = v
 	}
