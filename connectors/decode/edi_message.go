@@ -179,16 +179,23 @@ func segmentTrees(in []ediSegment) ([]any, map[string]any) {
 	return segments, tags
 }
 
+// listOfLists makes the lists parts of one.
 func listOfLists(in [][]string) []any {
-	out := make([]any, len(in))
+	values := 0
+	for _, components := range in {
+		values += len(components)
+	}
+	out := make([]any, len(in)+values)
+	all := out[len(in):]
 	for i, components := range in {
-		list := make([]any, len(components))
+		list := all[:len(components):len(components)]
+		all = all[len(components):]
 		for j, v := range components {
 			list[j] = v
 		}
 		out[i] = list
 	}
-	return out
+	return out[:len(in):len(in)]
 }
 
 // locate turns a JSON pointer into the tree into a segment path such as "RFF[2]/1.2": the second RFF of the message, its

@@ -159,6 +159,7 @@ func (s ediSyntax) parseText(b []byte, text string, raw ediRaw, cs charset) (edi
 		return out, nil
 	}
 	r := ediReader{ediSyntax: s, b: b, text: text, at: at + 1, stop: raw.stop, cs: cs, segment: &out}
+	r.makeRoom()
 	return out, r.run()
 }
 
@@ -170,29 +171,53 @@ type ediReader struct {
 	at, stop int
 	cs       charset
 	segment  *ediSegment
+	// values holds the components of the whole segment, which its elements are parts of.
+	values []string
+}
+
+// makeRoom makes room for all values at once: there are no more than separators, and one.
+func (r *ediReader) makeRoom() {
+	elements, values := 1, 1
+	for _, c := range r.b[r.at:r.stop] {
+		switch {
+		case c == r.element:
+			elements++
+			values++
+		case c != 0 && (c == r.ediSyntax.component || c == r.repeat):
+			values++
+		}
+	}
+	r.segment.elements, r.values = make([][]string, 0, elements), make([]string, 0, values)
 }
 
 func (r *ediReader) run() error {
-	var components []string
-	var repetitions [][]string
+	var repetitions [][]string // of an element that has more than one
+	first := 0
 	for {
 		value, err := r.component()
 		if err != nil {
 			return err
 		}
-		components = append(components, value)
+		r.values = append(r.values, value)
 		end := byte(0)
 		if r.at < r.stop {
 			end = r.b[r.at]
 		}
-		switch {
-		case end != 0 && end == r.ediSyntax.component:
-		case end != 0 && end == r.repeat:
-			repetitions, components = append(repetitions, components), nil
-		default:
-			repetitions = append(repetitions, components)
-			r.add(repetitions)
-			components, repetitions = nil, nil
+		if end == 0 || end != r.ediSyntax.component {
+			components := r.values[first:len(r.values):len(r.values)]
+			first = len(r.values)
+			again := end != 0 && end == r.repeat
+			if again || repetitions != nil {
+				repetitions = append(repetitions, components)
+			}
+			switch {
+			case again:
+			case repetitions != nil:
+				r.repeated(repetitions)
+				repetitions = nil
+			default:
+				r.segment.elements = append(r.segment.elements, components)
+			}
 		}
 		if r.at >= r.stop {
 			return nil
@@ -201,14 +226,13 @@ func (r *ediReader) run() error {
 	}
 }
 
-func (r *ediReader) add(repetitions [][]string) {
+// repeated adds an element that has several repetitions.
+func (r *ediReader) repeated(repetitions [][]string) {
 	g := r.segment
-	if len(repetitions) > 1 {
-		if g.repeats == nil {
-			g.repeats = map[int][][]string{}
-		}
-		g.repeats[len(g.elements)] = repetitions
+	if g.repeats == nil {
+		g.repeats = map[int][][]string{}
 	}
+	g.repeats[len(g.elements)] = repetitions
 	g.elements = append(g.elements, repetitions[0])
 }
 
