@@ -33,7 +33,7 @@ func (c *Context) term(name string) *node {
 // indexOf returns the place of a name among the terms, or -1. Most contexts have so few that comparing them all is faster
 // than a search.
 func (c *Context) indexOf(name string) int {
-	if len(c.terms) <= 16 {
+	if len(c.terms) <= few {
 		for i := range c.terms {
 			if c.terms[i].name == name {
 				return i
@@ -315,6 +315,15 @@ func (c *Context) collect(n *node, used []bool) (grown bool) {
 
 // note notes the prefix of a compact name or value, or a name that is a term itself.
 func (c *Context) note(s string, isName bool, used []bool) bool {
+	if len(c.terms) <= few {
+		for i := range c.terms {
+			if !used[i] && usesTerm(s, c.terms[i].name, isName) {
+				used[i] = true
+				return true
+			}
+		}
+		return false
+	}
 	name, rest, compact := strings.Cut(s, ":")
 	if !compact && !isName || strings.HasPrefix(rest, "//") {
 		return false
@@ -325,4 +334,16 @@ func (c *Context) note(s string, isName bool, used []bool) bool {
 	}
 	used[i] = true
 	return true
+}
+
+// usesTerm reports whether s is compact with a term as its prefix, or, as a name, the term itself.
+func usesTerm(s, term string, isName bool) bool {
+	n := len(term)
+	switch {
+	case len(s) < n || n > 0 && s[0] != term[0] || s[:n] != term || strings.Contains(term, ":"):
+		return false
+	case len(s) == n:
+		return isName
+	}
+	return s[n] == ':' && !strings.HasPrefix(s[n+1:], "//")
 }

@@ -40,6 +40,9 @@ func (p *parser) event(root node, inherited *Context) (*Event, error) {
 		return nil, err
 	}
 	e.size, e.slab = len(p.src), p.slab
+	if inherited != nil {
+		e.size += 128 // for the part of its context that it makes use of
+	}
 	if p.declares {
 		e.ctx = e.ctx.declared(&e.root)
 	}
@@ -57,7 +60,7 @@ func FromTree(tree map[string]any, inherited *Context) (*Event, error) {
 	}
 	e, err := newEvent(root, inherited)
 	if err == nil {
-		e.slab = b.slab
+		e.size, e.slab = 768, b.slab
 	}
 	return e, err
 }
@@ -217,7 +220,7 @@ func (e *Event) json(recordTime string) ([]byte, error) {
 	if recordTime != "" {
 		recordAt = e.root.placeOf("recordTime")
 	}
-	b := append(make([]byte, 0, e.size+96), '{')
+	b := append(make([]byte, 0, max(e.size, 128)), '{')
 	var err error
 	for i := 0; i <= len(kids); i++ {
 		if i == contextAt {

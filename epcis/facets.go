@@ -105,7 +105,7 @@ type thingList struct {
 	seen map[hub.Thing]bool
 }
 
-// few is how many things are compared one by one.
+// few is how many of anything are compared one by one.
 const few = 16
 
 func (l *thingList) add(t hub.Thing) {

@@ -40,7 +40,7 @@ func (n *node) member(name string) *node {
 	if n == nil || n.kind != kindObject {
 		return nil
 	}
-	if len(n.kids) <= 16 {
+	if len(n.kids) <= few {
 		for i := range n.kids {
 			if n.kids[i].name == name {
 				return &n.kids[i]
@@ -155,7 +155,7 @@ func sortMembers(kids []node) []node {
 	if sorted {
 		return kids
 	}
-	if len(kids) > 16 {
+	if len(kids) > few {
 		slices.SortStableFunc(kids, func(a, b node) int { return compareNames(a.name, b.name) })
 	} else {
 		for i := 1; i < len(kids); i++ {
