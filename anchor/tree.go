@@ -69,34 +69,47 @@ func readTile(ctx context.Context, tiles TileReader, level int, index uint64, wi
 // Size returns the number of leaves.
 func (t *Tree) Size() uint64 { return t.size }
 
-// Append adds leaves by their leaf hashes.
+// Append adds leaves by their leaf hashes. The tree keeps the slice: the caller must not change it any more.
 func (t *Tree) Append(leaves []hub.Digest) {
 	for len(leaves) > 0 {
 		n := min(len(leaves), tileWidth-int(t.size%tileWidth))
-		t.grow(0, leaves[:n])
+		if n == tileWidth {
+			t.complete(0, leaves[:n:n]) // as it is: most tiles of large batches are never copied
+		} else {
+			t.grow(0, leaves[:n])
+		}
 		t.size += uint64(n)
 		leaves = leaves[n:]
 	}
 }
 
-// grow adds hashes to the partial tile of level, which must have room for them. A tile that becomes full is taken off
-// the edge, and its root goes to the level above.
+// grow adds hashes to the partial tile of level, which must have room for them.
 func (t *Tree) grow(level int, hashes []hub.Digest) {
-	if level == len(t.edge) {
-		t.edge = append(t.edge, nil)
-	}
-	if t.edge[level] == nil && len(hashes) < tileWidth {
+	t.reach(level)
+	if t.edge[level] == nil {
 		t.edge[level] = make([]hub.Digest, 0, tileWidth)
 	}
 	t.edge[level] = append(t.edge[level], hashes...)
-	if len(t.edge[level]) < tileWidth {
-		return
+	if len(t.edge[level]) == tileWidth {
+		tile := t.edge[level]
+		t.edge[level] = nil
+		t.complete(level, tile)
 	}
-	tile := t.edge[level]
-	t.edge[level] = nil
+}
+
+// complete takes in a tile of level that is full; its root goes to the level above.
+func (t *Tree) complete(level int, tile []hub.Digest) {
+	t.reach(level)
 	index := t.size >> (tileHeight * (level + 1))
 	t.full = append(t.full, Tile{Level: level, Index: index, Hashes: tile})
 	t.grow(level+1, []hub.Digest{t.hash.perfect(tile)})
+}
+
+// reach makes the edge reach up to level.
+func (t *Tree) reach(level int) {
+	if level == len(t.edge) {
+		t.edge = append(t.edge, nil)
+	}
 }
 
 // TakeTiles returns every tile that the tree gained or changed since it was loaded or this was last called: those that

@@ -138,37 +138,46 @@ func blockHash(h *common.BlockHeader) ([]byte, error) {
 
 // tell calls saw for every checkpoint of origin that a valid transaction of the block wrote.
 func (l *Ledger) tell(block *common.Block, origin string, saw func(hub.Checkpoint) error) error {
-	verdicts := block.GetMetadata().GetMetadata()
-	if len(verdicts) <= int(common.BlockMetadataIndex_TRANSACTIONS_FILTER) {
-		return fmt.Errorf("block %d comes without verdicts", block.GetHeader().GetNumber())
+	writes, err := l.validWrites(block)
+	if err != nil {
+		return err
 	}
-	valid := verdicts[common.BlockMetadataIndex_TRANSACTIONS_FILTER]
-	prefix := "checkpoint " + origin + " "
-	for i, envelope := range block.GetData().GetData() {
-		if i >= len(valid) || peer.TxValidationCode(valid[i]) != peer.TxValidationCode_VALID {
+	for _, write := range writes {
+		if !strings.HasPrefix(write.GetKey(), "checkpoint "+origin+" ") {
 			continue
 		}
-		for _, write := range writesOf(envelope, l.config.Chaincode) {
-			if !strings.HasPrefix(write.GetKey(), prefix) {
-				continue
-			}
-			if write.GetIsDelete() {
-				return reorganised("block %d deletes the %s", block.GetHeader().GetNumber(), write.GetKey())
-			}
-			r, err := parseRecord(write.GetValue())
-			if err != nil {
-				return err
-			}
-			c, err := r.checkpoint()
-			if err != nil {
-				return err
-			}
-			if err := saw(c); err != nil {
-				return err
-			}
+		if write.GetIsDelete() {
+			return reorganised("block %d deletes the %s", block.GetHeader().GetNumber(), write.GetKey())
+		}
+		r, err := parseRecord(write.GetValue())
+		if err != nil {
+			return err
+		}
+		c, err := r.checkpoint()
+		if err != nil {
+			return err
+		}
+		if err := saw(c); err != nil {
+			return err
 		}
 	}
 	return nil
+}
+
+// validWrites returns what the valid transactions of a block wrote in the contract's namespace, in order.
+func (l *Ledger) validWrites(block *common.Block) ([]*kvrwset.KVWrite, error) {
+	verdicts := block.GetMetadata().GetMetadata()
+	if len(verdicts) <= int(common.BlockMetadataIndex_TRANSACTIONS_FILTER) {
+		return nil, fmt.Errorf("block %d comes without verdicts", block.GetHeader().GetNumber())
+	}
+	valid := verdicts[common.BlockMetadataIndex_TRANSACTIONS_FILTER]
+	var writes []*kvrwset.KVWrite
+	for i, envelope := range block.GetData().GetData() {
+		if i < len(valid) && peer.TxValidationCode(valid[i]) == peer.TxValidationCode_VALID {
+			writes = append(writes, writesOf(envelope, l.config.Chaincode)...)
+		}
+	}
+	return writes, nil
 }
 
 // writesOf returns what a transaction wrote in the contract's namespace; nothing if it is of another kind.

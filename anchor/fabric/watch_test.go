@@ -47,7 +47,9 @@ func begin(t *testing.T, l *fabric.Ledger, dir string) {
 	for {
 		if _, err := os.Stat(filepath.Join(dir, "blocks.json")); err == nil {
 			cancel()
-			<-ended
+			if err := <-ended; err == nil {
+				t.Error("a watch that was ended has no error")
+			}
 			return
 		}
 		select {

@@ -294,6 +294,33 @@ func expiresMeanwhile(t *testing.T, lasts time.Duration) bool {
 	return true
 }
 
+// TestRaftLeaderIsKilled kills each of three orderers in turn, the raft leader among them, while checkpoints are anchored, and
+// starts it again.
+func TestRaftLeaderIsKilled(t *testing.T) {
+	network(t) // skips without Fabric's programs
+	n, err := fabricnet.Start(t.Context(), fabricnet.Options{Programs: shared.programs, Dir: t.TempDir(), Orderers: 3})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { do(t, n.Close) })
+	w := newWorld(t, n.Config(0))
+	w.n = n
+	w.start(t)
+	w.record(t, 5)
+	w.anchored(t)
+	for _, o := range n.Orderers {
+		do(t, o.Kill)
+		started := time.Now()
+		w.record(t, 5)
+		w.anchored(t)
+		t.Logf("%s is killed: anchored after %v", o.Name, time.Since(started).Round(time.Millisecond))
+		do(t, func() error { return o.Start(t.Context()) })
+		w.record(t, 5)
+		w.anchored(t)
+	}
+	w.checkHistory(t)
+}
+
 // TestCommitByAnotherIsSeen has somebody with the hub's keys commit what the hub never sealed, while the hub has nothing to commit
 // itself, and after its peer was restarted: the hub listens, and stops with an alarm.
 func TestCommitByAnotherIsSeen(t *testing.T) {

@@ -23,6 +23,7 @@ var templates embed.FS
 
 // node is what the templates say of one process.
 type node struct {
+	Name                string
 	Address, Host, Port string
 	Operations, Admin   string
 	Chaincode           string
@@ -38,7 +39,7 @@ func nodeAt(address string) node {
 type plan struct {
 	Dir          string
 	BatchTimeout time.Duration
-	Orderer      node
+	Orderers     []node
 	Orgs         []planned
 }
 
@@ -55,12 +56,20 @@ func (n *Network) layOut(ctx context.Context, addresses []string) ([]byte, error
 		addresses = addresses[1:]
 		return a
 	}
-	p := plan{Dir: n.opts.Dir, BatchTimeout: n.opts.BatchTimeout, Orderer: nodeAt(next())}
-	p.Orderer.Operations, p.Orderer.Admin = next(), next()
-	p.Orderer.Dir = filepath.Join(p.Dir, "orderer")
-	n.identity = filepath.Join(p.Dir, "crypto", "ordererOrganizations", "orderer.test", "orderers", "orderer.orderer.test")
-	n.admin, p.Orderer.Identity = p.Orderer.Admin, n.identity
-	n.Orderer = n.process("orderer", p.Orderer.Address, n.opts.Programs.Orderer)
+	p := plan{Dir: n.opts.Dir, BatchTimeout: n.opts.BatchTimeout}
+	for i := range n.opts.Orderers {
+		o := nodeAt(next())
+		o.Name = "orderer"
+		if i > 0 {
+			o.Name = fmt.Sprintf("orderer%d", i+1)
+		}
+		o.Operations, o.Admin = next(), next()
+		o.Dir = filepath.Join(p.Dir, o.Name)
+		o.Identity = filepath.Join(p.Dir, "crypto", "ordererOrganizations", "orderer.test", "orderers", o.Name+".orderer.test")
+		p.Orderers = append(p.Orderers, o)
+		n.Orderers = append(n.Orderers, n.process(o.Name, o.Address, n.opts.Programs.Orderer))
+	}
+	n.Orderer, n.orderers = n.Orderers[0], p.Orderers
 	for i := range n.opts.Orgs {
 		o := planned{
 			Name: fmt.Sprintf("Org%d", i+1), MSP: fmt.Sprintf("Org%dMSP", i+1), Domain: fmt.Sprintf("org%d.test", i+1),
@@ -109,9 +118,13 @@ func (n *Network) write(p plan) error {
 	}
 	for name, path := range map[string]string{
 		"crypto.yaml": filepath.Join(p.Dir, "crypto.yaml"), "configtx.yaml": filepath.Join(p.Dir, "configtx.yaml"),
-		"orderer.yaml": filepath.Join(p.Orderer.Dir, "orderer.yaml"),
 	} {
 		if err := fill(name, path, p); err != nil {
+			return err
+		}
+	}
+	for _, o := range p.Orderers {
+		if err := fill("orderer.yaml", filepath.Join(o.Dir, "orderer.yaml"), o); err != nil {
 			return err
 		}
 	}

@@ -29,18 +29,21 @@ type Options struct {
 	Dir string
 	// Orgs is how many organisations there are; the default is 3.
 	Orgs int
+	// Orderers is how many orderers there are; the default is 1. With three, one may be down.
+	Orderers int
 	// BatchTimeout is how long the orderer waits for more transactions before it cuts a block; the default is 50 ms.
 	BatchTimeout time.Duration
 }
 
 // Network is a running network.
 type Network struct {
-	Orgs    []*Org
-	Orderer *Process
+	Orgs []*Org
+	// Orderer is the first of Orderers.
+	Orderer  *Process
+	Orderers []*Process
 
 	opts     Options
-	identity string // folder of the orderer's certificates
-	admin    string // address of the orderer's admin listener
+	orderers []node
 }
 
 // Org is one organisation. Its peer and its contract are processes that tests may kill.
@@ -59,6 +62,9 @@ type Org struct {
 func Start(ctx context.Context, opts Options) (*Network, error) {
 	if opts.Orgs == 0 {
 		opts.Orgs = 3
+	}
+	if opts.Orderers == 0 {
+		opts.Orderers = 1
 	}
 	if opts.BatchTimeout == 0 {
 		opts.BatchTimeout = 50 * time.Millisecond
@@ -86,7 +92,7 @@ func (n *Network) start(ctx context.Context) error {
 		}
 		n.opts.Programs.Contract = built
 	}
-	addresses, release, err := reserve(ctx, 3+4*n.opts.Orgs)
+	addresses, release, err := reserve(ctx, 3*n.opts.Orderers+4*n.opts.Orgs)
 	if err != nil {
 		return err
 	}
@@ -101,8 +107,10 @@ func (n *Network) start(ctx context.Context) error {
 			return err
 		}
 	}
-	if err := n.joinOrderer(ctx, block); err != nil {
-		return err
+	for _, o := range n.orderers {
+		if err := o.joinOrderer(ctx, block); err != nil {
+			return err
+		}
 	}
 	for _, o := range n.Orgs { // one after another: peers that join at once can miss each other
 		if err := o.Peer.await(ctx); err != nil {
@@ -171,9 +179,7 @@ func (n *Network) msps() []string {
 // Processes lists everything that runs.
 func (n *Network) Processes() []*Process {
 	var all []*Process
-	if n.Orderer != nil {
-		all = append(all, n.Orderer)
-	}
+	all = append(all, n.Orderers...)
 	for _, o := range n.Orgs {
 		all = append(all, o.Contract, o.Peer)
 	}

@@ -230,12 +230,12 @@ func (o *operator) proposal(contract string, args [][]byte) (*peer.SignedProposa
 }
 
 // joinOrderer has the orderer join the channel, at its admin listener with mutual TLS.
-func (n *Network) joinOrderer(ctx context.Context, block []byte) error {
-	roots, err := pool(filepath.Join(n.identity, "tls", "ca.crt"))
+func (n node) joinOrderer(ctx context.Context, block []byte) error {
+	roots, err := pool(filepath.Join(n.Identity, "tls", "ca.crt"))
 	if err != nil {
 		return err
 	}
-	pair, err := tls.LoadX509KeyPair(filepath.Join(n.identity, "tls", "server.crt"), filepath.Join(n.identity, "tls", "server.key"))
+	pair, err := tls.LoadX509KeyPair(filepath.Join(n.Identity, "tls", "server.crt"), filepath.Join(n.Identity, "tls", "server.key"))
 	if err != nil {
 		return fmt.Errorf("join orderer: %w", err)
 	}
@@ -254,7 +254,7 @@ func (n *Network) joinOrderer(ctx context.Context, block []byte) error {
 		return fmt.Errorf("join orderer: %w", err)
 	}
 	return again(ctx, func() error {
-		r, err := http.NewRequestWithContext(ctx, http.MethodPost, "https://"+n.admin+"/participation/v1/channels", bytes.NewReader(body.Bytes()))
+		r, err := http.NewRequestWithContext(ctx, http.MethodPost, "https://"+n.Admin+"/participation/v1/channels", bytes.NewReader(body.Bytes()))
 		if err != nil {
 			return backoff.Permanent(err)
 		}
