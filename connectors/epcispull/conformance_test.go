@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -39,6 +40,9 @@ type repository struct {
 	n          atomic.Int64 // what is put so far: the time
 }
 
+// openSchemas compiles the schemas once for all repositories.
+var openSchemas = sync.OnceValues(schemas.Open)
+
 // openRepository opens one in dir, or finds the one that another process has there.
 func openRepository(tb testing.TB, dir string) connectortest.Upstream {
 	tb.Helper()
@@ -53,7 +57,7 @@ func openRepository(tb testing.TB, dir string) connectortest.Upstream {
 		}
 	}
 	r := &repository{}
-	registry, err := schemas.Open()
+	registry, err := openSchemas()
 	must(err)
 	validator := registry.With(schemas.ValidateOptions{Rules: true})
 	clock := func() time.Time { return time.Date(2026, 1, 1, 0, 0, int(r.n.Load()), 0, time.UTC) }
