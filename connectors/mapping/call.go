@@ -4,6 +4,7 @@ import (
 	"errors"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/expr-lang/expr/ast"
 )
@@ -57,8 +58,11 @@ func (c *exprCompiler) call(n *ast.CallNode) *expr {
 	}
 	f, ok := c.functions[id.Value]
 	if !ok {
-		return c.failNode(n, problem("mapping.unknown-function", "there is no function %q", "没有函数 %q", id.Value).
-			suggest(id.Value, append(c.functionNames(), predicateNames()...)))
+		t := problem("mapping.unknown-function", "there is no function %q", "没有函数 %q", id.Value)
+		if known := familiar(id.Value); known != "" {
+			return c.failNode(n, t.hint("here it is written %s", "此处写作 %s", known))
+		}
+		return c.failNode(n, t.suggest(id.Value, append(c.functionNames(), predicateNames()...)))
 	}
 	e := &expr{kind: f.result, site: c.siteOf(n), reads: args}
 	if !c.checkCall(n, id.Value, f, args) {
@@ -91,6 +95,45 @@ func (c *exprCompiler) call(n *ast.CallNode) *expr {
 	site := &callSite{f: f, apply: apply, e: e, args: args}
 	e.run = site.run
 	return c.fold(n, e)
+}
+
+// familiar says how a function that people know from SQL, spreadsheets and programming languages is written here, or "".
+func familiar(name string) string {
+	switch strings.ToLower(strings.NewReplacer("_", "", ".", "").Replace(name)) {
+	case "todate", "totimestamp", "todatetime", "parsedate", "parsetime", "parsedatetime", "strptime", "strtotime", "dateparse", "datetime", "timestamp", "time":
+		return "ts(time, layout)"
+	case "concat", "strcat":
+		return "a + b, or join(list, separator)"
+	case "substr", "substring", "slice", "mid", "left", "right":
+		return "row.code[0:4]"
+	case "coalesce", "ifnull", "nvl", "isnull", "orelse", "ifempty":
+		return "default(value, otherwise)"
+	case "int", "float", "tonumber", "parseint", "parsefloat", "todouble", "tointeger", "cast":
+		return "number(text)"
+	case "str", "string", "tostring", "tochar":
+		return "text(value)"
+	case "toupper", "uppercase", "ucase", "strtoupper":
+		return "upper(text)"
+	case "tolower", "lowercase", "lcase", "strtolower":
+		return "lower(text)"
+	case "strip", "ltrim", "rtrim":
+		return "trim(text)"
+	case "length", "size", "strlen":
+		return "len(value)"
+	case "lpad", "padstart", "padleft", "zfill":
+		return "pad(text, width)"
+	case "round", "tofixed", "format":
+		return "decimal(number, places)"
+	case "exists", "isset", "has", "notnull":
+		return "present(value)"
+	case "iif", "if", "case", "switch", "decode":
+		return "condition ? a : b, or lookup('table', key)"
+	case "vlookup", "dict":
+		return "lookup('table', key)"
+	case "regexp", "match", "regexextract", "regexpextract":
+		return "regex(text, 'pattern')"
+	}
+	return ""
 }
 
 func (c *exprCompiler) lazyKind(name string, e *expr, args []*expr) {
