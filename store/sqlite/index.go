@@ -247,7 +247,7 @@ func (x *index) settle(ctx context.Context) error {
 	return nil
 }
 
-// seal writes the oldest segment that is in memory.
+// seal writes the oldest segment that is in memory. It may be there already: a commit that failed may have landed.
 func (x *index) seal(ctx context.Context, tx interface {
 	ExecContext(ctx context.Context, text string, args ...any) (sql.Result, error)
 },
@@ -256,12 +256,12 @@ func (x *index) seal(ctx context.Context, tx interface {
 	if err != nil {
 		return nil, fmt.Errorf("make a segment of the index: %w", err)
 	}
-	if _, err := tx.ExecContext(ctx, `INSERT INTO segments (first, events, earliest, latest, buckets, filter, keys, times)
+	if _, err := tx.ExecContext(ctx, `INSERT OR REPLACE INTO segments (first, events, earliest, latest, buckets, filter, keys, times)
 		VALUES (?,?,?,?,?,?,?,?)`, b.First, b.Len, b.Earliest, b.Latest, b.Buckets, b.Filter, notNil(b.Keys), b.Times); err != nil {
 		return nil, fmt.Errorf("store a segment of the index: %w", err)
 	}
 	for i, part := range b.Parts {
-		if _, err := tx.ExecContext(ctx, `INSERT INTO postings (id, part) VALUES (?,?)`, partID(b.First, i), notNil(part)); err != nil {
+		if _, err := tx.ExecContext(ctx, `INSERT OR REPLACE INTO postings (id, part) VALUES (?,?)`, partID(b.First, i), notNil(part)); err != nil {
 			return nil, fmt.Errorf("store a segment of the index: %w", err)
 		}
 	}

@@ -86,6 +86,23 @@ func TestIndexIsReadAgain(t *testing.T) {
 	wantAll(t, s, 50)
 }
 
+// The transaction that wrote a segment may have landed though its commit failed: the segment is written again.
+func TestSegmentIsWrittenTwice(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "hub.db")
+	s := segmented(t, path, 10)
+	defer s.Close()
+	fill(t, s, 0, 12, 12)
+	exec(t, path, `INSERT INTO segments VALUES (0, 1, 0, 0, 1, x'00', x'', x'00')`)
+	exec(t, path, `INSERT INTO postings VALUES (0, x'000000000000')`)
+	fill(t, s, 12, 14, 1)
+	wantAll(t, s, 14)
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	s = segmented(t, path, 10)
+	wantAll(t, s, 14)
+}
+
 // A part that is missing is an error that says what to do, and is made again.
 func TestIndexIsMadeAgain(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "hub.db")
