@@ -43,6 +43,8 @@ var layers = map[string][]string{
 	"trace":                          {"hub"},
 	"anchor":                         {"hub"},
 	"anchor/...":                     {"hub", "anchor"},
+	"anchor/fabric":                  {"hub", "anchor", "anchor/fabric/internal/contract"},
+	"anchor/fabric/fabrictest":       {"hub", "anchor", "anchor/fabric/internal/contract"},
 	"anchor/ledgertest":              {"hub", "anchor", "anchor/anchortest"},
 	"anchor/exec":                    {"hub", "anchor", "anchor/anchortest", "anchor/ledgertest", "internal/child", "internal/strictyaml"},
 	"api":                            {"hub", "epcis", "trace"},

@@ -15,6 +15,7 @@ import (
 	"google.golang.org/grpc"
 
 	"github.com/suyuan-io/suyuan/anchor"
+	"github.com/suyuan-io/suyuan/anchor/fabric/internal/contract"
 	"github.com/suyuan-io/suyuan/hub"
 )
 
@@ -157,7 +158,7 @@ func (l *Ledger) checkIdentity(now time.Time) *hub.Fault {
 // endorse has the contract run and its result signed, and signs the transaction. It returns nil if the contract says
 // that it holds the checkpoint already. Nothing is submitted.
 func (l *Ledger) endorse(ctx context.Context, c anchor.Commitment) (*pending, error) {
-	args, err := commitArguments(c, l.config.Metadata)
+	args, err := contract.CommitArguments(c, l.config.Metadata)
 	if err != nil {
 		return nil, err
 	}
@@ -169,16 +170,16 @@ func (l *Ledger) endorse(ctx context.Context, c anchor.Commitment) (*pending, er
 	if err != nil {
 		return nil, l.nothingDone("endorse", err)
 	}
-	a, err := parseAnswer(transaction.Result())
+	a, err := contract.ParseAnswer(transaction.Result())
 	if err != nil {
 		return nil, err
 	}
 	switch a.Status {
-	case statusCommitted:
-	case statusExists:
+	case contract.StatusCommitted:
+	case contract.StatusExists:
 		return nil, nil
-	case statusRefused:
-		return nil, a.refusal(c)
+	case contract.StatusRefused:
+		return nil, a.Refusal(c)
 	default:
 		return nil, fmt.Errorf("the contract answers %.40q to a commit", a.Status)
 	}
@@ -250,7 +251,7 @@ func (l *Ledger) Lookup(ctx context.Context, origin string, size uint64) (hub.Ch
 	if err != nil {
 		return hub.Checkpoint{}, hub.Evidence{}, err
 	}
-	c, err := r.checkpoint()
+	c, err := r.Parse()
 	if err != nil {
 		return hub.Checkpoint{}, hub.Evidence{}, err
 	}
@@ -264,7 +265,7 @@ func (l *Ledger) Latest(ctx context.Context, origin string) (hub.Checkpoint, err
 	if err != nil {
 		return hub.Checkpoint{}, err
 	}
-	return r.checkpoint()
+	return r.Parse()
 }
 
 // held returns the evidence of c if the channel holds it, NotFound if it holds nothing of its size, and Conflict if it
@@ -280,24 +281,24 @@ func (l *Ledger) held(ctx context.Context, c hub.Checkpoint) (hub.Evidence, erro
 }
 
 // record asks one peer for a record.
-func (l *Ledger) record(ctx context.Context, function string, args ...string) (record, error) {
+func (l *Ledger) record(ctx context.Context, function string, args ...string) (contract.Record, error) {
 	b, err := l.contract.EvaluateWithContext(ctx, function, client.WithArguments(args...))
 	if err != nil {
-		return record{}, l.nothingDone("ask the contract", err)
+		return contract.Record{}, l.nothingDone("ask the contract", err)
 	}
-	a, err := parseAnswer(b)
+	a, err := contract.ParseAnswer(b)
 	if err != nil {
-		return record{}, err
+		return contract.Record{}, err
 	}
 	switch a.Status {
-	case statusFound:
-		return parseRecord(a.Record)
-	case statusNone:
+	case contract.StatusFound:
+		return contract.ParseRecord(a.Record)
+	case contract.StatusNone:
 		fault := hub.Faultf(hub.NotFound, "fabric.unknown-checkpoint", "the channel does not hold this checkpoint of %.100q", args[0])
 		fault.MessageZh = "联盟链上没有该检查点"
-		return record{}, fault
+		return contract.Record{}, fault
 	}
-	return record{}, fmt.Errorf("the contract answers %.40q to a question", a.Status)
+	return contract.Record{}, fmt.Errorf("the contract answers %.40q to a question", a.Status)
 }
 
 // transaction asks one peer for a transaction that is in a block, valid or not.

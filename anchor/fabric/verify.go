@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/suyuan-io/suyuan/anchor"
+	"github.com/suyuan-io/suyuan/anchor/fabric/internal/contract"
 	"github.com/suyuan-io/suyuan/hub"
 )
 
@@ -45,11 +46,11 @@ type Rule struct {
 //
 // Certificates are judged at the time that the transaction states: a receipt outlives them.
 func Verify(entry []byte, c hub.Checkpoint, pinned anchor.Pinned) (string, error) {
-	p, err := parseProof(entry)
+	p, err := contract.ParseProof(entry)
 	if err != nil {
 		return "", err
 	}
-	if p.Validation != valid {
+	if p.Validation != contract.Valid {
 		return "", fmt.Errorf("the transaction was marked invalid: %.60s", p.Validation)
 	}
 	transaction, err := openEnvelope(p.Transaction)
@@ -87,11 +88,11 @@ func (e *endorsed) checkWrites(c hub.Checkpoint) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	if len(writes) != 2 || writes[0].GetKey() != recordKey(c.Origin, c.Size) || writes[1].GetKey() != headKey(c.Origin) ||
+	if len(writes) != 2 || writes[0].GetKey() != contract.RecordKey(c.Origin, c.Size) || writes[1].GetKey() != contract.HeadKey(c.Origin) ||
 		writes[0].GetIsDelete() || writes[1].GetIsDelete() {
 		return nil, fmt.Errorf("its read-write set does not write exactly checkpoint %d of %s", c.Size, c.Origin)
 	}
-	r, err := parseRecord(writes[0].GetValue())
+	r, err := contract.ParseRecord(writes[0].GetValue())
 	if err != nil {
 		return nil, err
 	}
@@ -119,14 +120,14 @@ func (e *endorsed) checkReads(transaction *endorsed, c hub.Checkpoint, written [
 	if len(writes) > 0 {
 		return errors.New("it writes")
 	}
-	a, err := parseAnswer(e.answer)
+	a, err := contract.ParseAnswer(e.answer)
 	if err != nil {
 		return err
 	}
-	if a.Status != statusFound || !bytes.Equal(a.Record, written) {
+	if a.Status != contract.StatusFound || !bytes.Equal(a.Record, written) {
 		return errors.New("what was read is not what the transaction wrote")
 	}
-	read, err := e.blockOf(recordKey(c.Origin, c.Size))
+	read, err := e.blockOf(contract.RecordKey(c.Origin, c.Size))
 	if err != nil {
 		return err
 	}

@@ -4,11 +4,9 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha256"
-	"encoding/asn1"
 	"errors"
 	"fmt"
 	"io/fs"
-	"math/big"
 	"os"
 	"path/filepath"
 	"strings"
@@ -21,6 +19,7 @@ import (
 	"github.com/hyperledger/fabric-protos-go-apiv2/ledger/rwset/kvrwset"
 	"github.com/hyperledger/fabric-protos-go-apiv2/peer"
 
+	"github.com/suyuan-io/suyuan/anchor/fabric/internal/contract"
 	"github.com/suyuan-io/suyuan/hub"
 )
 
@@ -97,7 +96,7 @@ func (l *Ledger) resume(ctx context.Context) (mark, error) {
 // follow checks that block is the one that was read last, or the one after it, and returns its mark.
 func follow(last mark, block *common.Block, again bool) (mark, error) {
 	header := block.GetHeader()
-	hash, err := blockHash(header)
+	hash, err := contract.BlockHash(header)
 	if err != nil {
 		return mark{}, err
 	}
@@ -122,20 +121,6 @@ func reorganised(format string, args ...any) error {
 	return fault
 }
 
-// blockHash returns the hash of a block's header (Fabric's protoutil.BlockHeaderHash).
-func blockHash(h *common.BlockHeader) ([]byte, error) {
-	b, err := asn1.Marshal(struct {
-		Number       *big.Int
-		PreviousHash []byte
-		DataHash     []byte
-	}{new(big.Int).SetUint64(h.GetNumber()), h.GetPreviousHash(), h.GetDataHash()})
-	if err != nil {
-		return nil, fmt.Errorf("encode header of block %d: %w", h.GetNumber(), err)
-	}
-	sum := sha256.Sum256(b)
-	return sum[:], nil
-}
-
 // tell calls saw for every checkpoint of origin that a valid transaction of the block wrote.
 func (l *Ledger) tell(block *common.Block, origin string, saw func(hub.Checkpoint) error) error {
 	writes, err := l.validWrites(block)
@@ -143,17 +128,17 @@ func (l *Ledger) tell(block *common.Block, origin string, saw func(hub.Checkpoin
 		return err
 	}
 	for _, write := range writes {
-		if !strings.HasPrefix(write.GetKey(), "checkpoint "+origin+" ") {
+		if !strings.HasPrefix(write.GetKey(), contract.RecordPrefix(origin)) {
 			continue
 		}
 		if write.GetIsDelete() {
 			return reorganised("block %d deletes the %s", block.GetHeader().GetNumber(), write.GetKey())
 		}
-		r, err := parseRecord(write.GetValue())
+		r, err := contract.ParseRecord(write.GetValue())
 		if err != nil {
 			return err
 		}
-		c, err := r.checkpoint()
+		c, err := r.Parse()
 		if err != nil {
 			return err
 		}

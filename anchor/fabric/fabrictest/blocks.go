@@ -3,8 +3,6 @@ package fabrictest
 import (
 	"bytes"
 	"crypto/sha256"
-	"encoding/asn1"
-	"math/big"
 
 	"github.com/hyperledger/fabric-protos-go-apiv2/common"
 	"github.com/hyperledger/fabric-protos-go-apiv2/orderer"
@@ -13,6 +11,8 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
+
+	"github.com/suyuan-io/suyuan/anchor/fabric/internal/contract"
 )
 
 // chain is the channel's blocks, by number.
@@ -35,17 +35,11 @@ func (c *chain) add(verdicts []byte, envelopes ...[]byte) {
 	})
 }
 
-// hashOf returns the hash of a block's header (Fabric's protoutil.BlockHeaderHash).
+// hashOf returns the hash of a block's header.
 func hashOf(b *common.Block) []byte {
-	h := b.GetHeader()
-	raw, err := asn1.Marshal(struct {
-		Number       *big.Int
-		PreviousHash []byte
-		DataHash     []byte
-	}{new(big.Int).SetUint64(h.GetNumber()), h.GetPreviousHash(), h.GetDataHash()})
+	hash, err := contract.BlockHash(b.GetHeader())
 	must(err)
-	sum := sha256.Sum256(raw)
-	return sum[:]
+	return hash
 }
 
 // Replace puts another chain of so many blocks in place of the channel's, as a peer has that was set up anew.

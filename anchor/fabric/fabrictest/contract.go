@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/suyuan-io/suyuan/anchor"
+	"github.com/suyuan-io/suyuan/anchor/fabric/internal/contract"
 	"github.com/suyuan-io/suyuan/hub"
 )
 
@@ -26,48 +27,22 @@ type call struct {
 	args     []string
 }
 
-// reply is the contract's answer; its members are those of the real one.
-type reply struct {
-	Status  string          `json:"status"`
-	Code    string          `json:"code,omitempty"`
-	Message string          `json:"message,omitempty"`
-	Head    *headState      `json:"head,omitempty"`
-	Record  json.RawMessage `json:"record,omitempty"`
-}
-
-type headState struct {
-	Owner string `json:"owner"`
-	Root  string `json:"root"`
-	Size  uint64 `json:"size"`
-}
-
-type recordState struct {
-	Checkpoint string `json:"checkpoint"`
-	Metadata   string `json:"metadata"`
-	Origin     string `json:"origin"`
-	Previous   uint64 `json:"previous"`
-	Root       string `json:"root"`
-	Size       uint64 `json:"size"`
-	Submitter  string `json:"submitter"`
-	TxID       string `json:"txId"`
-}
-
 // run runs the contract.
-func (c call) run() (reply, error) {
+func (c call) run() (contract.Answer, error) {
 	want := map[string]int{"Commit": 6, "Get": 2, "Latest": 1}[c.function]
 	if want == 0 || len(c.args) != want {
-		return reply{}, fmt.Errorf("no function %s of %d arguments", c.function, len(c.args))
+		return contract.Answer{}, fmt.Errorf("no function %s of %d arguments", c.function, len(c.args))
 	}
 	if c.function == "Latest" {
 		h := c.head()
 		if h == nil {
-			return reply{Status: "none"}, nil
+			return contract.Answer{Status: contract.StatusNone}, nil
 		}
 		return c.get(h.Size), nil
 	}
 	size, err := strconv.ParseUint(c.args[1], 10, 64)
 	if err != nil {
-		return reply{}, fmt.Errorf("parse size: %w", err)
+		return contract.Answer{}, fmt.Errorf("parse size: %w", err)
 	}
 	if c.function == "Get" {
 		return c.get(size), nil
@@ -75,64 +50,68 @@ func (c call) run() (reply, error) {
 	return c.commit(size), nil
 }
 
-func (c call) get(size uint64) reply {
-	r := c.state.Get(fmt.Sprintf("checkpoint %s %016d", c.args[0], size))
+func (c call) get(size uint64) contract.Answer {
+	r := c.state.Get(contract.RecordKey(c.args[0], size))
 	if r == nil {
-		return reply{Status: "none"}
+		return contract.Answer{Status: contract.StatusNone}
 	}
-	return reply{Status: "found", Record: r}
+	return contract.Answer{Status: contract.StatusFound, Record: r}
 }
 
-func (c call) head() *headState {
-	b := c.state.Get("head " + c.args[0])
+func (c call) head() *contract.Head {
+	b := c.state.Get(contract.HeadKey(c.args[0]))
 	if b == nil {
 		return nil
 	}
-	var h headState
+	var h contract.Head
 	must(json.Unmarshal(b, &h))
 	return &h
 }
 
-func (c call) commit(size uint64) reply {
-	refuse := func(code string, h *headState, message string) reply {
-		return reply{Status: "refused", Code: code, Message: message, Head: h}
+func (c call) commit(size uint64) contract.Answer {
+	refuse := func(code string, h *contract.Head, message string) contract.Answer {
+		a := contract.Answer{Status: contract.StatusRefused, Code: code, Message: message}
+		if h != nil {
+			a.Head = *h
+		}
+		return a
 	}
 	origin, note := c.args[0], c.args[3]
 	root, proof, err := c.digests()
 	if err != nil || anchor.CheckOrigin(origin) != nil || size == 0 {
-		return refuse("argument", nil, "an argument is malformed")
+		return refuse(contract.CodeArgument, nil, "an argument is malformed")
 	}
 	text := fmt.Sprintf("%s\n%d\n%s\n\n", origin, size, base64.StdEncoding.EncodeToString(root[:]))
 	if !strings.HasPrefix(note, text) || len(note) == len(text) {
-		return refuse("note", nil, "the note states another checkpoint")
+		return refuse(contract.CodeNote, nil, "the note states another checkpoint")
 	}
 	h := c.head()
 	if h != nil && h.Owner != c.msp {
-		return refuse("owner", h, "the origin belongs to "+h.Owner)
+		return refuse(contract.CodeOwner, h, "the origin belongs to "+h.Owner)
 	}
-	if held := c.get(size); held.Status == "found" {
-		var first recordState
+	if held := c.get(size); held.Status == contract.StatusFound {
+		var first contract.Record
 		must(json.Unmarshal(held.Record, &first))
 		if first.Root != c.args[2] {
-			return refuse("root", h, "another root is held")
+			return refuse(contract.CodeRoot, h, "another root is held")
 		}
-		return reply{Status: "exists", Record: held.Record}
+		return contract.Answer{Status: contract.StatusExists, Record: held.Record}
 	}
-	r := recordState{
+	r := contract.Record{
 		Checkpoint: note, Metadata: c.args[5], Origin: origin, Root: c.args[2], Size: size, Submitter: c.msp, TxID: c.txID,
 	}
 	if h == nil && len(proof) > 0 {
-		return refuse("proof", nil, "there is nothing to prove from")
+		return refuse(contract.CodeProof, nil, "there is nothing to prove from")
 	}
 	if h != nil {
 		if size < h.Size {
-			return refuse("size", h, "a larger size is held")
+			return refuse(contract.CodeSize, h, "a larger size is held")
 		}
 		var was hub.Digest
 		must(was.UnmarshalText([]byte(h.Root)))
 		from, to := anchor.Head{Size: h.Size, Root: was}, anchor.Head{Size: size, Root: root}
 		if err := anchor.VerifyConsistency(anchor.SHA256, from, to, proof); err != nil {
-			return refuse("proof", h, err.Error())
+			return refuse(contract.CodeProof, h, err.Error())
 		}
 		r.Previous = h.Size
 	}
@@ -147,11 +126,11 @@ func (c call) digests() (root hub.Digest, proof []hub.Digest, err error) {
 	return root, proof, err
 }
 
-func (c call) write(r recordState) reply {
+func (c call) write(r contract.Record) contract.Answer {
 	record := encode(r)
-	c.state.Put(fmt.Sprintf("checkpoint %s %016d", r.Origin, r.Size), record)
-	c.state.Put("head "+r.Origin, encode(headState{Owner: r.Submitter, Root: r.Root, Size: r.Size}))
-	return reply{Status: "committed", Record: record}
+	c.state.Put(contract.RecordKey(r.Origin, r.Size), record)
+	c.state.Put(contract.HeadKey(r.Origin), encode(contract.Head{Owner: r.Submitter, Root: r.Root, Size: r.Size}))
+	return contract.Answer{Status: contract.StatusCommitted, Record: record}
 }
 
 // Call runs one function of the contract on a state of its own keeping and returns the answer's JSON.

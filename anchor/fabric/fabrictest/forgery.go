@@ -13,6 +13,8 @@ import (
 	"github.com/hyperledger/fabric-protos-go-apiv2/msp"
 	"github.com/hyperledger/fabric-protos-go-apiv2/peer"
 	"google.golang.org/protobuf/proto"
+
+	"github.com/suyuan-io/suyuan/anchor/fabric/internal/contract"
 )
 
 // Forgery is what a dishonest hub could hand out in place of evidence.
@@ -54,15 +56,6 @@ func LoadMember(tb testing.TB, mspID, certFile, keyFile string) *Member {
 	return m
 }
 
-// evidence is evidence taken apart.
-type evidence struct {
-	Attestation []byte `json:"attestation"`
-	Block       uint64 `json:"block"`
-	Transaction []byte `json:"transaction"`
-	Type        string `json:"type"`
-	Validation  string `json:"validation"`
-}
-
 // forger makes forgeries of one piece of good evidence, whose reader demands as many endorsements as it has.
 type forger struct {
 	tb      testing.TB
@@ -98,9 +91,9 @@ func whose(tb testing.TB, a *peer.ChaincodeActionPayload) []string {
 	return ids
 }
 
-func (f *forger) open() evidence {
+func (f *forger) open() contract.Proof {
 	f.tb.Helper()
-	var e evidence
+	var e contract.Proof
 	if err := json.Unmarshal(f.good, &e); err != nil {
 		f.tb.Fatal(err)
 	}
@@ -108,7 +101,7 @@ func (f *forger) open() evidence {
 }
 
 // add makes one forgery.
-func (f *forger) add(name, want string, change func(e *evidence)) {
+func (f *forger) add(name, want string, change func(e *contract.Proof)) {
 	f.tb.Helper()
 	e := f.open()
 	change(&e)
@@ -147,12 +140,12 @@ func (f *forger) envelopes(envelope []byte, change func(a *peer.ChaincodeActionP
 // transaction and attestation add forgeries of one of the two transactions.
 func (f *forger) transaction(name, want string, change func(a *peer.ChaincodeActionPayload)) {
 	f.tb.Helper()
-	f.add(name, want, func(e *evidence) { e.Transaction = f.envelopes(e.Transaction, change) })
+	f.add(name, want, func(e *contract.Proof) { e.Transaction = f.envelopes(e.Transaction, change) })
 }
 
 func (f *forger) attestation(name, want string, change func(a *peer.ChaincodeActionPayload)) {
 	f.tb.Helper()
-	f.add(name, want, func(e *evidence) { e.Attestation = f.envelopes(e.Attestation, change) })
+	f.add(name, want, func(e *contract.Proof) { e.Attestation = f.envelopes(e.Attestation, change) })
 }
 
 // tampered changes what was signed.
@@ -165,7 +158,7 @@ func (f *forger) tampered() {
 		func(a *peer.ChaincodeActionPayload) { a.Action.ProposalResponsePayload[40] ^= 1 })
 	f.transaction("another proposal", "another proposal",
 		func(a *peer.ChaincodeActionPayload) { a.ChaincodeProposalPayload[10] ^= 1 })
-	f.add("an envelope signed by nobody", "does not fit the envelope", func(e *evidence) {
+	f.add("an envelope signed by nobody", "does not fit the envelope", func(e *contract.Proof) {
 		var envelope common.Envelope
 		if err := proto.Unmarshal(e.Transaction, &envelope); err != nil {
 			f.tb.Fatal(err)
@@ -174,7 +167,7 @@ func (f *forger) tampered() {
 		e.Transaction = marshal(&envelope)
 	})
 	f.add("an envelope with more in it", "not in its one encoding",
-		func(e *evidence) { e.Transaction = append(e.Transaction, 0x1a, 1, 'x') })
+		func(e *contract.Proof) { e.Transaction = append(e.Transaction, 0x1a, 1, 'x') })
 }
 
 // endorsedByOthers lets others sign what the peers signed, or fewer.
@@ -207,9 +200,9 @@ func (f *forger) endorsedByOthers() {
 func (f *forger) swapped() {
 	f.tb.Helper()
 	f.add("a transaction that is marked invalid", "marked invalid: MVCC_READ_CONFLICT",
-		func(e *evidence) { e.Validation = "MVCC_READ_CONFLICT" })
-	f.add("no attestation", "the attestation: there is no envelope", func(e *evidence) { e.Attestation = []byte{} })
-	f.add("the transaction as its attestation", "the attestation: it writes", func(e *evidence) { e.Attestation = e.Transaction })
-	f.add("the attestation as its transaction", "does not write exactly checkpoint", func(e *evidence) { e.Transaction = e.Attestation })
-	f.add("another block", "the evidence block", func(e *evidence) { e.Block++ })
+		func(e *contract.Proof) { e.Validation = "MVCC_READ_CONFLICT" })
+	f.add("no attestation", "the attestation: there is no envelope", func(e *contract.Proof) { e.Attestation = []byte{} })
+	f.add("the transaction as its attestation", "the attestation: it writes", func(e *contract.Proof) { e.Attestation = e.Transaction })
+	f.add("the attestation as its transaction", "does not write exactly checkpoint", func(e *contract.Proof) { e.Transaction = e.Attestation })
+	f.add("another block", "the evidence block", func(e *contract.Proof) { e.Block++ })
 }
