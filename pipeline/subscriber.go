@@ -35,15 +35,19 @@ type subscriber struct {
 	reporter sync.WaitGroup
 }
 
-// inFlight is the set of frames that are being processed.
+// inFlight is the set of frames that are being processed, or wait to be.
 type inFlight struct {
 	sync.Mutex
 	sync.WaitGroup
 	msgs map[jetstream.Msg]struct{}
 }
 
-// pullMessages is how many frames one request to the server asks for.
-const pullMessages = 256
+const (
+	// pullMessages is how many frames one request to the server asks for.
+	pullMessages = 64
+	// pullWait is how long a request waits for them; after it another is made, so that one that was lost is soon forgotten.
+	pullWait = 2 * time.Second
+)
 
 type turnKey struct{}
 
@@ -109,22 +113,75 @@ func (s *subscriber) consume(ctx context.Context, out chan<- *message.Message) {
 func (s *subscriber) pullUntil(
 	ctx context.Context, consumer jetstream.Consumer, room *semaphore.Weighted, out chan<- *message.Message, good func(),
 ) error {
-	it, err := consumer.Messages(jetstream.PullMaxMessagesWithBytesLimit(pullMessages, s.pull))
-	if err != nil {
-		return err
+	ctx, cancel := context.WithCancel(ctx)
+	q := &pullQueue{frames: make(chan jetstream.Msg, 2*pullMessages), low: make(chan struct{}, 1)}
+	var err error
+	var pulling sync.WaitGroup
+	pulling.Go(func() {
+		defer close(q.frames)
+		err = s.pullInto(ctx, consumer, q)
+	})
+	handed := s.handOut(ctx, q, room, out, good)
+	cancel()
+	pulling.Wait()
+	for m := range q.frames { // never handed out: somebody else, or the next pull, may have them at once
+		s.let(m)
+		_ = m.Nak()
 	}
-	defer it.Stop()
-	for {
-		m, err := it.Next(jetstream.NextContext(ctx))
-		if errors.Is(err, jetstream.ErrNoHeartbeat) {
-			continue // the iterator asks again by itself
+	return errors.Join(handed, err)
+}
+
+// pullQueue holds frames that came from the server and wait for room. They are reported as being worked on, because they may
+// wait longer than [ackWait], and more are asked for only when those that may come have a place.
+type pullQueue struct {
+	frames chan jetstream.Msg
+	low    chan struct{} // a token after there were few
+}
+
+// pullInto fills q until ctx is done or a request fails.
+func (s *subscriber) pullInto(ctx context.Context, consumer jetstream.Consumer, q *pullQueue) error {
+	for ctx.Err() == nil {
+		if len(q.frames) > pullMessages {
+			select {
+			case <-q.low:
+			case <-ctx.Done():
+			}
+			continue
 		}
+		wait, cancel := context.WithTimeout(ctx, pullWait)
+		batch, err := consumer.Fetch(pullMessages, jetstream.FetchContext(wait), jetstream.FetchMaxBytes(s.pull))
 		if err != nil {
+			cancel()
 			return err
+		}
+		for m := range batch.Messages() {
+			s.flying.Lock()
+			s.flying.msgs[m] = struct{}{}
+			s.flying.Unlock()
+			q.frames <- m // it has room for all that were asked for
+		}
+		cancel()
+		if err := batch.Error(); err != nil && !errors.Is(err, context.DeadlineExceeded) {
+			return err
+		}
+	}
+	return nil
+}
+
+// handOut gives the frames of q to the router, in order, as their sizes fit into the budget.
+func (s *subscriber) handOut(
+	ctx context.Context, q *pullQueue, room *semaphore.Weighted, out chan<- *message.Message, good func(),
+) error {
+	for {
+		m, ok := q.next(ctx)
+		if !ok {
+			return ctx.Err()
 		}
 		good()
 		size := min(unpackedSize(m.Data()), s.budget)
 		if err := room.Acquire(ctx, size); err != nil {
+			s.let(m)
+			_ = m.Nak() // at worst it is handed out again later
 			return err
 		}
 		msg := s.wrap(m)
@@ -137,6 +194,29 @@ func (s *subscriber) pullUntil(
 			return ctx.Err()
 		}
 	}
+}
+
+// next takes the next frame; false when the pull or ctx has ended.
+func (q *pullQueue) next(ctx context.Context) (jetstream.Msg, bool) {
+	select {
+	case m, ok := <-q.frames:
+		if len(q.frames) <= pullMessages {
+			select {
+			case q.low <- struct{}{}:
+			default:
+			}
+		}
+		return m, ok
+	case <-ctx.Done():
+		return nil, false
+	}
+}
+
+// let forgets a frame that is no longer worked on.
+func (s *subscriber) let(m jetstream.Msg) {
+	s.flying.Lock()
+	delete(s.flying.msgs, m)
+	s.flying.Unlock()
 }
 
 // wrap makes m a message of the router and gives it its turn.
@@ -153,9 +233,6 @@ func (s *subscriber) wrap(m jetstream.Msg) *message.Message {
 	msg.Metadata.Set(metaSequence, uuid)
 	msg.Metadata.Set(metaDelivered, delivered)
 	s.metrics.inFlight.Add(float64(unpackedSize(m.Data())))
-	s.flying.Lock()
-	s.flying.msgs[m] = struct{}{}
-	s.flying.Unlock()
 	return msg
 }
 
@@ -170,9 +247,7 @@ func (s *subscriber) settle(m jetstream.Msg, msg *message.Message, done func()) 
 		turnOf(msg.Context()).release()
 		err = m.NakWithDelay(time.Second)
 	}
-	s.flying.Lock()
-	delete(s.flying.msgs, m)
-	s.flying.Unlock()
+	s.let(m)
 	s.metrics.inFlight.Sub(float64(unpackedSize(m.Data())))
 	done()
 	if err != nil { // the frame is handed out again, which is harmless
