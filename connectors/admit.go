@@ -12,9 +12,15 @@ import (
 // would waste what was done for it.
 const admitWait = time.Second
 
+// behindWait is when to try again while recording is behind.
+const behindWait = 2 * time.Second
+
 // enter lets a request in whose body nobody has read yet, or refuses it at once. What is let in is bounded, so what is
 // accepted is answered in bounded time however many others ask; refusing costs next to nothing. The caller calls leave.
 func (r *runner) enter() (leave func(), err error) {
+	if r.host.cfg.Busy() {
+		return nil, limited(behindWait, "hub.behind", "the hub records more slowly than it is sent to", "系统的记录速度低于接收速度")
+	}
 	if !r.inFlight.TryAcquire(1) { // full, or others that have been read wait for room
 		return nil, r.full()
 	}

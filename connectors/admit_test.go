@@ -11,7 +11,9 @@ import (
 	"net/http/httptest"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/suyuan-io/suyuan/connectors"
@@ -188,6 +190,10 @@ func TestA429ComesBeforeTheBody(t *testing.T) {
 				code = refusal.HTTPStatus()
 			}
 			http.Error(w, err.Error(), code)
+			if r.ContentLength > 0 && w.Header().Get("Connection") == "" { // as ServeIn asks for
+				_ = http.NewResponseController(w).Flush()
+				_, _ = io.Copy(io.Discard, r.Body)
+			}
 		}
 	}))
 	t.Cleanup(server.Close)
@@ -220,4 +226,33 @@ func TestA429ComesBeforeTheBody(t *testing.T) {
 			}
 		})
 	}
+}
+
+// While recording is behind, senders are refused unread and sources wait; both go on by themselves.
+func TestBehind(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var behind atomic.Bool
+		behind.Store(true)
+		stream, s := &connectortest.Stream{}, &shop{items: []connectors.Item{{ID: "1", Body: []byte("a\nb")}}}
+		h := connectors.New(connectors.Config{Publisher: stream, Positions: &connectortest.Shelf{}, Busy: behind.Load})
+		if err := h.Apply(t.Context(), []*connectors.Instance{inboxInstance(), s.instance()}); err != nil {
+			t.Fatal(err)
+		}
+		defer h.Close()
+		time.Sleep(time.Minute)
+		r := httptest.NewRequest(http.MethodPost, "/in/inbox", untouched{t})
+		w := httptest.NewRecorder()
+		err := h.ServeIn(w, r, "inbox")
+		if code, after := status(t, w, err); code != http.StatusTooManyRequests || after != "2" || hub.AsFault(err).Code != "hub.behind" {
+			t.Errorf("got %d, Retry-After %q, %v", code, after, err)
+		}
+		if n := len(stream.Records()); n != 0 {
+			t.Errorf("%d records while recording is behind", n)
+		}
+		behind.Store(false)
+		time.Sleep(time.Second)
+		if _, err := post(h, "m", "x"); err != nil || len(stream.Records()) != 3 {
+			t.Errorf("%d records, %v", len(stream.Records()), err)
+		}
+	})
 }

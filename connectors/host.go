@@ -19,6 +19,8 @@ import (
 type Config struct {
 	Publisher Publisher
 	Positions Positions
+	// Busy reports that what is accepted is recorded too late already: senders are refused with 429, sources wait. nil is never.
+	Busy func() bool
 	// Log gets one entry for a fault and for its end; nil logs nothing.
 	Log *zap.Logger
 	// Metrics gets one collector; nil registers none.
@@ -58,6 +60,9 @@ type Host struct {
 func New(cfg Config) *Host {
 	if cfg.Log == nil {
 		cfg.Log = zap.NewNop()
+	}
+	if cfg.Busy == nil {
+		cfg.Busy = func() bool { return false }
 	}
 	if cfg.Now == nil {
 		cfg.Now = time.Now

@@ -31,6 +31,7 @@ func (s *session) write(ctx context.Context) (err error) {
 		if len(group) == 0 {
 			return nil
 		}
+		s.await(ctx)
 		err := s.persist(ctx, func() error { return s.publish(ctx, group) })
 		if err != nil {
 			return err
@@ -42,6 +43,23 @@ func (s *session) write(ctx context.Context) (err error) {
 			return err
 		}
 		at = m.At
+	}
+}
+
+// await waits while recording is behind, unless reading is over.
+func (s *session) await(ctx context.Context) {
+	const often = 50 * time.Millisecond
+	for s.r.host.cfg.Busy() {
+		t := time.NewTimer(often)
+		select {
+		case <-t.C:
+		case <-ctx.Done():
+			t.Stop()
+			return
+		case <-s.ending:
+			t.Stop()
+			return
+		}
 	}
 }
 

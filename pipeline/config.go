@@ -48,6 +48,8 @@ type Config struct {
 	// MinFree is the free space in bytes on Dir's file system below which Publish refuses, so that what was accepted can
 	// still be recorded; 0 is 512 MiB, negative is no reserve. A cluster watches its own disks.
 	MinFree int64 `yaml:"minFree"`
+	// MaxLag is how far recording may fall behind acceptance before [Pipeline.Busy] says so; 0 is 20 s.
+	MaxLag time.Duration `yaml:"maxLag"`
 	// MaxFrame bounds one stream message before compression, in bytes; 0 is almost 8 MiB, at most 48 MiB. It also bounds one
 	// record with its preamble.
 	MaxFrame int `yaml:"maxFrame"`
@@ -88,6 +90,7 @@ const (
 	defaultInFlight = 16 << 20
 	defaultBatch    = 5000
 	defaultDrain    = 20 * time.Second
+	defaultMaxLag   = 20 * time.Second
 )
 
 // withDefaults returns c with every zero field at its default.
@@ -96,6 +99,7 @@ func (c Config) withDefaults() Config {
 	setZero(&c.Partition, "0")
 	setZero(&c.Retain, defaultRetain)
 	setZero(&c.MinFree, defaultMinFree)
+	setZero(&c.MaxLag, defaultMaxLag)
 	setZero(&c.MaxFrame, defaultMaxFrame)
 	setZero(&c.MaxQueue, defaultMaxQueue)
 	setZero(&c.InFlight, defaultInFlight)
@@ -129,6 +133,7 @@ func (c Config) Validate() error {
 	refuse(c.MaxQueue < 0, "maxQueue", "%d is negative", c.MaxQueue)
 	refuse(c.InFlight < 0, "inFlight", "%d is negative", c.InFlight)
 	refuse(c.Batch < 1, "batch", "%d is less than 1", c.Batch)
+	refuse(c.MaxLag < 0, "maxLag", "%s is negative", c.MaxLag)
 	refuse(c.Drain < 0, "drain", "%s is negative", c.Drain)
 	refuse(c.Cluster.Replicas < 1 || c.Cluster.Replicas > 5, "cluster/replicas", "%d is not between 1 and 5", c.Cluster.Replicas)
 	refuse((c.Cluster.Cert == "") != (c.Cluster.Key == ""), "cluster/cert", "cert and key belong together")

@@ -50,6 +50,7 @@ type Pipeline struct {
 	limit     int // bytes of envelopes in a frame
 	publisher *publisher
 	keeper    *keeper
+	behind    *behind
 	metrics   *metrics
 
 	quit    context.CancelFunc
@@ -90,6 +91,7 @@ func Open(ctx context.Context, cfg Config, deps Deps) (*Pipeline, error) {
 		send: p.send, limit: p.limit, bound: p.cfg.MaxQueue, metrics: p.metrics,
 		subject: func(c hub.ConnectorID) string { return rawSubject(p.cfg.Partition, string(c)) },
 	}
+	p.behind = newBehind(p.cfg.MaxLag, p.deps.Now)
 	p.publisher.start()
 	p.watch()
 	return p, nil
@@ -154,10 +156,11 @@ func (p *Pipeline) send(ctx context.Context, subject string, frame []byte) error
 // watchInterval is how often the embedded server is looked after.
 const watchInterval = 500 * time.Millisecond
 
-// watch looks after the embedded server until Close.
+// watch looks after the embedded server, and after the lag, until Close.
 func (p *Pipeline) watch() {
 	ctx, quit := context.WithCancel(context.Background())
 	p.quit = quit
+	p.watched.Go(func() { p.watchLag(ctx) })
 	if p.embedded == nil {
 		return
 	}

@@ -70,6 +70,9 @@ type StreamConfig struct {
 	MaxBytes strictyaml.Size `yaml:"maxBytes"`
 	// MinFree is the free disk space below which new data is refused; the default is 512MiB.
 	MinFree strictyaml.Size `yaml:"minFree"`
+	// MaxLag is how far recording may fall behind acceptance before senders are refused with 429 and sources wait; the
+	// default is 20s. While nothing can be recorded at all, and until that is caught up with, everything is accepted.
+	MaxLag time.Duration `yaml:"maxLag"`
 }
 
 // AnchorConfig is the log and its ledgers.
@@ -154,6 +157,9 @@ func (c *Config) Check(at strictyaml.Locator) hub.Faults {
 	}
 	faults = append(faults, c.Anchor.checkLedgers(at)...)
 	faults = append(faults, c.checkRoles(at)...)
+	if c.Stream.MaxLag < 0 {
+		refuse("stream.maxLag", "config.max-lag", "maxLag must not be negative", "20s is the default")
+	}
 	if c.Drain <= 0 {
 		refuse("drain", "config.drain", "drain must be longer than 0", "20s is the default")
 	}
@@ -185,7 +191,7 @@ func (c *Config) keys(name string) string {
 func (c *Config) stream() pipeline.Config {
 	return pipeline.Config{
 		Dir: c.data("stream"), Durability: pipeline.Durability(c.Stream.Durability), Retain: c.Stream.Retain,
-		MaxBytes: int64(c.Stream.MaxBytes), MinFree: int64(c.Stream.MinFree), Drain: c.Drain,
+		MaxBytes: int64(c.Stream.MaxBytes), MinFree: int64(c.Stream.MinFree), MaxLag: c.Stream.MaxLag, Drain: c.Drain,
 		Cluster: pipeline.Cluster{
 			URL: c.Stream.URL, Credentials: c.path(c.Stream.Credentials), CA: c.path(c.Stream.CA), Replicas: c.Stream.Replicas,
 		},

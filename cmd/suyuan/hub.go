@@ -196,7 +196,7 @@ func (h *Hub) openAnchor(context.Context) error {
 
 func (h *Hub) openConnectors(context.Context) error {
 	h.host = connectors.New(connectors.Config{
-		Publisher: h.pipeline, Positions: h.store, Log: h.log, Metrics: h.registry, Drain: h.cfg.Drain, Now: now,
+		Publisher: h.pipeline, Busy: h.pipeline.Busy, Positions: h.store, Log: h.log, Metrics: h.registry, Drain: h.cfg.Drain, Now: now,
 	})
 	h.folder = newFolder(h.cfg.path(h.cfg.Connectors), h.log, h.registry)
 	var err error

@@ -94,7 +94,7 @@ func serve(ctx context.Context, cfg Config, log *zap.Logger, out io.Writer) (err
 // maps come on top.
 const (
 	gcPercent   = 200
-	memoryLimit = 384 << 20
+	memoryLimit = 320 << 20
 )
 
 // boundMemory sets the collector, unless GOGC or GOMEMLIMIT say otherwise.
