@@ -1,6 +1,7 @@
 package gs1
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/suyuan-io/suyuan/hub"
@@ -85,6 +86,14 @@ func (l *link) named(r reading) (named, problem) {
 	}
 	if l.key == "01" && len(l.value) != 14 || !s.linkKeyFits(l.value, path82, r) || !s.startsWithPrefix(l.value) {
 		return named{}, badKey
+	}
+	for i, q := range l.qualifiers() {
+		if q.value == "" {
+			return named{}, noSerial
+		}
+		if slices.ContainsFunc(l.qualifiers()[:i], func(other qualifier) bool { return other.ai == q.ai }) {
+			return named{}, badOrder
+		}
 	}
 	if ext.ai != "" {
 		if why := s.checkSerial(ext.value, path82, r); why != fine {
