@@ -155,6 +155,7 @@ func TestHostileInputIsRefusedQuickly(t *testing.T) {
 		"context of exponents": `{"@context":[{"a":1e-999999999},{"a":2e-999999999}],"type":"a:b"}`,
 		"many unknown fields":  `{"type":"ObjectEvent"` + many.String() + `}`,
 		"many bad items":       `{"type":"ObjectEvent","quantityList":[` + strings.Join(quantities, ",") + `]}`,
+		"cut behind a name":    `{"type":"ObjectEvent","quantityList":[{"epcClass":"a:b","quantity":`,
 		"unfinished":           `{"type":"ObjectEvent`, "lone surrogate": `{"type":"\ud800"}`,
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -62,7 +62,7 @@ func quantityElement() func(*scanner) bool {
 			s.next()
 			start := s.pos
 			ok := isNumberValue(s)
-			s.counts = isDigits(s.data[start:s.pos]) && s.data[start] != '0'
+			s.counts = ok && isDigits(s.data[start:s.pos]) && s.data[start] != '0'
 			return ok
 		}),
 		field("uom", isUnit))
