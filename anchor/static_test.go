@@ -3,7 +3,6 @@ package anchor_test
 import (
 	"bytes"
 	"context"
-	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -210,96 +209,6 @@ func TestExportRefusesAFolderOfAnotherHistory(t *testing.T) {
 	if _, err := exportOf(empty, t.TempDir()).Run(t.Context()); hub.KindOf(err) != hub.Unavailable {
 		t.Errorf("nothing anchored: got %v, want Unavailable", err)
 	}
-}
-
-// bare returns the bare proof of an event with the cosignature of a witness, and trust files by rule.
-func bare(t *testing.T) (proof []byte, trust func(require string) *anchor.Trust) {
-	t.Helper()
-	w, l := grown(t, 300)
-	r, err := l.Receipt(t.Context(), 7)
-	if err != nil {
-		t.Fatal(err)
-	}
-	key, err := anchor.GenerateKey("witness.example/w1")
-	if err != nil {
-		t.Fatal(err)
-	}
-	cosigner, err := key.CosignerKey()
-	if err != nil {
-		t.Fatal(err)
-	}
-	line, err := key.Cosign(checkpointOf(t, w.checkReceipt(t, l, 7)), w.now)
-	if err != nil {
-		t.Fatal(err)
-	}
-	r.Ledger = append(r.Ledger, hub.Evidence{Ledger: "witness/w1", Entry: fmt.Appendf(nil, "{%q:%q}", "cosignature", line)})
-	return anchor.ProofOf(r).Encode(), func(require string) *anchor.Trust {
-		text := "origin: hub.example/log\nkeys: [" + l.Key().String() + "]\n" +
-			"ledgers: { witness/w1: { key: " + cosigner.String() + " }, notary: { key: n } }\nrequire: " + require + "\n"
-		trust, err := anchor.ParseTrust([]byte(text))
-		if err != nil {
-			t.Fatal(err)
-		}
-		return trust
-	}
-}
-
-func TestBareProofVerifies(t *testing.T) {
-	proof, trust := bare(t)
-	for rule, ok := range map[string]bool{"0": true, "1": true, "[witness/w1]": true, "2": false, "[notary]": false} {
-		report, err := anchor.VerifyTlogProof(proof, trust(rule))
-		if (err == nil) != ok || report.OK != ok || ok && (report.LeafIndex != 7 || report.TreeSize != 300 || report.Key.IsZero()) {
-			t.Errorf("require %s: %+v, %v", rule, report, err)
-		}
-	}
-	p, err := anchor.ParseTlogProof(proof)
-	if err != nil || !bytes.Equal(p.Encode(), proof) {
-		t.Errorf("it does not survive: %v", err)
-	}
-}
-
-// TestBareProofWithAnyFault has each refused by the check that must fail first.
-func TestBareProofWithAnyFault(t *testing.T) {
-	proof, trust := bare(t)
-	text := string(proof)
-	lines := strings.Split(text, "\n")
-	swap := func(old, with string) string {
-		t.Helper()
-		if !strings.Contains(text, old) {
-			t.Fatalf("the proof lacks %q", old)
-		}
-		return strings.Replace(text, old, with, 1)
-	}
-	for name, c := range map[string]struct{ text, check string }{
-		"empty":                          {"", anchor.CheckFormat},
-		"another version":                {swap("@v1", "@v2"), anchor.CheckFormat},
-		"no extra":                       {swap(lines[1]+"\n", ""), anchor.CheckFormat},
-		"extra that is no record":        {swap(lines[1], "extra aGVsbG8="), anchor.CheckFormat},
-		"index with a zero":              {swap("index 7", "index 07"), anchor.CheckFormat},
-		"no index":                       {swap("index 7\n", ""), anchor.CheckFormat},
-		"a hash with lenient base64":     {swap(lines[3], strings.TrimSuffix(lines[3], "=")), anchor.CheckFormat},
-		"carriage returns":               {strings.ReplaceAll(text, "\n", "\r\n"), anchor.CheckFormat},
-		"no checkpoint":                  {text[:strings.Index(text, "\n\n")+2], anchor.CheckFormat},
-		"another index":                  {swap("index 7", "index 6"), anchor.CheckInclusion},
-		"a hash missing":                 {swap(lines[3]+"\n", ""), anchor.CheckInclusion},
-		"hashes swapped":                 {swap(lines[3]+"\n"+lines[4], lines[4]+"\n"+lines[3]), anchor.CheckInclusion},
-		"another size":                   {swap("\n300\n", "\n301\n"), anchor.CheckCheckpoint},
-		"the log's signature is absent":  {swap(lines[len(lines)-3]+"\n", ""), anchor.CheckCheckpoint},
-		"a cosignature that was changed": {text[:len(text)-10] + flipLetter(text[len(text)-10:]), anchor.CheckLedger},
-	} {
-		report, err := anchor.VerifyTlogProof([]byte(c.text), trust("0"))
-		if err == nil || report.Failed() != c.check {
-			t.Errorf("%s: refused by %q, %v, want %q", name, report.Failed(), err, c.check)
-		}
-	}
-}
-
-// flipLetter changes the first letter of s.
-func flipLetter(s string) string {
-	if s[0] == 'A' {
-		return "B" + s[1:]
-	}
-	return "A" + s[1:]
 }
 
 func FuzzTlogProof(f *testing.F) {
