@@ -360,6 +360,28 @@ func scans(t *testing.T, open func() Store) {
 	if err != nil || got != want {
 		t.Fatalf("%+v, %v", got, err)
 	}
+	// A crowd is counted to the last one, and of no one less than himself.
+	const crowd = 50
+	var all sync.WaitGroup
+	for i := range crowd {
+		all.Go(func() {
+			id := fmt.Sprintf("y%d", i%3)
+			if got, err := s.CountScan(t.Context(), id, at.Add(time.Duration(i)*time.Second)); err != nil || got.Count == 0 {
+				t.Errorf("%s: %+v, %v", id, got, err)
+			}
+		})
+	}
+	all.Wait()
+	s = open()
+	for i, want := range []hub.Scans{
+		{Count: 17, FirstAt: at, LastAt: at.Add(48 * time.Second)},
+		{Count: 17, FirstAt: at.Add(time.Second), LastAt: at.Add(49 * time.Second)},
+		{Count: 16, FirstAt: at.Add(2 * time.Second), LastAt: at.Add(47 * time.Second)},
+	} {
+		if got, err := s.CountScan(t.Context(), fmt.Sprintf("y%d", i), time.Time{}); err != nil || got != want {
+			t.Errorf("y%d: %+v, want %+v; %v", i, got, want, err)
+		}
+	}
 }
 
 func oneIdentity(t *testing.T, open func() Store) {

@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"time"
 
 	"github.com/suyuan-io/suyuan/hub"
 )
@@ -82,34 +81,6 @@ func (s *Store) Statements(ctx context.Context, kind hub.StatementKind, id strin
 		return nil, s.unavailable("read statements", err)
 	}
 	return out, nil
-}
-
-// CountScan implements trace.Library.
-func (s *Store) CountScan(ctx context.Context, id string, at time.Time) (hub.Scans, error) {
-	if !at.IsZero() {
-		err := s.inTx(ctx, "count scan", func(tx *Tx) error {
-			us := micros(at)
-			_, err := tx.ExecContext(ctx, `INSERT INTO scans (id, count, first_at, last_at) VALUES (?,1,?,?)
-				ON CONFLICT (id) DO UPDATE SET count = scans.count + 1,
-				first_at = CASE WHEN excluded.first_at < scans.first_at THEN excluded.first_at ELSE scans.first_at END,
-				last_at = CASE WHEN excluded.last_at > scans.last_at THEN excluded.last_at ELSE scans.last_at END`, id, us, us)
-			return err
-		})
-		if err != nil {
-			return hub.Scans{}, err
-		}
-	}
-	var sc hub.Scans
-	var first, last int64
-	err := s.read.QueryRowContext(ctx, `SELECT count, first_at, last_at FROM scans WHERE id = ?`, id).Scan(&sc.Count, &first, &last)
-	if errors.Is(err, sql.ErrNoRows) {
-		return sc, nil
-	}
-	if err != nil {
-		return sc, s.unavailable("read scans", err)
-	}
-	sc.FirstAt, sc.LastAt = fromMicros(first), fromMicros(last)
-	return sc, nil
 }
 
 // Position implements connectors.Positions.

@@ -100,6 +100,8 @@ type Store struct {
 	// visible is how many events there are that readers find, where one process is the only writer.
 	visible atomic.Uint64
 
+	scans scanGroup
+
 	namesMu sync.RWMutex
 	names   map[int64]string // the reverse of terms, for readers
 }
