@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"path"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -46,10 +47,26 @@ func (l Loader) Load(name string) (*Instance, error) {
 	faults = append(faults, l.source(inst, file)...)
 	faults = append(faults, l.mapping(inst, file)...)
 	inst.Version = hub.Sum(append(data, seen.values...))
+	if len(faults) > 0 && file.ID == "" && file.Source.Key == "" && mappingKeys.Match(data) {
+		faults = hub.Faults{misplaced(name)}
+	}
 	if err := ordered(faults).Err(); err != nil {
 		return nil, err
 	}
 	return inst, nil
+}
+
+// mappingKeys are those that a mapping or its tests have and an instance file has not.
+var mappingKeys = regexp.MustCompile(`(?m)^(events|cases):`)
+
+// misplaced is said of a mapping among the instance files, in place of everything that it lacks to be one.
+func misplaced(name string) *hub.Fault {
+	return (&hub.Fault{
+		Kind: hub.Invalid, Code: "instance.is-mapping",
+		Message: "this is a mapping or its tests, no instance file", MessageZh: "这是映射文件或其测试，不是实例文件",
+		Hint:   "keep it in a folder of its own beside this one, and write  map: ../mappings/" + path.Base(name) + "  in the instance file",
+		HintZh: "请放入旁边的单独目录，并在实例文件中写  map: ../mappings/" + path.Base(name),
+	}).At(hub.Where{File: name, Line: 1, Column: 1})
 }
 
 // source decodes the kind's options and the decoder's settings.

@@ -82,6 +82,7 @@ type previewer struct {
 	changed    *mapping.Mapping // nil for EPCIS
 	inUse      *mapping.Mapping // nil where there is nothing to compare with
 	part       pipeline.Instance
+	master     mapping.Master // what the tests beside the mapping state
 	normaliser pipeline.Normaliser
 
 	records, dead int
@@ -96,6 +97,7 @@ func (p *previewer) open(file string) error {
 	}
 	p.inst, p.part, p.kinds = inst, l.parts[inst.ID], map[string]int{}
 	if inst.Map != "" {
+		p.master = mapping.StatedBeside(os.DirFS(l.root), inst.Map)
 		if p.changed, err = mapping.Load(os.DirFS(l.root), inst.Map); err != nil {
 			return err
 		}
@@ -110,8 +112,8 @@ func (p *previewer) open(file string) error {
 	if err != nil {
 		return err
 	}
-	c := &catalog{}
-	c.byID.Store(&l.parts)
+	c, parts := &catalog{}, informed(l.parts, p.master)
+	c.byID.Store(&parts)
 	validate := withoutAdvice(registry.With(schemas.ValidateOptions{Rules: true}).ValidateEvent)
 	p.normaliser = pipeline.NewNormaliser(c.Instance, validate, time.Now)
 	return nil
@@ -261,6 +263,7 @@ func (p *previewer) compare(env *hub.Envelope, rec *hub.Record) (kind, diff stri
 	}
 	c := mapping.Preview(p.inUse, p.changed, mapping.Input{
 		Row: tree.Value, Provider: env.Provider, Connector: env.Connector, RecordID: rec.ID, Origin: env.Origin, ReceivedAt: env.ReceivedAt,
+		Master: p.master,
 	}, p.colour)
 	return c.Kind, c.Text
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"os"
 	"sync"
 	"time"
 
@@ -13,6 +14,7 @@ import (
 
 	"github.com/suyuan-io/suyuan/api"
 	"github.com/suyuan-io/suyuan/connectors"
+	"github.com/suyuan-io/suyuan/connectors/mapping"
 	"github.com/suyuan-io/suyuan/hub"
 	"github.com/suyuan-io/suyuan/pipeline"
 	"github.com/suyuan-io/suyuan/schemas"
@@ -59,8 +61,11 @@ func (t *trial) run(ctx context.Context, file string) error {
 	if err != nil {
 		return err
 	}
-	c := &catalog{}
-	c.byID.Store(&l.parts)
+	c, parts := &catalog{}, l.parts
+	if inst.Map != "" {
+		parts = informed(l.parts, mapping.StatedBeside(os.DirFS(l.root), inst.Map))
+	}
+	c.byID.Store(&parts)
 	t.normaliser = pipeline.NewNormaliser(c.Instance, withoutAdvice(registry.With(schemas.ValidateOptions{Rules: true}).ValidateEvent), time.Now)
 	ctx, t.enough = context.WithCancel(ctx)
 	defer t.enough()

@@ -223,7 +223,7 @@ func (h *Hub) adopt(ctx context.Context, l *loaded) error {
 	h.adopting.Lock()
 	defer h.adopting.Unlock()
 	before := h.catalog.byID.Load()
-	parts := h.master.informed(l.parts)
+	parts := informed(l.parts, h.master.lookup)
 	if before != nil {
 		for id, p := range *before {
 			if _, ok := parts[id]; !ok {

@@ -204,7 +204,7 @@ func (h *Hub) openConnectors(context.Context) error {
 		return err
 	}
 	h.breakers.Set(h.loaded.instances)
-	parts := h.master.informed(h.loaded.parts)
+	parts := informed(h.loaded.parts, h.master.lookup)
 	h.catalog.byID.Store(&parts) // the instances are applied by Run: nothing flows before everything stands
 	return nil
 }

@@ -78,12 +78,12 @@ func (m *masterData) lookup(kind hub.StatementKind, id string, by hub.ProviderID
 }
 
 // informed are parts whose mappings find master data.
-func (m *masterData) informed(parts map[hub.ConnectorID]pipeline.Instance) map[hub.ConnectorID]pipeline.Instance {
+func informed(parts map[hub.ConnectorID]pipeline.Instance, master mapping.Master) map[hub.ConnectorID]pipeline.Instance {
 	out := maps.Clone(parts)
 	for id, part := range out {
 		if plain := part.Map; plain != nil {
 			part.Map = func(in mapping.Input, locate func(pointer string) hub.Where) (mapping.Output, error) {
-				in.Master = m.lookup
+				in.Master = master
 				return plain(in, locate)
 			}
 			out[id] = part

@@ -105,6 +105,21 @@ func RunTests(fsys fs.FS, name string, decode Decode) (Report, error) {
 	return r, nil
 }
 
+// StatedBeside returns the master data that the tests beside a mapping state, for whoever maps records without a hub; nil
+// where there are no tests that can be read.
+func StatedBeside(fsys fs.FS, name string) Master {
+	tests := TestsOf(name)
+	src, err := fs.ReadFile(fsys, tests)
+	if err != nil {
+		return nil
+	}
+	root, _ := readYAML(tests, src)
+	if root == nil || root.shape != objectShape || root.get("master") == nil {
+		return nil
+	}
+	return newLoader(fsys, tests, src).stated(root.get("master"))
+}
+
 // testCase is one case of a test file.
 type testCase struct {
 	name   string
