@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"io"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -250,4 +251,35 @@ func TestWriterWritesAnEmptyDocument(t *testing.T) {
 			t.Errorf("%s: %v", f, err)
 		}
 	}
+}
+
+// What XML can hold of an event has the event's hash.
+func FuzzThroughXML(f *testing.F) {
+	f.Add([]byte(queried))
+	f.Add([]byte(`{"@context":{"p":"http://e/","q":{"@id":"p:x"}},"type":"ObjectEvent","p:r":{"#text":"t","u":"v"},"p:n":[1,2.5,true,"x"],"ilmd":{"p:a":{"p:b":1e3}}}`))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		e, err := epcis.ParseEvent(data, nil)
+		if err != nil || !slices.Contains(epcis.EventTypes(), e.Type()) {
+			return
+		}
+		if _, err := e.Canonical(); err != nil {
+			return // a number that no double can hold
+		}
+		asXML, err := e.XML(time.Time{}, epcis.AsURN)
+		if err != nil {
+			return
+		}
+		want := must(t)(e.PreHash(epcis.CBV20))
+		if _, err := epcis.ReadDocument(bytes.NewReader(asXML), epcis.Limits{}, func(it epcis.Item) error {
+			e, err := it.Event()
+			if err == nil {
+				if got := must(t)(e.PreHash(epcis.CBV20)); got != want {
+					t.Fatalf("got  %s\nwant %s\nfrom %s", got, want, asXML)
+				}
+			}
+			return err
+		}); err != nil {
+			t.Fatalf("%v\n%s", err, asXML)
+		}
+	})
 }
