@@ -103,7 +103,7 @@ func (l *Ledger) Commit(ctx context.Context, c anchor.Commitment) (hub.Evidence,
 		if err := l.state.savePending(*p); err != nil {
 			return hub.Evidence{}, err
 		}
-		if err := l.settle(ctx, c.Checkpoint.Origin); err != nil {
+		if err := l.submit(ctx, p); err != nil {
 			return hub.Evidence{}, err
 		}
 	}
@@ -227,13 +227,18 @@ func (l *Ledger) settle(ctx context.Context, origin string) error {
 	if _, err := l.transaction(ctx, p.TxID); err == nil {
 		return l.state.dropPending(origin)
 	}
+	return l.submit(ctx, p)
+}
+
+// submit submits the pending transaction and waits until it is in a block, valid or not.
+func (l *Ledger) submit(ctx context.Context, p *pending) error {
 	transaction, err := l.gateway.NewTransaction(p.Transaction)
 	if err != nil {
 		return fmt.Errorf("read pending transaction: %w", err)
 	}
 	commit, err := transaction.SubmitWithContext(ctx)
 	if err != nil && p.expired(l.config.Now()) {
-		return l.state.dropPending(origin)
+		return l.state.dropPending(p.Origin)
 	}
 	if err != nil {
 		return unknown("submit", err)
@@ -241,7 +246,7 @@ func (l *Ledger) settle(ctx context.Context, origin string) error {
 	if _, err := commit.StatusWithContext(ctx); err != nil {
 		return unknown("await block", err)
 	}
-	return l.state.dropPending(origin)
+	return l.state.dropPending(p.Origin)
 }
 
 // Lookup implements [anchor.Ledger]. NotFound means that the channel's state does not hold it; a transaction that is
