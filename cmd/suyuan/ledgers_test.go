@@ -4,12 +4,14 @@ import (
 	"context"
 	"net/http/httptest"
 	"os"
+	osexec "os/exec"
 	"path/filepath"
 	"testing"
 
 	"go.uber.org/zap"
 
 	"github.com/suyuan-io/suyuan/anchor"
+	"github.com/suyuan-io/suyuan/anchor/exec"
 	"github.com/suyuan-io/suyuan/anchor/witness"
 	"github.com/suyuan-io/suyuan/internal/sample"
 )
@@ -75,6 +77,65 @@ func TestHubOfSM3WithTwoWitnesses(t *testing.T) {
 	report, err := verifier().Verify(receipt, trust)
 	if err != nil || !report.Pinned {
 		t.Errorf("receipt: %v", err)
+	}
+	stop()
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+	if err := h.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestHubOfALedgerOutOfProcess runs the sample through a hub with the example's ledger in Python, and verifies a receipt by the rule
+// that the hub shows, with the same program, which then has nothing but the receipt.
+func TestHubOfALedgerOutOfProcess(t *testing.T) {
+	if err := osexec.CommandContext(t.Context(), "python3", "-c", "import cryptography").Run(); err != nil {
+		t.Skip("SKIPPED, NOT PASSED: there is no python3 with the package cryptography")
+	}
+	program, err := filepath.Abs(filepath.Join("..", "..", "examples", "python-ledger", "ledger.py"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	if err := sample.Write(t.Context(), filepath.Join(dir, "consortium")); err != nil {
+		t.Fatal(err)
+	}
+	cfg := demoConfig(dir, "127.0.0.1:0")
+	cfg.Anchor.Ledgers = []LedgerConfig{
+		{Exec: &exec.Config{Kind: "filechain", Command: []string{"python3", program}, Config: map[string]string{"dir": t.TempDir()}}},
+	}
+	h, err := OpenHub(t.Context(), cfg, zap.NewNop())
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- h.Run(ctx) }()
+	if err := h.anchor.WaitCommitted(t.Context(), 1); err != nil {
+		t.Fatal(err)
+	}
+	p := &prover{h: h}
+	receipt, err := p.Receipt(t.Context(), 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	trust, err := anchor.ParseTrust(p.Trust())
+	if err != nil {
+		t.Fatalf("%v: %s", err, p.Trust())
+	}
+	v, err := openVerifiers([]string{"filechain=python3 " + program})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if report, err := v.Verify(receipt, trust); err != nil || !report.Pinned {
+		t.Errorf("receipt: %v, %+v", err, report)
+	}
+	if err := v.close(); err != nil {
+		t.Error(err)
+	}
+	if _, err := verifier().Verify(receipt, trust); err == nil {
+		t.Error("evidence that nobody checked was accepted")
 	}
 	stop()
 	if err := <-ended; err != nil {
