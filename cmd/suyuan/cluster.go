@@ -107,7 +107,7 @@ func (c *Config) openDatabase(ctx context.Context) (database, leases, error) {
 		s, err := postgres.Open(ctx, postgres.Config{URL: p.URL.Reveal(), Connections: p.Connections, LeafHash: leafHash})
 		return s, s, err
 	}
-	s, err := sqlite.Open(ctx, sqlite.Config{Path: c.data(storeFile), Now: now, LeafHash: leafHash})
+	s, err := sqlite.Open(ctx, sqlite.Config{Path: c.data(storeFile), Now: now, LeafHash: leafHash, Resident: makeRoom})
 	return s, nil, err
 }
 

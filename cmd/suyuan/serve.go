@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"os/signal"
 	"runtime/debug"
@@ -104,6 +105,14 @@ func boundMemory() {
 	}
 	if os.Getenv("GOMEMLIMIT") == "" {
 		debug.SetMemoryLimit(memoryLimit)
+	}
+}
+
+// makeRoom adds to the soft limit what a store keeps in memory for good: the collector cannot free it, and would only work
+// harder the larger the log is.
+func makeRoom(resident int64) {
+	if os.Getenv("GOMEMLIMIT") == "" && debug.SetMemoryLimit(-1) != math.MaxInt64 {
+		debug.SetMemoryLimit(memoryLimit + resident)
 	}
 }
 

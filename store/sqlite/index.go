@@ -25,6 +25,7 @@ import (
 type index struct {
 	write, read relational.DB
 	size        int // events in a segment
+	resident    func(bytes int64)
 
 	mu     sync.RWMutex
 	sealed []*sealed
@@ -186,10 +187,25 @@ func (x *index) loadSealed(ctx context.Context) error {
 		}
 		found = append(found, s)
 	}
+	if err := rows.Err(); err != nil {
+		return err
+	}
 	x.mu.Lock()
-	defer x.mu.Unlock()
 	x.sealed = found
-	return rows.Err()
+	x.mu.Unlock()
+	x.tell()
+	return nil
+}
+
+// tell tells how much stays in memory for good.
+func (x *index) tell() {
+	x.mu.RLock()
+	defer x.mu.RUnlock()
+	n := int64(0)
+	for _, s := range x.sealed {
+		n += s.Resident()
+	}
+	x.resident(n)
 }
 
 // end is the seq after the last event in the index.
@@ -278,9 +294,10 @@ func notNil(b []byte) []byte {
 // replace puts a segment that was written in the place of the one in memory.
 func (x *index) replace(s *sealed) {
 	x.mu.Lock()
-	defer x.mu.Unlock()
 	x.sealed = append(slices.Clip(x.sealed), s)
 	x.recent = slices.Clone(x.recent[1:])
+	x.mu.Unlock()
+	x.tell()
 }
 
 // Begin implements [relational.Index].

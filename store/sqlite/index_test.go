@@ -11,6 +11,34 @@ import (
 	"github.com/suyuan-io/suyuan/store/storetest"
 )
 
+// What the index keeps in memory is told when it has grown, and at the next start.
+func TestResidentMemoryIsTold(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "hub.db")
+	var told []int64
+	open := func() *sqlite.Store {
+		s, err := sqlite.Open(t.Context(), sqlite.Config{Path: path, Segment: 10, Resident: func(n int64) { told = append(told, n) }})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s
+	}
+	s := open()
+	fill(t, s, 0, 31, 5)
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if len(told) != 4 || told[0] != 0 || told[1] == 0 || told[3] <= told[2] {
+		t.Fatalf("told %v, want nothing and three segments", told)
+	}
+	last := told[3]
+	told = nil
+	s = open()
+	defer s.Close()
+	if len(told) != 1 || told[0] != last {
+		t.Errorf("told %v at the next start, want %d", told, last)
+	}
+}
+
 // segmented opens the database at path with segments of so many events.
 func segmented(t *testing.T, path string, size int) *sqlite.Store {
 	t.Helper()

@@ -47,6 +47,9 @@ type Config struct {
 	LeafHash func(record []byte) hub.Digest
 	// Segment is how many events one segment of the index holds, at most 65,536; 0 is that many. Tests make it small.
 	Segment int
+	// Resident is told how many bytes the index keeps in memory for good, about ten for each event, whenever they have grown; nil
+	// tells nobody.
+	Resident func(bytes int64)
 }
 
 // Open opens the database, brings it to the newest schema, and returns the store.
@@ -56,6 +59,9 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 	}
 	if c.Segment == 0 {
 		c.Segment = postings.Size
+	}
+	if c.Resident == nil {
+		c.Resident = func(int64) {}
 	}
 	if err := os.MkdirAll(filepath.Dir(c.Path), 0o700); err != nil {
 		return nil, fmt.Errorf("open store: %w", err)
@@ -110,7 +116,7 @@ func (s *Store) prepare(ctx context.Context, c Config) error {
 	s.Store, err = relational.New(ctx, dialect(), relational.Config{
 		Write: s.write, Read: s.read, Now: c.Now, LeafHash: c.LeafHash,
 		Index: func(write, read relational.DB) relational.Index {
-			return &index{write: write, read: read, size: c.Segment}
+			return &index{write: write, read: read, size: c.Segment, resident: c.Resident}
 		},
 	})
 	return err

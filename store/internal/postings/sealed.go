@@ -134,6 +134,9 @@ func (s *Sealed) Open(filter, keys []byte) error {
 	return err
 }
 
+// Resident is how many bytes of memory s keeps.
+func (s *Sealed) Resident() int64 { return int64(2*len(s.filter.Fingerprints) + 8*len(s.Many)) }
+
 // Part returns the part that has to be read to find a key's events; ok is false where it has none.
 func (s *Sealed) Part(key int64) (part int, ok bool) {
 	hash := spread(key)
