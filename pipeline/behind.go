@@ -2,10 +2,9 @@ package pipeline
 
 import (
 	"context"
+	"sync"
 	"sync/atomic"
 	"time"
-
-	"github.com/nats-io/nats.go/jetstream"
 )
 
 // behind watches how far recording is behind acceptance, so that what is accepted is recorded soon: raw records that arrive
@@ -25,6 +24,44 @@ type behind struct {
 	catchingUp bool
 	floor      uint64
 	moved      time.Time // when floor last changed
+
+	mu sync.Mutex
+	// sent are some of the frames that this process has published and that were not recorded when last looked at, oldest first.
+	sent []sentFrame
+}
+
+// sentFrame is when a frame was published, by its sequence in the stream.
+type sentFrame struct {
+	sequence uint64
+	at       time.Time
+}
+
+// sentEvery is how far apart the frames are that are noted.
+const sentEvery = 100 * time.Millisecond
+
+// published notes that a frame stands in the stream.
+func (b *behind) published(sequence uint64) {
+	now := b.now()
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if n := len(b.sent); n == 0 || now.Sub(b.sent[n-1].at) >= sentEvery {
+		b.sent = append(b.sent, sentFrame{sequence, now})
+	}
+}
+
+// oldest returns when the oldest frame beyond floor was published, about; false when it was not by this process in its life.
+func (b *behind) oldest(floor uint64) (at time.Time, known bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	n := 0
+	for n+1 < len(b.sent) && b.sent[n+1].sequence <= floor+1 {
+		n++
+	}
+	b.sent = b.sent[n:]
+	if len(b.sent) == 0 || b.sent[0].sequence > floor+1 {
+		return at, false
+	}
+	return b.sent[0].at, true
 }
 
 // stopped is how long nothing may be recorded before recording counts as down, not slow.
@@ -67,28 +104,26 @@ func (p *Pipeline) watchLag(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
-			if floor, oldest, err := p.oldest(ctx); err == nil {
-				p.behind.look(floor, oldest)
-			}
+			p.lookBehind(ctx)
 		}
 	}
 }
 
-// oldest returns up to where everything of the partition is recorded, and when the oldest frame beyond it came.
-func (p *Pipeline) oldest(ctx context.Context) (floor uint64, at time.Time, err error) {
+// lookBehind looks once. It asks for the consumer only: to read the oldest frame itself would hold up what is published.
+func (p *Pipeline) lookBehind(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, brokerTimeout)
 	defer cancel()
 	c, err := p.link.stream.Consumer(ctx, consumerName(p.cfg.Partition))
 	if err != nil {
-		return 0, at, err
+		return
 	}
 	info := c.CachedInfo()
-	if info.NumPending == 0 && info.NumAckPending == 0 {
-		return info.AckFloor.Stream, at, nil
+	floor := info.AckFloor.Stream
+	oldest, known := p.behind.oldest(floor)
+	switch {
+	case info.NumPending == 0 && info.NumAckPending == 0:
+		p.behind.look(floor, time.Time{})
+	case known:
+		p.behind.look(floor, oldest)
 	}
-	m, err := p.link.stream.GetMsg(ctx, info.AckFloor.Stream+1, jetstream.WithGetMsgSubject(rawSubject(p.cfg.Partition, ">")))
-	if err != nil {
-		return info.AckFloor.Stream, at, err
-	}
-	return info.AckFloor.Stream, m.Time, nil
 }

@@ -37,3 +37,30 @@ func TestBehind(t *testing.T) {
 	step("all is recorded", time.Second, 0, 100, false)
 	step("overload anew", time.Minute, 21*time.Second, 100, true)
 }
+
+func TestOldestSent(t *testing.T) {
+	at := time.Date(2026, 11, 11, 0, 0, 0, 0, time.UTC)
+	b := newBehind(20*time.Second, func() time.Time { return at })
+	start := at
+	if _, known := b.oldest(5); known {
+		t.Error("known before anything was published")
+	}
+	for seq := uint64(11); seq <= 30; seq++ { // twice in each tenth of a second
+		b.published(seq)
+		at = at.Add(sentEvery / 2)
+	}
+	for _, c := range []struct {
+		floor uint64
+		known bool
+		after time.Duration
+	}{
+		{5, false, 0}, {10, true, 0}, {11, true, 0}, {12, true, sentEvery}, {20, true, 5 * sentEvery}, {40, true, 9 * sentEvery},
+	} {
+		if got, known := b.oldest(c.floor); known != c.known || known && got != start.Add(c.after) {
+			t.Errorf("beyond %d: %s %v, want %s %v", c.floor, got.Sub(start), known, c.after, c.known)
+		}
+	}
+	if len(b.sent) != 1 {
+		t.Errorf("%d frames are kept", len(b.sent))
+	}
+}

@@ -146,8 +146,11 @@ func (p *Pipeline) send(ctx context.Context, subject string, frame []byte) error
 		ctx, cancel = p.embedded.whileHealthy(ctx)
 		defer cancel()
 	}
-	_, err := p.link.js.Publish(ctx, subject, frame)
-	if err != nil && streamFull(err) {
+	ack, err := p.link.js.Publish(ctx, subject, frame)
+	switch {
+	case err == nil:
+		p.behind.published(ack.Sequence)
+	case streamFull(err):
 		p.keeper.nudge()
 	}
 	return err
