@@ -55,12 +55,12 @@ func readSettings(format string, b []byte, into any) error {
 	if len(bytes.TrimSpace(b)) == 0 { // an empty document would clear the defaults
 		return nil
 	}
-	err := yaml.UnmarshalWithOptions(b, into, yaml.Strict())
+	err := unmarshal(b, into)
 	if err == nil {
 		return nil
 	}
 	at := hub.Where{}
-	said := say("%s", "%s", err.Error())
+	said := say("settings of %s: %s", "%s 的设置有误：%s", format, err.Error())
 	if placed, ok := errors.AsType[yaml.Error](err); ok {
 		if tok := placed.GetToken(); tok != nil && tok.Position != nil {
 			at = hub.Where{Line: tok.Position.Line, Column: tok.Position.Column}
@@ -174,3 +174,16 @@ func charsetSetting(format, name string) (charset, error) {
 	}
 	return cs, nil
 }
+
+// unmarshal decodes b strictly. The decoder is third-party code on unchecked input, and fails on some tags: a panic in it is a
+// value that cannot be read.
+func unmarshal(b []byte, into any) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = errUnreadable
+		}
+	}()
+	return yaml.UnmarshalWithOptions(b, into, yaml.Strict())
+}
+
+var errUnreadable = errors.New("a value cannot be read: it is of another kind than its key wants, or has a tag (!name)")
