@@ -28,6 +28,9 @@ type behind struct {
 	mu sync.Mutex
 	// sent are some of the frames that this process has published and that were not recorded when last looked at, oldest first.
 	sent []sentFrame
+	// last is the newest frame that this process has published, done the newest that it has recorded. Frames are recorded in
+	// their order.
+	last, done uint64
 }
 
 // sentFrame is when a frame was published, by its sequence in the stream.
@@ -44,9 +47,24 @@ func (b *behind) published(sequence uint64) {
 	now := b.now()
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	b.last = max(b.last, sequence)
 	if n := len(b.sent); n == 0 || now.Sub(b.sent[n-1].at) >= sentEvery {
 		b.sent = append(b.sent, sentFrame{sequence, now})
 	}
+}
+
+// recorded notes that this process has recorded a frame.
+func (b *behind) recorded(sequence uint64) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.done = max(b.done, sequence)
+}
+
+// own returns up to where this process has recorded, and whether something may be left: before it has published it does not know.
+func (b *behind) own() (floor uint64, left bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.done, b.last > b.done || b.last == 0
 }
 
 // oldest returns when the oldest frame beyond floor was published, about; false when it was not by this process in its life.
@@ -99,29 +117,37 @@ func (p *Pipeline) Busy() bool { return p.behind.busy.Load() }
 func (p *Pipeline) watchLag(ctx context.Context) {
 	tick := time.NewTicker(watchInterval)
 	defer tick.Stop()
-	for {
+	for n := 0; ; n++ {
 		select {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
+			const seldom = 4
+			if p.group.Load() == nil && n%seldom != 0 {
+				continue
+			}
 			p.lookBehind(ctx)
 		}
 	}
 }
 
-// lookBehind looks once. It asks for the consumer only: to read the oldest frame itself would hold up what is published.
+// lookBehind looks once: at what this process knows itself when it records, otherwise at the consumer, and less often, since
+// the server answers that between two frames that are published.
 func (p *Pipeline) lookBehind(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(ctx, brokerTimeout)
-	defer cancel()
-	c, err := p.link.stream.Consumer(ctx, consumerName(p.cfg.Partition))
-	if err != nil {
-		return
+	floor, left := p.behind.own()
+	if p.group.Load() == nil {
+		ctx, cancel := context.WithTimeout(ctx, brokerTimeout)
+		defer cancel()
+		c, err := p.link.stream.Consumer(ctx, consumerName(p.cfg.Partition))
+		if err != nil {
+			return
+		}
+		info := c.CachedInfo()
+		floor, left = info.AckFloor.Stream, info.NumPending > 0 || info.NumAckPending > 0
 	}
-	info := c.CachedInfo()
-	floor := info.AckFloor.Stream
 	oldest, known := p.behind.oldest(floor)
 	switch {
-	case info.NumPending == 0 && info.NumAckPending == 0:
+	case !left:
 		p.behind.look(floor, time.Time{})
 	case known:
 		p.behind.look(floor, oldest)

@@ -80,12 +80,14 @@ func (p *Pipeline) subscriber(life context.Context, group *appendGroup) *subscri
 		open: func(ctx context.Context) (jetstream.Consumer, error) {
 			return openConsumer(ctx, p.link.js, p.cfg.Partition)
 		},
-		life:    func() context.Context { return life },
-		group:   group,
-		budget:  int64(p.cfg.InFlight),
-		pull:    max(p.cfg.InFlight/2, int(p.link.nc.MaxPayload())+frameOverhead),
-		log:     p.deps.Log,
-		metrics: p.metrics,
+		life:  func() context.Context { return life },
+		group: group,
+
+		recorded: p.behind.recorded,
+		budget:   int64(p.cfg.InFlight),
+		pull:     max(p.cfg.InFlight/2, int(p.link.nc.MaxPayload())+frameOverhead),
+		log:      p.deps.Log,
+		metrics:  p.metrics,
 	}
 }
 

@@ -28,6 +28,8 @@ type subscriber struct {
 	metrics *metrics
 	// life is the context of messages: it outlives the subscription, so that a stop lets what is in flight finish.
 	life func() context.Context
+	// recorded is told each frame that is recorded, by its sequence.
+	recorded func(sequence uint64)
 
 	flying   inFlight
 	stop     context.CancelFunc // set by Subscribe
@@ -242,6 +244,9 @@ func (s *subscriber) settle(m jetstream.Msg, msg *message.Message, done func()) 
 	var err error
 	select {
 	case <-msg.Acked():
+		if sequence, err := strconv.ParseUint(msg.UUID, 10, 64); err == nil {
+			s.recorded(sequence)
+		}
 		err = m.Ack()
 	case <-msg.Nacked():
 		turnOf(msg.Context()).release()
