@@ -228,7 +228,7 @@ const xmlnsMember = "@xmlns:"
 // unresolved returns the address of the remote context that may explain a prefix which nothing inline explains. In XML
 // it stands for the namespace, so that the way back finds the same name.
 func (c *Context) unresolved() string {
-	if c == nil || len(c.remote) == 0 {
+	if c == nil || len(c.remote) == 0 || !remoteContext(c.remote[len(c.remote)-1]) { // read back, it would be a namespace
 		return ""
 	}
 	return c.remote[len(c.remote)-1]
