@@ -1,12 +1,12 @@
 package epcis
 
 import (
+	"encoding/xml"
 	"maps"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
-	"unicode"
 	"unicode/utf8"
 
 	"github.com/suyuan-io/suyuan/hub"
@@ -172,17 +172,26 @@ func (w *xmlWriter) declare(prefix, ns string) string {
 	return prefix
 }
 
-// isNCName reports whether s is a name without a colon (XML Namespaces, section 3).
+// isNCName reports whether s is a name without a colon (XML Namespaces, section 3) that readers take: of the letters beyond
+// ASCII the editions of XML 1.0 allow different ones, and encoding/xml those of the fourth.
 func isNCName(s string) bool {
+	ascii := true
 	for i, r := range s {
 		switch {
-		case unicode.IsLetter(r) || r == '_':
-		case i > 0 && (unicode.IsDigit(r) || r == '-' || r == '.' || r == 0xb7 || unicode.Is(unicode.Mn, r)):
+		case r >= utf8.RuneSelf:
+			ascii = false
+		case 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || r == '_':
+		case i > 0 && ('0' <= r && r <= '9' || r == '-' || r == '.'):
 		default:
 			return false
 		}
 	}
-	return s != ""
+	if ascii {
+		return s != ""
+	}
+	token, err := xml.NewDecoder(strings.NewReader("<" + s + "/>")).RawToken()
+	start, ok := token.(xml.StartElement)
+	return err == nil && ok && start.Name.Local == s
 }
 
 // text writes escaped text.
