@@ -115,9 +115,49 @@ func (t *turn) put(s *submission) {
 	}
 }
 
+// linger is how soon after an append the next one begins at the earliest, unless plenty of outcomes wait. Each append syncs the
+// disk that acceptance syncs as well: fewer and larger ones leave it to those who wait for their answer.
+const (
+	linger = 15 * time.Millisecond
+	plenty = 512
+)
+
+// rest waits for the rest of [linger] since an append began.
+func (g *appendGroup) rest(ctx context.Context, began time.Time) {
+	timer := time.NewTimer(linger - time.Since(began))
+	defer timer.Stop()
+	for !g.enough() {
+		select {
+		case <-timer.C:
+			return
+		case <-g.wake:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// enough reports whether plenty of outcomes wait whose turn has come.
+func (g *appendGroup) enough() bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	n := 0
+	for place := g.next; n < min(plenty, g.limit); place++ {
+		s, ok := g.waiting[place]
+		if !ok {
+			return false
+		}
+		n += len(s.outcomes)
+	}
+	return true
+}
+
 // run appends until ctx is done.
 func (g *appendGroup) run(ctx context.Context) {
+	var began time.Time
 	for {
+		g.rest(ctx, began)
+		began = time.Now()
 		group, all := g.take()
 		if len(group) == 0 {
 			select {
