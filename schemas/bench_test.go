@@ -98,6 +98,18 @@ func BenchmarkEvent(b *testing.B) {
 			}
 		}
 	})
+	b.Run("santhosh-ratified-from-bytes", func(b *testing.B) { // as the chain above begins
+		b.ReportAllocs()
+		for b.Loop() {
+			doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(event))
+			if err == nil {
+				err = official.Validate(doc)
+			}
+			if err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
 	b.Run("suyuan-schema-only", func(b *testing.B) {
 		b.ReportAllocs()
 		for b.Loop() {

@@ -47,14 +47,14 @@ func Plot(stages []Stage) string {
 		}
 	}
 	x := func(size int) float64 {
-		return left + (math.Log10(float64(size))-low)/math.Max(high-low, 1e-9)*(width-left-20)
+		return left + (math.Log10(float64(size))-low)/math.Max(high-low, 1e-9)*(width-left-40)
 	}
 	y := func(v float64) float64 { return top + (1-v/top2)*(height-top-60) }
 	var b strings.Builder
 	fmt.Fprintf(&b, `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %d %d" font-family="sans-serif" font-size="12">`+"\n", width, height)
 	fmt.Fprintf(&b, `<rect width="%d" height="%d" fill="white"/>`+"\n", width, height)
 	for v := 0.0; v <= top2; v += top2 / 4 {
-		fmt.Fprintf(&b, `<path d="M%d %.1fH%d" stroke="#ddd"/><text x="8" y="%.1f">%.2f×</text>`+"\n", left, y(v), width-20, y(v)+4, v)
+		fmt.Fprintf(&b, `<path d="M%d %.1fH%d" stroke="#ddd"/><text x="8" y="%.1f">%.2f×</text>`+"\n", left, y(v), width-40, y(v)+4, v)
 	}
 	for _, s := range stages {
 		fmt.Fprintf(&b, `<text x="%.1f" y="%d" text-anchor="middle">%d</text>`+"\n", x(s.Size), height-42, s.Size)
