@@ -142,7 +142,7 @@ func (w *xmlWriter) name(member string) string {
 	case ns == "":
 		return local
 	}
-	if known, ok := w.ctx.Namespace(prefix); compact && ok && known == ns {
+	if known, ok := w.ctx.Namespace(prefix); compact && ok && known == ns && isNCName(prefix) {
 		return w.declare(prefix, ns) + ":" + local
 	}
 	return w.free("", ns) + ":" + local

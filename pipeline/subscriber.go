@@ -152,8 +152,11 @@ func (s *subscriber) pullInto(ctx context.Context, consumer jetstream.Consumer, 
 		}
 		wait, cancel := context.WithTimeout(ctx, pullWait)
 		batch, err := consumer.Fetch(pullMessages, jetstream.FetchContext(wait), jetstream.FetchMaxBytes(s.pull))
-		if err != nil {
+		if late := wait.Err() != nil; err != nil {
 			cancel()
+			if late { // the processors were elsewhere for so long that nothing was asked
+				continue
+			}
 			return err
 		}
 		for m := range batch.Messages() {
