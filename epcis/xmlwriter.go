@@ -168,6 +168,9 @@ func (w *xmlWriter) declare(prefix, ns string) string {
 	if other, ok := w.prefixes[prefix]; ok && other != ns {
 		w.fail("prefix", "%q would stand for %q and for %q", "前缀 %q 会同时表示 %q 和 %q", prefix, other, ns)
 	}
+	if strings.ContainsFunc(ns, func(r rune) bool { return r < ' ' || r == 0xfffe || r == 0xffff || r == utf8.RuneError }) {
+		w.fail("name", "%q is no namespace that XML can have", "%q 不能作为 XML 命名空间", ns)
+	}
 	w.prefixes[prefix] = ns
 	return prefix
 }
