@@ -20,7 +20,7 @@ var layers = map[string][]string{
 	"internal/vectors":               {},
 	"internal/sample":                {},
 	"internal/backup":                {"hub"},
-	"internal/child":                 {},
+	"internal/child":                 {"hub"},
 	"internal/bench":                 {"hub"},
 	"epcis/gs1":                      {"hub"},
 	"epcis":                          {"hub", "epcis/gs1"},

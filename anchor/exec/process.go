@@ -3,7 +3,6 @@ package exec
 import (
 	"context"
 	"errors"
-	"fmt"
 	"path/filepath"
 	"sync"
 	"time"
@@ -176,16 +175,7 @@ func (p *process) died(ctx context.Context) error {
 	if f, ok := errors.AsType[*hub.Fault](err); ok {
 		return f
 	}
-	how, lastWords, err := p.Died(ctx)
-	if err != nil {
-		return err
-	}
-	f := hub.Faultf(hub.Unavailable, "exec.ended", "the ledger's program %s", how)
-	f.MessageZh = "账本程序已退出"
-	if lastWords != "" {
-		f.Err = fmt.Errorf("it said: %.500s", lastWords)
-	}
-	return f
+	return p.Died(ctx, "the ledger's program", "账本程序已退出")
 }
 
 // stopLine is the last line that a program gets.

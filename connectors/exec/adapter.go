@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"path/filepath"
 	"time"
 
@@ -83,16 +82,7 @@ func (c *adapter) why(ctx context.Context) error {
 
 // died says how the process ended, or that its output did.
 func (c *adapter) died(ctx context.Context) error {
-	how, lastWords, err := c.Died(ctx)
-	if err != nil {
-		return err
-	}
-	f := hub.Faultf(hub.Unavailable, "exec.ended", "the adapter %s", how)
-	f.MessageZh = "适配器已退出"
-	if lastWords != "" {
-		f.Err = fmt.Errorf("it said: %.500s", lastWords)
-	}
-	return f
+	return c.Died(ctx, "the adapter", "适配器已退出")
 }
 
 // close asks the adapter to stop, waits for grace, and kills its group. It reports whether it ended by itself.

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"os/exec"
@@ -11,6 +12,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/suyuan-io/suyuan/hub"
 )
 
 // Program is what to run.
@@ -206,12 +209,13 @@ func (c *Process[M]) write() {
 // marked as newest takes the place of the last, for which it stands, too.
 func (c *Process[M]) Send(line []byte, newest bool) { c.lines.put(line, newest) }
 
-// Died waits for a moment until the process has ended, and says how, and what it wrote last to standard error. It returns
-// an error only if ctx is done.
-func (c *Process[M]) Died(ctx context.Context) (how, lastWords string, err error) {
+// Died waits for a moment until the process has ended, and returns a fault of kind Unavailable that says how, with what it wrote
+// last to standard error as its cause. The program is called what, and zh says in Chinese that it is gone. It is ctx's error when
+// that is done first.
+func (c *Process[M]) Died(ctx context.Context, what, zh string) error {
 	t := time.NewTimer(time.Second)
 	defer t.Stop()
-	how = "closed its standard output"
+	how := "closed its standard output"
 	select {
 	case <-c.exited:
 		how = "ended: " + c.cmd.ProcessState.String()
@@ -220,12 +224,17 @@ func (c *Process[M]) Died(ctx context.Context) (how, lastWords string, err error
 		case <-t.C:
 		}
 	case <-ctx.Done():
-		return "", "", ctx.Err()
+		return ctx.Err()
 	case <-t.C:
 	}
+	f := hub.Faultf(hub.Unavailable, "exec.ended", "%s %s", what, how)
+	f.MessageZh = zh
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return how, c.lastWords, nil
+	if c.lastWords != "" {
+		f.Err = fmt.Errorf("it said: %.500s", c.lastWords)
+	}
+	return f
 }
 
 // QuietFor is how long nothing was heard.
