@@ -48,15 +48,11 @@ func (h *Hub) openBinding(context.Context) error {
 	if h.cfg.shared() && !h.cfg.EPCIS.Serve {
 		return nil
 	}
-	registry, err := schemas.Open()
-	if err != nil {
-		return err
-	}
 	prefixes, err := h.cfg.gs1()
 	if err != nil {
 		return err
 	}
-	strict := registry.With(schemas.ValidateOptions{Rules: true})
+	strict := h.schemas.With(schemas.ValidateOptions{Rules: true})
 	h.binding, err = epcisrest.New(epcisrest.Deps{
 		Log: h.log, Now: time.Now, Authorize: h.api.Authorize, Publisher: h.pipeline, Events: h.store, Size: h.store, Records: h.store,
 		Jobs: h.store, Queries: h.store, Subscriptions: h.store, Deliveries: h.store, Registerer: h.registry,

@@ -36,6 +36,7 @@ type Hub struct {
 	cfg      Config
 	log      *zap.Logger
 	registry *prometheus.Registry
+	schemas  *schemas.Registry
 	catalog  *catalog
 	master   *masterData
 	// folder is where the catalog comes from; loaded is what it said at the start, footprint how its files were then.
@@ -117,14 +118,13 @@ func (h *Hub) ensureAdmin(ctx context.Context) (err error) {
 	return err
 }
 
-func (h *Hub) openPipeline(ctx context.Context) error {
-	registry, err := schemas.Open()
-	if err != nil {
+func (h *Hub) openPipeline(ctx context.Context) (err error) {
+	if h.schemas, err = schemas.Open(); err != nil {
 		return err
 	}
 	h.breakers = connectors.NewBreakers(h.store, h.log, now)
 	h.master = &masterData{statements: h.store.Statements, now: now}
-	validate := withoutAdvice(registry.With(schemas.ValidateOptions{Rules: true}).ValidateEvent)
+	validate := withoutAdvice(h.schemas.With(schemas.ValidateOptions{Rules: true}).ValidateEvent)
 	h.pipeline, err = pipeline.Open(ctx, h.cfg.stream(), pipeline.Deps{
 		Normaliser: pipeline.NewNormaliser(h.catalog.Instance, validate, now),
 		Appender:   recorder{h}, Morgue: h.store,
