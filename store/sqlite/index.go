@@ -84,11 +84,7 @@ func (s *sealed) find(ctx context.Context, keys []int64, to *postings.Set) error
 		if !ok {
 			continue
 		}
-		var b sql.RawBytes
-		if err := s.one(ctx, `SELECT part FROM postings WHERE id = ?`, partID(s.First, part), func(rows *sql.Rows) error {
-			if err := rows.Scan(&b); err != nil {
-				return err
-			}
+		if err := s.one(ctx, `SELECT part FROM postings WHERE id = ?`, partID(s.First, part), func(b []byte) error {
 			return s.Find(key, part, b, to)
 		}); err != nil {
 			return err
@@ -98,11 +94,7 @@ func (s *sealed) find(ctx context.Context, keys []int64, to *postings.Set) error
 }
 
 func (s *sealed) times(ctx context.Context) (t *postings.Times, err error) {
-	var b sql.RawBytes
-	err = s.one(ctx, `SELECT times FROM segments WHERE first = ?`, s.First, func(rows *sql.Rows) error {
-		if err := rows.Scan(&b); err != nil {
-			return err
-		}
+	err = s.one(ctx, `SELECT times FROM segments WHERE first = ?`, s.First, func(b []byte) error {
 		t, err = postings.DecodeTimes(b)
 		return err
 	})
@@ -130,8 +122,8 @@ func (s *sealed) spots(ctx context.Context, places []uint16) ([]relational.Spot,
 	return out, rows.Err()
 }
 
-// one reads one row without copying its bytes.
-func (s *sealed) one(ctx context.Context, text string, id int64, scan func(*sql.Rows) error) error {
+// one reads the one column of one row and lets use see its bytes, without copying them.
+func (s *sealed) one(ctx context.Context, text string, id int64, use func(b []byte) error) error {
 	rows, err := s.read.QueryContext(ctx, text, id)
 	if err != nil {
 		return err
@@ -141,7 +133,11 @@ func (s *sealed) one(ctx context.Context, text string, id int64, scan func(*sql.
 		return errors.Join(rows.Err(), hub.Faultf(hub.Internal, "store.index", "a part of the index is missing").
 			WithHint("make it again with: suyuan rebuild"))
 	}
-	return scan(rows)
+	var b sql.RawBytes
+	if err := rows.Scan(&b); err != nil {
+		return err
+	}
+	return use(b)
 }
 
 // partBits is how many bits of a part's id say which part of its segment it is.
@@ -273,22 +269,15 @@ func (x *index) seal(ctx context.Context, tx interface {
 		return nil, fmt.Errorf("make a segment of the index: %w", err)
 	}
 	if _, err := tx.ExecContext(ctx, `INSERT OR REPLACE INTO segments (first, events, earliest, latest, buckets, filter, keys, times)
-		VALUES (?,?,?,?,?,?,?,?)`, b.First, b.Len, b.Earliest, b.Latest, b.Buckets, b.Filter, notNil(b.Keys), b.Times); err != nil {
+		VALUES (?,?,?,?,?,?,?,?)`, b.First, b.Len, b.Earliest, b.Latest, b.Buckets, b.Filter, b.Keys, b.Times); err != nil {
 		return nil, fmt.Errorf("store a segment of the index: %w", err)
 	}
 	for i, part := range b.Parts {
-		if _, err := tx.ExecContext(ctx, `INSERT OR REPLACE INTO postings (id, part) VALUES (?,?)`, partID(b.First, i), notNil(part)); err != nil {
+		if _, err := tx.ExecContext(ctx, `INSERT OR REPLACE INTO postings (id, part) VALUES (?,?)`, partID(b.First, i), part); err != nil {
 			return nil, fmt.Errorf("store a segment of the index: %w", err)
 		}
 	}
 	return &sealed{Sealed: b.Sealed, read: x.read}, nil
-}
-
-func notNil(b []byte) []byte {
-	if b == nil {
-		return []byte{}
-	}
-	return b
 }
 
 // replace puts a segment that was written in the place of the one in memory.

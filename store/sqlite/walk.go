@@ -58,12 +58,9 @@ func (x *index) Walk(_ context.Context, s relational.Search) (relational.Walk, e
 func (w *walk) Next(ctx context.Context, n int) ([]relational.Spot, error) {
 	var out []relational.Spot
 	for len(out) < n {
-		if err := w.reach(ctx); err != nil {
-			return nil, err
-		}
-		best := w.best()
-		if best < 0 {
-			return out, nil
+		best, err := w.reach(ctx)
+		if err != nil || best < 0 {
+			return out, err
 		}
 		c := w.open[best]
 		out = append(out, c.head)
@@ -97,24 +94,26 @@ func (w *walk) compare(a, b relational.Spot) int {
 	return c
 }
 
-// reach opens the segments that may hold the next candidate.
-func (w *walk) reach(ctx context.Context) error {
-	for len(w.closed) > 0 && w.mayComeNext(w.closed[0]) {
+// reach opens the segments that may hold the next candidate, and returns the one that does, as best does.
+func (w *walk) reach(ctx context.Context) (best int, err error) {
+	best = w.best()
+	for len(w.closed) > 0 && w.mayComeNext(w.closed[0], best) {
 		part := w.closed[0]
 		w.closed = w.closed[1:]
 		c, err := w.enter(ctx, part)
 		if err != nil {
-			return err
+			return -1, err
 		}
 		if c != nil {
 			w.open = append(w.open, c)
+			best = w.best()
 		}
 	}
-	return nil
+	return best, nil
 }
 
-func (w *walk) mayComeNext(part segment) bool {
-	best := w.best()
+// mayComeNext reports whether a segment may hold a candidate before that of the best open one.
+func (w *walk) mayComeNext(part segment, best int) bool {
 	if best < 0 {
 		return true
 	}

@@ -58,7 +58,7 @@ func (r *Recent) Seal() (Bytes, error) {
 	t := r.Times()
 	r.mu.RLock()
 	defer r.mu.RUnlock()
-	out := Bytes{Sealed: Sealed{First: r.First, Len: len(t.At), Many: slices.Sorted(maps.Keys(r.many))}, Times: t.encode()}
+	out := Bytes{Sealed: Sealed{First: r.First, Len: len(t.At), Many: slices.Sorted(maps.Keys(r.many))}, Keys: []byte{}, Times: t.encode()}
 	if n := len(t.Order); n > 0 {
 		out.Earliest, out.Latest = t.At[t.Order[0]], t.At[t.Order[n-1]]
 	}

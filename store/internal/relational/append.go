@@ -277,11 +277,12 @@ func (a *appender) insert(e *hub.Event, o *hub.Outcome, sl slot) error {
 		return fmt.Errorf("insert event: %w", err)
 	}
 	e.Record = o.Record
-	found := entry(e, o.Provider, sl.seq)
+	of := stems(&e.Facets)
+	found := entry(e, o.Provider, sl.seq, of)
 	if err := a.found.Add(&found); err != nil {
 		return fmt.Errorf("index event: %w", err)
 	}
-	return a.s.know(a.ctx, a.tx, &e.Facets, o.Provider)
+	return a.s.know(a.ctx, a.tx, a.s.unknown(nil, &e.Facets, o.Provider, of))
 }
 
 // pack returns what an event's row holds of its body. Where enough events are recorded together their bodies go into blocks.

@@ -30,8 +30,20 @@ type word struct {
 	value, provider string
 }
 
+// stems are those of the identifiers that an event speaks of, each once.
+func stems(f *hub.Facets) []string {
+	var out []string
+	for i := range f.Things {
+		if st := stem(f.Things[i].ID); st != "" {
+			out = append(out, st)
+		}
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
+}
+
 // facetKeys are the keys of an event's facets, but for the business step. Each stands once: its kind and value do.
-func facetKeys(f *hub.Facets, provider hub.ProviderID) []int64 {
+func facetKeys(f *hub.Facets, provider hub.ProviderID, stems []string) []int64 {
 	keys := make([]int64, 2, 8)
 	keys[0], keys[1] = hashKey(facetProvider, string(provider)), hashKey(facetWhat, f.Type, f.Action)
 	for _, p := range [...]struct{ kind, value string }{
@@ -42,56 +54,42 @@ func facetKeys(f *hub.Facets, provider hub.ProviderID) []int64 {
 			keys = append(keys, hashKey(p.kind, p.value))
 		}
 	}
-	last := ""
-	for i := range f.Things {
-		st := stem(f.Things[i].ID)
-		if st == "" || st == last {
-			continue
-		}
-		last = st
-		if key := hashKey(facetStem, st); !slices.Contains(keys, key) {
-			keys = append(keys, key)
-		}
+	for _, st := range stems {
+		keys = append(keys, hashKey(facetStem, st))
 	}
 	return keys
 }
 
-// know notes the values that were not seen before.
-func (s *Store) know(ctx context.Context, tx *Tx, f *hub.Facets, provider hub.ProviderID) error {
-	for _, w := range [...]word{
-		{hub.TermType, f.Type, string(provider)},
-		{hub.TermBizStep, f.BizStep, string(provider)},
-		{hub.TermDisposition, f.Disposition, string(provider)},
-		{hub.TermReadPoint, f.ReadPoint, string(provider)},
-		{hub.TermBizLocation, f.BizLocation, string(provider)},
-	} {
-		if err := s.knowWord(ctx, tx, w); err != nil {
-			return err
+// unknown adds to words those values of an event that were not seen before.
+func (s *Store) unknown(words []word, f *hub.Facets, provider hub.ProviderID, stems []string) []word {
+	add := func(w word) {
+		if w.value != "" && !s.words[w] {
+			words = append(words, w)
 		}
 	}
-	last := ""
-	for i := range f.Things {
-		st := stem(f.Things[i].ID)
-		if st == last {
-			continue
-		}
-		last = st
-		if err := s.knowWord(ctx, tx, word{vocabularyStem, st, ""}); err != nil {
-			return err
-		}
+	add(word{hub.TermType, f.Type, string(provider)})
+	add(word{hub.TermBizStep, f.BizStep, string(provider)})
+	add(word{hub.TermDisposition, f.Disposition, string(provider)})
+	add(word{hub.TermReadPoint, f.ReadPoint, string(provider)})
+	add(word{hub.TermBizLocation, f.BizLocation, string(provider)})
+	for _, st := range stems {
+		add(word{vocabularyStem, st, ""})
 	}
-	return nil
+	return words
 }
 
-func (s *Store) knowWord(ctx context.Context, tx *Tx, w word) error {
-	if w.value == "" || s.words[w] {
-		return nil
+// know notes values.
+func (s *Store) know(ctx context.Context, tx *Tx, words []word) error {
+	for _, w := range words {
+		if s.words[w] { // it stands twice in words
+			continue
+		}
+		if _, err := tx.ExecContext(ctx, `INSERT INTO vocabulary (kind, value, provider) VALUES (?,?,?) ON CONFLICT DO NOTHING`,
+			w.kind, w.value, w.provider); err != nil {
+			return fmt.Errorf("note a value: %w", err)
+		}
+		s.words[w] = true
 	}
-	if _, err := tx.ExecContext(ctx, `INSERT INTO vocabulary (kind, value, provider) VALUES (?,?,?) ON CONFLICT DO NOTHING`,
-		w.kind, w.value, w.provider); err != nil {
-		return fmt.Errorf("note a value: %w", err)
-	}
-	s.words[w] = true
 	return nil
 }
 

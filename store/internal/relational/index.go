@@ -92,18 +92,18 @@ type Condition struct {
 	Steps []string
 }
 
-// entry makes the index entry of an event.
-func entry(e *hub.Event, provider hub.ProviderID, seq hub.Seq) Entry {
+// entry makes the index entry of an event; stems are those of its facets.
+func entry(e *hub.Event, provider hub.ProviderID, seq hub.Seq, stems []string) Entry {
 	f := &e.Facets
 	out := Entry{Seq: int64(seq), Time: micros(f.EventTime)}
 	out.Things = make([]int64, 2, 2+len(f.Things))
 	out.Things[0], out.Things[1] = recordKey(e.Record), eventIDKey(e.Key.ID)
-	for i := range f.Things { // a thing may have two parts in an event
-		if key := hashKey(f.Things[i].ID); !slices.Contains(out.Things, key) {
-			out.Things = append(out.Things, key)
-		}
+	for i := range f.Things {
+		out.Things = append(out.Things, hashKey(f.Things[i].ID))
 	}
-	out.Facets = facetKeys(f, provider)
+	slices.Sort(out.Things) // a thing may have two parts in an event
+	out.Things = slices.Compact(out.Things)
+	out.Facets = facetKeys(f, provider, stems)
 	if f.BizStep != "" {
 		out.Step = stepKey(f.BizStep)
 	}
@@ -122,17 +122,17 @@ func (s *Store) entries(ctx context.Context, from uint64, n int) ([]Entry, error
 		return nil, err
 	}
 	out := make([]Entry, len(found))
+	var words []word
 	for i := range found {
-		out[i] = entry(&found[i], found[i].Leaf.Provider, found[i].Seq)
+		e := &found[i]
+		of := stems(&e.Facets)
+		out[i] = entry(e, e.Leaf.Provider, e.Seq, of)
+		words = s.unknown(words, &e.Facets, e.Leaf.Provider, of)
 	}
-	return out, s.inAny(ctx, "note values", func(tx *Tx) error {
-		for i := range found {
-			if err := s.know(ctx, tx, &found[i].Facets, found[i].Leaf.Provider); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
+	if len(words) == 0 {
+		return out, nil
+	}
+	return out, s.inAny(ctx, "note values", func(tx *Tx) error { return s.know(ctx, tx, words) })
 }
 
 // stateAll fills in the facets of events as they are stored. One that is damaged has none: it can still be found by its id and

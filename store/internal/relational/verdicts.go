@@ -68,8 +68,13 @@ func (s *Store) impliedVerdicts(ctx context.Context, refs []hub.RecordRef, keys 
 	}
 	recorded := map[hub.RecordRef]bool{}
 	for part := range slices.Chunk(seqs, perQuery) {
-		if err := s.recordsOf(ctx, part, recorded); err != nil {
-			return s.unavailable("read verdicts", err)
+		cond, args := s.in(`e.seq`, part)
+		found, err := s.readPacked(ctx, s.read, cond, args...)
+		if err != nil {
+			return err
+		}
+		for i := range found {
+			recorded[found[i].Record] = true
 		}
 	}
 	for i, ref := range refs {
@@ -78,29 +83,6 @@ func (s *Store) impliedVerdicts(ctx context.Context, refs []hub.RecordRef, keys 
 		}
 	}
 	return nil
-}
-
-// recordsOf adds the records that events come from.
-func (s *Store) recordsOf(ctx context.Context, seqs []int64, to map[hub.RecordRef]bool) error {
-	cond, args := s.in(`seq`, seqs)
-	rows, err := s.read.QueryContext(ctx, `SELECT connector, record_id FROM events WHERE `+cond, args...)
-	if err != nil {
-		return err
-	}
-	defer rows.Close()
-	for rows.Next() {
-		var connector int64
-		var id string
-		if err := rows.Scan(&connector, &id); err != nil {
-			return err
-		}
-		name, err := s.name(connector)
-		if err != nil {
-			return err
-		}
-		to[hub.RecordRef{Connector: hub.ConnectorID(name), ID: hub.RecordID(s.dialect.Text(id))}] = true
-	}
-	return rows.Err()
 }
 
 // Contents returns what the recorded events with any of the ids state.
