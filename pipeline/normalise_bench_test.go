@@ -8,30 +8,12 @@ import (
 	"github.com/suyuan-io/suyuan/connectors/decode"
 	"github.com/suyuan-io/suyuan/connectors/mapping"
 	"github.com/suyuan-io/suyuan/hub"
+	"github.com/suyuan-io/suyuan/internal/bench"
 	"github.com/suyuan-io/suyuan/pipeline"
 	"github.com/suyuan-io/suyuan/schemas"
 )
 
-// brandMapping and brandRow are the sample's brand record as `suyuan bench` has them.
-const brandMapping = `version: 1
-timezone: "+01:00"
-let:
-  plant: "= sgln(row.plantGln)"
-events:
-  - event:
-      type: ObjectEvent
-      eventTime: "= ts(row.madeOn, 'yyyy-MM-dd HH:mm:ss')"
-      action: ADD
-      bizStep: commissioning
-      disposition: active
-      epcList: ["= sgtin(row.gtin, row.code)"]
-      readPoint: { id: "= plant" }
-      bizLocation: { id: "= plant" }
-      ilmd:
-        "cbvmda:lotNumber": "= row.batch"
-        "cbvmda:itemExpirationDate": "= row.bestBefore"
-`
-
+// brandRow is the sample's brand record as `suyuan bench` has it.
 const brandRow = `{"code":"123456000000001","gtin":"7613035982949","batch":"9121755841","madeOn":"2026-11-02 01:01:00","bestBefore":"2028-10-31",` +
 	`"plantGln":"5391520850004","line":"L1","shift":"B","operator":"op-0001","cartonSscc":"05391520850000001","nameZh":"启赋有机幼儿配方奶粉3阶段",` +
 	`"nameEn":"illuma organic formula stage 3","series":"启赋有机","packaging":"罐装","packSpec":"900 g × 6","origin":"IE",` +
@@ -41,7 +23,7 @@ const brandRow = `{"code":"123456000000001","gtin":"7613035982949","batch":"9121
 // brand returns an instance of the brand's record; whole decodes all of it.
 func brand(t testing.TB, whole bool) pipeline.Instance {
 	t.Helper()
-	m, err := mapping.Load(fstest.MapFS{"m.yaml": {Data: []byte(brandMapping)}}, "m.yaml")
+	m, err := mapping.Load(fstest.MapFS{"m.yaml": {Data: []byte(bench.Mapping)}}, "m.yaml")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -55,17 +55,7 @@ func TestHubOfSM3WithTwoWitnesses(t *testing.T) {
 		{Witness: &WitnessConfig{Name: "customs", URL: server.URL, Key: w.Key().String()}},
 		{Witness: &WitnessConfig{Name: "gone", URL: gone.URL, Key: nobody.String()}},
 	}
-	h, err := OpenHub(t.Context(), cfg, zap.NewNop())
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, stop := context.WithCancel(t.Context())
-	ended := make(chan error, 1)
-	go func() { ended <- h.Run(ctx) }()
-	if err := h.anchor.WaitCommitted(t.Context(), 1); err != nil {
-		t.Fatal(err)
-	}
-	p := &prover{h: h}
+	p, stop := anchored(t, cfg)
 	receipt, err := p.Receipt(t.Context(), 0, "witness/customs")
 	if err != nil {
 		t.Fatal(err)
@@ -79,12 +69,6 @@ func TestHubOfSM3WithTwoWitnesses(t *testing.T) {
 		t.Errorf("receipt: %v", err)
 	}
 	stop()
-	if err := <-ended; err != nil {
-		t.Error(err)
-	}
-	if err := h.Close(); err != nil {
-		t.Error(err)
-	}
 }
 
 // TestHubOfALedgerOutOfProcess runs the sample through a hub with the example's ledger in Python, and verifies a receipt by the rule
@@ -105,17 +89,7 @@ func TestHubOfALedgerOutOfProcess(t *testing.T) {
 	cfg.Anchor.Ledgers = []LedgerConfig{
 		{Exec: &exec.Config{Kind: "filechain", Command: []string{"python3", program}, Config: map[string]string{"dir": t.TempDir()}}},
 	}
-	h, err := OpenHub(t.Context(), cfg, zap.NewNop())
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, stop := context.WithCancel(t.Context())
-	ended := make(chan error, 1)
-	go func() { ended <- h.Run(ctx) }()
-	if err := h.anchor.WaitCommitted(t.Context(), 1); err != nil {
-		t.Fatal(err)
-	}
-	p := &prover{h: h}
+	p, stop := anchored(t, cfg)
 	receipt, err := p.Receipt(t.Context(), 0)
 	if err != nil {
 		t.Fatal(err)
@@ -138,11 +112,29 @@ func TestHubOfALedgerOutOfProcess(t *testing.T) {
 		t.Error("evidence that nobody checked was accepted")
 	}
 	stop()
-	if err := <-ended; err != nil {
-		t.Error(err)
+}
+
+// anchored runs a hub until its first event is anchored. stop ends it and checks that it ends well.
+func anchored(t *testing.T, cfg Config) (p *prover, stop func()) {
+	t.Helper()
+	h, err := OpenHub(t.Context(), cfg, zap.NewNop())
+	if err != nil {
+		t.Fatal(err)
 	}
-	if err := h.Close(); err != nil {
-		t.Error(err)
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- h.Run(ctx) }()
+	if err := h.anchor.WaitCommitted(t.Context(), 1); err != nil {
+		t.Fatal(err)
+	}
+	return &prover{h: h}, func() {
+		cancel()
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+		if err := h.Close(); err != nil {
+			t.Error(err)
+		}
 	}
 }
 

@@ -18,7 +18,7 @@ func Write(dir, secret, durability string) error {
 		"connectors/bench-shed.yaml":   shedYAML,
 		"connectors/bench-ndjson.yaml": fileYAML("ndjson", "{ ndjson: {} }"),
 		"connectors/bench-csv.yaml":    fileYAML("csv", "{ csv: { header: true } }"),
-		"mappings/bench.yaml":          mappingYAML,
+		"mappings/bench.yaml":          Mapping,
 		"drop/ndjson/README":           "files of the benchmark",
 		"drop/csv/README":              "files of the benchmark",
 	} {
@@ -76,7 +76,8 @@ interval: 50ms
 `
 }
 
-const mappingYAML = `version: 1
+// Mapping is the mapping of the records that the load consists of: the sample's brand record.
+const Mapping = `version: 1
 timezone: "+01:00"
 let:
   plant: "= sgln(row.plantGln)"
