@@ -2,6 +2,7 @@ package system
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 
@@ -47,13 +48,22 @@ breaker: { dead: 3 }
 	if size, _ := p.LogSize(); size != 0 {
 		t.Errorf("%d events although the source is stopped", size)
 	}
-	contains(t, in(t, s.Dir, 0, "connector", "resume", "drop"), "starting")
+	runs(t, in(t, s.Dir, 0, "connector", "resume", "drop"))
 	p.Await("the source goes on", func() bool { size, _ := p.LogSize(); return size == 1 })
 
 	// The same files from the beginning are recognised: nothing is recorded twice, and what was dropped stays dropped.
 	contains(t, in(t, s.Dir, 1, "connector", "rewind", "drop"), "pause it first")
 	contains(t, in(t, s.Dir, 0, "connector", "pause", "drop"), "paused")
 	contains(t, in(t, s.Dir, 0, "connector", "rewind", "drop"), "paused")
-	contains(t, in(t, s.Dir, 0, "connector", "resume", "drop"), "starting")
+	runs(t, in(t, s.Dir, 0, "connector", "resume", "drop"))
 	contains(t, in(t, s.Dir, 0, "dead", "list", "--state", "dropped"), "map.time")
+}
+
+// runs checks that a connector's line says that its source runs. How far it has come when it is asked is the machine's.
+func runs(t *testing.T, line string) {
+	t.Helper()
+	fields := strings.Fields(line)
+	if len(fields) < 3 || !slices.Contains([]string{"starting", "reading", "waiting"}, fields[2]) {
+		t.Errorf("the source does not run:\n%s", line)
+	}
 }
