@@ -40,7 +40,10 @@ func (s *Store) Append(ctx context.Context, outcomes []hub.Outcome) ([]hub.Verdi
 			verdicts[i] = v
 		}
 		return a.finish()
-	}, func() { a.found.Done() })
+	}, func() {
+		a.found.Done()
+		s.leaves.add(a.before, a.leaves)
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -96,6 +99,8 @@ type appender struct {
 	recorded recorded
 	rows     Writer
 	found    Additions
+	// leaves are the leaf hashes of what was appended.
+	leaves []hub.Digest
 
 	// blocks is true when bodies go into blocks. bodies and ids are those of the block at hand, first the seq of its first event.
 	blocks bool
@@ -261,6 +266,7 @@ func (a *appender) insert(e *hub.Event, o *hub.Outcome, sl slot) error {
 		terms[i] = id
 	}
 	leafHash := a.s.config.LeafHash(e.Leaf.Bytes())
+	a.leaves = append(a.leaves, leafHash)
 	id, hash := any(e.Key.ID), any(e.Hash)
 	if a.s.dialect.Compact {
 		id, hash = compactID(e.Key.ID), compactHash(e.Hash)
@@ -345,6 +351,7 @@ func (a *appender) note(o *hub.Outcome, k known, v hub.Verdict, seqs string) err
 	if err != nil {
 		return fmt.Errorf("note record: %w", err)
 	}
+	a.s.noteKey(k.key)
 	a.recorded.records[k.key] = recordRow{ref: o.Record, raw: raw, verdict: v, dead: k.dead}
 	return nil
 }

@@ -53,7 +53,7 @@ func (a *appender) load(outcomes []hub.Outcome) error {
 			keys = append(keys, eventIDKey(outcomes[i].Events[j].Key.ID))
 		}
 	}
-	for part := range slices.Chunk(records, perQuery) {
+	for part := range slices.Chunk(a.s.mayBeNoted(records), perQuery) {
 		if err := r.readRecords(a.ctx, a.tx, part); err != nil {
 			return fmt.Errorf("find records: %w", err)
 		}
@@ -69,6 +69,56 @@ func (a *appender) load(outcomes []hub.Outcome) error {
 	}
 	a.recorded = r
 	return nil
+}
+
+// maxNoted is how many keys of records are kept in memory.
+const maxNoted = 1 << 16
+
+// loadNoted reads which records have a row.
+func (s *Store) loadNoted(ctx context.Context) error {
+	s.noted = nil
+	if s.dialect.Head != nil { // other processes note records as well
+		return nil
+	}
+	rows, err := s.write.QueryContext(ctx, `SELECT key FROM records LIMIT ?`, maxNoted+1)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	noted := map[int64]struct{}{}
+	for rows.Next() {
+		var key int64
+		if err := rows.Scan(&key); err != nil {
+			return err
+		}
+		noted[key] = struct{}{}
+	}
+	if len(noted) <= maxNoted {
+		s.noted = noted
+	}
+	return rows.Err()
+}
+
+// mayBeNoted returns those of keys that records may have a row at; it uses the memory of keys.
+func (s *Store) mayBeNoted(keys []int64) []int64 {
+	if s.noted == nil {
+		return keys
+	}
+	return slices.DeleteFunc(keys, func(key int64) bool {
+		_, ok := s.noted[key]
+		return !ok
+	})
+}
+
+// noteKey remembers that there is a row at key. A transaction that fails makes the next one read them all again.
+func (s *Store) noteKey(key int64) {
+	if s.noted == nil {
+		return
+	}
+	s.noted[key] = struct{}{}
+	if len(s.noted) > maxNoted {
+		s.noted = nil
+	}
 }
 
 const recordColumns = `connector, id, raw, verdict, dead`

@@ -95,10 +95,15 @@ type Store struct {
 	terms map[string]int64
 	words map[word]bool // the vocabulary table
 	last  time.Time     // the newest record time
-	stale bool          // what is remembered is to be read again: a transaction failed, or its commit's outcome is unknown
+	// noted are the keys of the rows of records where one process is the only writer: most records have none, and need not be
+	// asked for. Nil when there are more than [maxNoted].
+	noted map[int64]struct{}
+	stale bool // what is remembered is to be read again: a transaction failed, or its commit's outcome is unknown
 
 	// visible is how many events there are that readers find, where one process is the only writer.
 	visible atomic.Uint64
+
+	leaves recentLeaves
 
 	scans scanGroup
 
@@ -168,9 +173,13 @@ func (s *Store) reload(ctx context.Context) error {
 	if err := s.loadWords(ctx); err != nil {
 		return err
 	}
+	if err := s.loadNoted(ctx); err != nil {
+		return err
+	}
 	if err := s.index.Load(ctx, s.entries); err != nil {
 		return err
 	}
+	s.leaves.forget(s.size)
 	s.visible.Store(s.size)
 	s.stale = false
 	return nil
