@@ -29,6 +29,7 @@ type benchRun struct {
 	durability string
 	dir        string
 	profile    string
+	postgres   string
 }
 
 func benchCommand(std stdio) *cobra.Command {
@@ -40,9 +41,11 @@ memory and bytes in the store for each record, and fails unless accepted, record
 
 Records have about 700 bytes and are mapped by a YAML mapping of the sample's brand record. Figures of a shared machine mean
 something only as ratios within one run: measure against --floor, --peer or --durability with --runs 5, which runs the
-contenders by turns and prints medians. docs/performance.md has the commands behind every published figure.`,
+contenders by turns and prints medians. --postgres records in a PostgreSQL database, in a schema that is dropped again;
+where its server runs on this machine, its processor time is printed beside the hub's. docs/performance.md has the commands behind every published figure.`,
 		Example: "  suyuan bench ingest --records 100000 --batch 100 --floor --runs 5\n  suyuan bench import --format csv\n" +
-			"  suyuan bench growth --sizes 100000,1000000 --plot growth.svg\n  suyuan bench overload --duration 10m",
+			"  suyuan bench growth --sizes 100000,1000000 --plot growth.svg\n  suyuan bench overload --duration 10m\n" +
+			"  suyuan bench ingest --batch 100 --postgres 'postgres://user:password@127.0.0.1:5432/scratch'",
 	}
 	cmd.AddCommand(benchIngest(std), benchImport(std), benchCapture(std), benchVisible(std), benchGrowth(std), benchOverload(std))
 	return cmd
@@ -64,6 +67,7 @@ func newBench(std stdio, cmd *cobra.Command, records, connections int, run func(
 	f.IntVar(&b.load.Connections, "connections", connections, "requests at a time")
 	f.StringVar(&b.durability, "durability", "strict", "strict or relaxed, as in the configuration; both: one after the other")
 	f.StringVar(&b.dir, "dir", "", "folder to work in; a temporary one when not given")
+	f.StringVar(&b.postgres, "postgres", "", "URL of a PostgreSQL database to record in, in a schema that is dropped again; the embedded store when not given")
 	f.StringVar(&b.profile, "cpuprofile", "", "write a CPU profile of the (last) hub to this file")
 	return cmd, b, f
 }
@@ -141,7 +145,12 @@ func (b *benchRun) withHub(ctx context.Context, durability string, fn func(t ben
 	if durability == "both" {
 		durability = "strict"
 	}
-	if err := bench.Write(dir, benchSecret, durability); err != nil {
+	url, db, err := openBenchStore(ctx, b.postgres)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, db.close()) }()
+	if err := bench.Write(dir, benchSecret, durability, url); err != nil {
 		return err
 	}
 	p, err := startHub(ctx, dir, b.profile)
@@ -149,7 +158,7 @@ func (b *benchRun) withHub(ctx context.Context, durability string, fn func(t ben
 		return err
 	}
 	defer p.stop()
-	return fn(bench.Target{URL: p.url, Key: p.key, Usage: p.usage}, dir)
+	return fn(bench.Target{URL: p.url, Key: p.key, Usage: func() (bench.Usage, error) { return db.add(p.usage()) }}, dir)
 }
 
 func (b *benchRun) progress(done int) {

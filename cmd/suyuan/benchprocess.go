@@ -64,18 +64,9 @@ func (p *hubProcess) stop() {
 func (p *hubProcess) usage() (bench.Usage, error) {
 	var u bench.Usage
 	pid := strconv.Itoa(p.cmd.Process.Pid)
-	stat, err := os.ReadFile("/proc/" + pid + "/stat")
-	if err != nil {
+	var err error
+	if _, u.CPU, err = processorTime(pid, userTime, systemTime); err != nil {
 		return u, nil //nolint:nilerr // not Linux: these figures are left out
-	}
-	const userTime, systemTime, ticksPerSecond = 11, 12, 100
-	fields := strings.Fields(string(stat[strings.LastIndexByte(string(stat), ')')+2:]))
-	for _, i := range []int{userTime, systemTime} {
-		ticks, err := strconv.ParseInt(fields[i], 10, 64)
-		if err != nil {
-			return u, fmt.Errorf("read processor time: %w", err)
-		}
-		u.CPU += time.Duration(ticks) * time.Second / ticksPerSecond
 	}
 	status, err := os.ReadFile("/proc/" + pid + "/status")
 	if err != nil {
@@ -103,4 +94,31 @@ func (p *hubProcess) usage() (bench.Usage, error) {
 		}
 	}
 	return u, nil
+}
+
+// The fields of /proc/PID/stat after the name, from 0 (proc_pid_stat(5)).
+const (
+	parentPID          = 1
+	userTime           = 11
+	systemTime         = 12
+	childrenUserTime   = 13
+	childrenSystemTime = 14
+)
+
+// processorTime is the sum of fields of /proc/PID/stat that are times, and the whole line.
+func processorTime(pid string, times ...int) (fields []string, t time.Duration, err error) {
+	const ticksPerSecond = 100
+	stat, err := os.ReadFile("/proc/" + pid + "/stat")
+	if err != nil {
+		return nil, 0, err
+	}
+	fields = strings.Fields(string(stat[strings.LastIndexByte(string(stat), ')')+2:]))
+	for _, i := range times {
+		ticks, err := strconv.ParseInt(fields[i], 10, 64)
+		if err != nil {
+			return nil, 0, fmt.Errorf("read processor time: %w", err)
+		}
+		t += time.Duration(ticks) * time.Second / ticksPerSecond
+	}
+	return fields, t, nil
 }

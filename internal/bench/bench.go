@@ -51,6 +51,8 @@ type Target struct {
 // Usage is what a process has used so far.
 type Usage struct {
 	CPU time.Duration
+	// Database is the processor time of a database server beside it, 0 where it cannot be seen.
+	Database time.Duration
 	// Resident and Peak are the resident memory in bytes, now and at its largest; Disk is what the database holds.
 	Resident, Peak, Disk int64
 }
@@ -65,6 +67,7 @@ type Result struct {
 	P50, P90 time.Duration // of the answers
 	P99, Max time.Duration
 	CPU      time.Duration // for each record
+	Database time.Duration // as well
 	Disk     float64       // bytes for each record
 	Peak     int64
 }
@@ -84,6 +87,9 @@ func (r Result) String() string {
 	}
 	if r.CPU > 0 {
 		fmt.Fprintf(&b, "  cpu %s a record", r.CPU.Round(100*time.Nanosecond))
+	}
+	if r.Database > 0 {
+		fmt.Fprintf(&b, " and %s of the database's", r.Database.Round(100*time.Nanosecond))
 	}
 	if r.Disk > 0 {
 		fmt.Fprintf(&b, "  disk %.0f B a record", r.Disk)
@@ -135,6 +141,7 @@ func (r *Result) charge(t Target, before Usage) error {
 		return err
 	}
 	r.CPU = (after.CPU - before.CPU) / time.Duration(r.Records)
+	r.Database = (after.Database - before.Database) / time.Duration(r.Records)
 	r.Disk = float64(after.Disk-before.Disk) / float64(r.Records)
 	r.Peak = after.Peak
 	return nil
@@ -163,7 +170,7 @@ func Median(runs []Result) Result {
 		func(r *Result) *time.Duration { return &r.Sending }, func(r *Result) *time.Duration { return &r.Anchored },
 		func(r *Result) *time.Duration { return &r.P50 }, func(r *Result) *time.Duration { return &r.P90 },
 		func(r *Result) *time.Duration { return &r.P99 }, func(r *Result) *time.Duration { return &r.Max },
-		func(r *Result) *time.Duration { return &r.CPU },
+		func(r *Result) *time.Duration { return &r.CPU }, func(r *Result) *time.Duration { return &r.Database },
 	} {
 		*d(&m) = time.Duration(mid(func(r Result) int64 { return int64(*d(&r)) }))
 	}

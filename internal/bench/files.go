@@ -7,12 +7,18 @@ import (
 )
 
 // Write lays out in dir the configuration of a hub that takes the load: one connector for single records, one for
-// batches, and a real mapping of the sample's brand record. The secret is what senders sign with.
-func Write(dir, secret, durability string) error {
+// batches, and a real mapping of the sample's brand record. The secret is what senders sign with. postgres is the URL of the
+// database that takes the store's place, "" for the embedded store.
+func Write(dir, secret, durability, postgres string) error {
 	fill := strings.NewReplacer("@DIR@", filepath.ToSlash(dir), "@DURABILITY@", durability)
+	config := hubYAML
+	if postgres != "" {
+		config += storeYAML
+	}
 	for name, text := range map[string]string{
-		"suyuan.yaml":                  hubYAML,
+		"suyuan.yaml":                  config,
 		"secret":                       secret,
+		"store.url":                    postgres,
 		"connectors/bench.yaml":        singleYAML,
 		"connectors/bench-batch.yaml":  batchYAML,
 		"connectors/bench-shed.yaml":   shedYAML,
@@ -38,6 +44,9 @@ data: data
 anchor: { origin: bench.local/log, maxAge: 200ms }
 log: { level: warn }
 stream: { durability: @DURABILITY@, minFree: 64MiB }
+`
+
+const storeYAML = `store: { postgres: { url: "${file:@DIR@/store.url}" } }
 `
 
 const singleYAML = `id: bench
