@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"github.com/suyuan-io/suyuan/hub"
+	"github.com/suyuan-io/suyuan/internal/spelling"
 	"github.com/suyuan-io/suyuan/internal/strictyaml"
 )
 
@@ -151,7 +152,7 @@ func (l Loader) noMapping(at, stated string) *hub.Fault {
 	for i, e := range entries {
 		names[i] = e.Name()
 	}
-	if near := strictyaml.Nearest(path.Base(at), names); near != "" {
+	if near := spelling.Nearest(path.Base(at), names, spelling.Typed); near != "" {
 		near = strings.TrimSuffix(stated, path.Base(at)) + near
 		f.Hint, f.HintZh = fmt.Sprintf("did you mean %q?", near), fmt.Sprintf("是否想写 %q？", near)
 	}

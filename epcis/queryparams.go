@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/suyuan-io/suyuan/hub"
+	"github.com/suyuan-io/suyuan/internal/spelling"
 )
 
 // parameter takes one parameter with its values.
@@ -14,7 +15,7 @@ func (p *queryParser) parameter(name string, raw []string) error {
 			return err
 		}
 	}
-	hint := Nearest(name, parameterNames())
+	hint := spelling.Nearest(name, parameterNames(), spelling.Typed)
 	if hint != "" {
 		f := hub.AsFault(p.bad("unknown", "%s is no parameter of this query", "未知的查询参数 %s", name))
 		return hinted(f, "did you mean "+hint+"?", "是否应为 "+hint+"？")

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/suyuan-io/suyuan/hub"
+	"github.com/suyuan-io/suyuan/internal/spelling"
 )
 
 // The functions below say how to mend what the check of an XML document found.
@@ -80,7 +81,7 @@ func (c *xmlChecker) adviseUnknown(f *hub.Fault, parent *frame, n xmlName) {
 		}
 		wild = wild || p.wildcard == "other"
 	}
-	near := Nearest(n.local, known)
+	near := spelling.Nearest(n.local, known, spelling.Typed)
 	switch own := `<example:` + n.local + ` xmlns:example="https://…/">`; {
 	case near != "":
 		advise(f, "did you mean <"+near+">?", "是否指 <"+near+">？")
@@ -151,7 +152,7 @@ func (c *xmlChecker) lacking(f *frame, e *element, name string) {
 func adviseSimple(f *hub.Fault, typ, value string) {
 	switch typ {
 	case "action":
-		near := Nearest(strings.TrimSpace(value), []string{"ADD", "OBSERVE", "DELETE"})
+		near := spelling.Nearest(strings.TrimSpace(value), []string{"ADD", "OBSERVE", "DELETE"}, spelling.Typed)
 		if near != "" {
 			advise(f, "did you mean "+near+"?", "是否指 "+near+"？")
 			return

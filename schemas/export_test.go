@@ -44,7 +44,6 @@ func (r *Registry) RulesOfEvent(data []byte) error {
 var (
 	IsURI      = isURI[string]
 	IsDateTime = isDateTime[string]
-	Nearest    = nearest
 )
 
 // ParseJSON reads data as the package reads all JSON.

@@ -123,15 +123,3 @@ func TestTimesAreThoseOfRFC3339(t *testing.T) {
 		}
 	}
 }
-
-func TestNearestFindsMisspellingsOnly(t *testing.T) {
-	words := []string{"shipping", "receiving", "in_transit", "retail_selling", "ADD"}
-	for word, want := range map[string]string{
-		"Shipping": "shipping", "shipppng": "shipping", "shipipng": "shipping", "IN TRANSIT": "in_transit", "retail-selling": "retail_selling",
-		"recieivng": "receiving", "add": "ADD", "brewing": "", "x": "", "": "",
-	} {
-		if got := schemas.Nearest(word, words, 3); got != want {
-			t.Errorf("%q: %q, want %q", word, got, want)
-		}
-	}
-}

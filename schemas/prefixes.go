@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/suyuan-io/suyuan/internal/spelling"
 )
 
 // advise notes names with a prefix that no @context around them explains. JSON-LD reads such a name as a URI with a scheme
@@ -102,7 +104,7 @@ func (a adviser) note(m member, prefix string, s prefixScope, pointer string) {
 	f := newFault("advice.prefix-undeclared", "no @context declares the prefix of %q", "没有 @context 声明 %q 的前缀", m.name)
 	f.Hint = fmt.Sprintf("add {%q: \"https://…/\"} to \"@context\", with the namespace that the field belongs to", prefix)
 	f.HintZh = fmt.Sprintf("请在 \"@context\" 中加上 {%q: \"https://…/\"}，即该字段所属的命名空间", prefix)
-	if near := nearest(prefix, slices.Sorted(maps.Keys(s.known)), shareOfName); near != "" {
+	if near := spelling.Nearest(prefix, slices.Sorted(maps.Keys(s.known)), spelling.Coded); near != "" {
 		f.Hint = fmt.Sprintf("did you mean \"%s:…\"? Otherwise %s", near, f.Hint)
 		f.HintZh = fmt.Sprintf("是否指 \"%s:…\"？否则%s", near, f.HintZh)
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
 	"github.com/suyuan-io/suyuan/hub"
+	"github.com/suyuan-io/suyuan/internal/spelling"
 )
 
 // Version is the version of the EPCIS schemas that the registry holds, as it stands in their $id.
@@ -143,7 +144,7 @@ func (r *Registry) Validate(name string, data []byte) error {
 func (r *Registry) unknownName(name string) error {
 	f := hub.Faultf(hub.NotFound, "schema.unknown-name", "there is no schema called %q", name)
 	f.MessageZh = fmt.Sprintf("没有名为 %q 的模式", name)
-	if near := nearest(name, r.Names(), shareOfValue); near != "" {
+	if near := spelling.Nearest(name, r.Names(), spelling.Typed); near != "" {
 		f.Hint = fmt.Sprintf("did you mean %q?", near)
 		f.HintZh = fmt.Sprintf("是否指 %q？", near)
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
 	"github.com/suyuan-io/suyuan/hub"
+	"github.com/suyuan-io/suyuan/internal/spelling"
 )
 
 // unknownFields reports the first of the fields that the object at p should not have.
@@ -40,7 +41,7 @@ func (x *explainer) unknownField(e *jsonschema.ValidationError, p place, m membe
 		f.Message += ", which has " + quoteList(known)
 		f.MessageZh += "，可用字段：" + quoteList(known)
 	}
-	meant := nearest(name, known, shareOfName)
+	meant := spelling.Nearest(name, known, spelling.Coded)
 	if meant == "" {
 		meant = shortFor(name, known)
 	}

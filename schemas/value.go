@@ -9,6 +9,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/suyuan-io/suyuan/hub"
+	"github.com/suyuan-io/suyuan/internal/spelling"
 )
 
 const (
@@ -100,7 +101,7 @@ func enumFault(n *node, want []any, w words) *hub.Fault {
 		f.Message = fmt.Sprintf("found %s, expected one of %s", found, listValues(want))
 		f.MessageZh = fmt.Sprintf("当前为 %s，应为以下之一：%s", found, listValues(want))
 	}
-	near := nearest(n.str(), allowed, shareOfValue)
+	near := spelling.Nearest(n.str(), allowed, spelling.Typed)
 	switch {
 	case len(want) == 1:
 	case near != "":
@@ -108,7 +109,7 @@ func enumFault(n *node, want []any, w words) *hub.Fault {
 	case w.noun != "":
 		f.Hint, f.HintZh = "use one of "+listValues(want), "可用值："+listValues(want)
 	}
-	if w.open && (near == "" || plainForm(near) != plainForm(n.str())) {
+	if w.open && (near == "" || !spelling.Same(near, n.str())) {
 		f.Hint += ownValue(f.Hint, "a value of your own must be a URI, such as \"example:"+wordForm(n.str())+"\"", "; ")
 		f.HintZh += ownValue(f.HintZh, "自定义的值必须是 URI，例如 \"example:"+wordForm(n.str())+"\"", "；")
 	}
@@ -136,7 +137,7 @@ func wordForm(s string) string {
 		}
 		return -1
 	}, s)
-	if word == "" || len(word) > maxSuggest {
+	if word == "" || len(word) > 64 {
 		return "yourWord"
 	}
 	return word
@@ -146,7 +147,7 @@ func wordForm(s string) string {
 func cbvFault(found string, allowed []string) *hub.Fault {
 	word := found[strings.LastIndexAny(found, ":/#-")+1:]
 	f := newFault(codeCBV, "in JSON a value of the GS1 vocabulary is its bare word, found %s", "在 JSON 中，GS1 词汇的值只写词本身，当前为 %s", clip(found))
-	switch near := nearest(word, allowed, shareOfValue); {
+	switch near := spelling.Nearest(word, allowed, spelling.Typed); {
 	case slices.Contains(allowed, word):
 		f.Hint, f.HintZh = fmt.Sprintf("write %q", word), fmt.Sprintf("请写 %q", word)
 	case near != "":

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/suyuan-io/suyuan/hub"
+	"github.com/suyuan-io/suyuan/internal/spelling"
 )
 
 // Formats returns the table of formats, in the order in which they are listed and, among equals, detected.
@@ -35,7 +36,7 @@ func New(name string, settings []byte) (Decoder, error) {
 		return unpacking{Decoder: d, format: name}, nil
 	}
 	said := say("there is no format %q", "没有名为 %q 的格式", name)
-	if near := nearest(name, names); near != "" {
+	if near := spelling.Nearest(name, names, spelling.Typed); near != "" {
 		return nil, refuse("decode.format", hub.Where{}, said.hint("did you mean "+near+"?", "是否想写 "+near+"？"))
 	}
 	all := strings.Join(names, ", ")

@@ -10,6 +10,7 @@ import (
 	"github.com/goccy/go-yaml/ast"
 
 	"github.com/suyuan-io/suyuan/hub"
+	"github.com/suyuan-io/suyuan/internal/spelling"
 )
 
 // header is the setting of that name: true, false, or the names of the columns.
@@ -72,7 +73,7 @@ func compileRules(format string, rules []rowRule, names []string) error {
 
 func unknownColumn(format, key, column string, names []string) *hub.Fault {
 	said := say("there is no column %q", "没有名为 %q 的列", column)
-	if near := nearest(column, names); near != "" {
+	if near := spelling.Nearest(column, names, spelling.Typed); near != "" {
 		said = said.hint("did you mean "+near+"?", "是否想写 "+near+"？")
 	}
 	return setting(format, key, said)

@@ -11,6 +11,7 @@ import (
 	"github.com/goccy/go-yaml/ast"
 
 	"github.com/suyuan-io/suyuan/hub"
+	"github.com/suyuan-io/suyuan/internal/spelling"
 )
 
 // defaultMaxRecord is the largest record in bytes where the settings state none.
@@ -80,7 +81,7 @@ func unknownKey(format string, e *yaml.UnknownFieldError, into any) text {
 	}
 	said := say("settings of %s have no key %q", "%s 没有名为 %q 的设置项", format, key)
 	keys := settingKeys(reflect.TypeOf(into), nil)
-	if near := nearest(key, keys); near != "" {
+	if near := spelling.Nearest(key, keys, spelling.Typed); near != "" {
 		return said.hint("did you mean "+near+"?", "是否想写 "+near+"？")
 	}
 	return said.hint("the keys are "+strings.Join(keys, ", "), "可用的设置项："+strings.Join(keys, "、"))
@@ -117,40 +118,6 @@ func refersTo(t, self reflect.Type) bool {
 		t = t.Elem()
 	}
 	return t == self
-}
-
-// nearest returns the key that differs least from what was written, or "" when none is near.
-func nearest(written string, keys []string) string {
-	best, bestAt := "", 1+len(written)/3
-	for _, k := range keys {
-		if d := distance(strings.ToLower(written), strings.ToLower(k)); d <= bestAt && (best == "" || d < bestAt) {
-			best, bestAt = k, d
-		}
-	}
-	return best
-}
-
-// distance is the Levenshtein distance of two short words.
-func distance(a, b string) int {
-	if len(a) > 64 || len(b) > 64 {
-		return 64
-	}
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			cost := 1
-			if a[i] == b[j] {
-				cost = 0
-			}
-			diagonal, row[j+1] = row[j+1], min(row[j+1]+1, row[j]+1, diagonal+cost)
-		}
-	}
-	return row[len(b)]
 }
 
 // setting refuses the value of one setting.

@@ -6,6 +6,7 @@ import (
 
 	"github.com/suyuan-io/suyuan/epcis/gs1"
 	"github.com/suyuan-io/suyuan/hub"
+	"github.com/suyuan-io/suyuan/internal/spelling"
 )
 
 // event is one entry of events:.
@@ -131,7 +132,7 @@ func (l *loader) checkEvent(n *node, eventType string) bool {
 
 // near reports whether a key of n is probably meant to be field, which another fault says.
 func near(n *node, field string) bool {
-	return slices.ContainsFunc(n.pairs, func(p pair) bool { return nearest(p.key, []string{field}) != "" })
+	return slices.ContainsFunc(n.pairs, func(p pair) bool { return spelling.Nearest(p.key, []string{field}, spelling.Typed) != "" })
 }
 
 // make builds one event.

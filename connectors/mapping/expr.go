@@ -13,6 +13,7 @@ import (
 	"github.com/expr-lang/expr/parser"
 
 	"github.com/suyuan-io/suyuan/hub"
+	"github.com/suyuan-io/suyuan/internal/spelling"
 )
 
 // maxExpr is the longest expression in bytes, and the most parts that one may have.
@@ -301,7 +302,7 @@ func (c *exprCompiler) identifier(n *ast.IdentifierNode) *expr {
 	if _, isFunction := c.functions[n.Value]; isFunction {
 		return c.failNode(n, p.hint("to call the function write %s(…)", "调用函数请写 %s(…)", n.Value))
 	}
-	if near := nearest(n.Value, known); near != "" && len(n.Value) > 1 {
+	if near := spelling.Nearest(n.Value, known, spelling.Typed); near != "" && len(n.Value) > 1 {
 		return c.failNode(n, p.hint("did you mean %s? A field of the record is written row.%s; text needs quotes: '%[2]s'", "您是不是想写 %s？记录的字段写作 row.%s；文本要加引号：'%[2]s'", near, n.Value))
 	}
 	return c.failNode(n, p.hint("a field of the record is written row.%s; text needs quotes: '%[1]s'", "记录的字段写作 row.%s；文本要加引号：'%[1]s'", n.Value))

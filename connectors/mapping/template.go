@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/suyuan-io/suyuan/internal/spelling"
 )
 
 // piece is a compiled part of a template: a constant, or a way to build it. An empty value drops the field.
@@ -228,7 +230,7 @@ func (l *loader) fieldSpec(sp *spec, key string) (*spec, *trouble) {
 			hint("add it at the top:  context: { %s: https://ns.example.com/ }", "请在文件顶部添加：context: { %s: https://ns.example.com/ }", prefix)
 	}
 	t := problem("mapping.unknown-field", "%q is no EPCIS field here", "%q 不是此处的 EPCIS 字段", key).suggest(key, sp.names())
-	if near := nearest(key, sp.names()); sp.open && (near == "" || sharedStart(near, key) == 0) { // a guess at best
+	if near := spelling.Nearest(key, sp.names(), spelling.Typed); sp.open && (near == "" || spelling.Alike(near, key) == 0) { // a guess at best
 		t.ownField(key, near)
 	}
 	return nil, t

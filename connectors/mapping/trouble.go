@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/suyuan-io/suyuan/hub"
+	"github.com/suyuan-io/suyuan/internal/spelling"
 )
 
 // trouble is what is wrong, in English and Chinese, before it is known where.
@@ -55,7 +56,7 @@ func (t *trouble) at(arg int) *trouble { t.arg = arg; return t }
 
 // suggest hints at the known name that is nearest to got, or lists what is known when none is near.
 func (t *trouble) suggest(got string, known []string) *trouble {
-	if n := nearest(got, known); n != "" {
+	if n := spelling.Nearest(got, known, spelling.Typed); n != "" {
 		return t.hint("did you mean %q?", "您是不是想写 %q？", n)
 	}
 	if len(known) == 0 {
@@ -72,54 +73,4 @@ func (t *trouble) suggest(got string, known []string) *trouble {
 
 func (t *trouble) fault(kind hub.Kind) *hub.Fault {
 	return &hub.Fault{Kind: kind, Code: t.code, Message: t.en.message, MessageZh: t.zh.message, Hint: t.en.hint, HintZh: t.zh.hint}
-}
-
-// nearest returns the name in known with the least edit distance to got, or "" when none is close enough to be meant.
-func nearest(got string, known []string) string {
-	best, limit := "", 1+len([]rune(got))/3
-	lower := strings.ToLower(got)
-	for _, k := range known {
-		d := distance(lower, strings.ToLower(k), limit)
-		if d < limit || d == limit && (best == "" || sharedStart(got, k) > sharedStart(got, best)) {
-			best, limit = k, d
-		}
-	}
-	return best
-}
-
-// sharedStart is the length of the common beginning, in bytes: of two names equally near, people mean that which begins
-// alike.
-func sharedStart(a, b string) int {
-	n := 0
-	for n < len(a) && n < len(b) && a[n] == b[n] {
-		n++
-	}
-	return n
-}
-
-// distance is the edit distance (with swapped neighbours) of a and b, or limit+1 when it is larger.
-func distance(a, b string, limit int) int {
-	x, y := []rune(a), []rune(b)
-	if len(x) > 64 || len(y) > 64 || len(x)-len(y) > limit || len(y)-len(x) > limit {
-		return limit + 1
-	}
-	before, prev, cur := make([]int, len(y)+1), make([]int, len(y)+1), make([]int, len(y)+1)
-	for j := range prev {
-		prev[j] = j
-	}
-	for i := 1; i <= len(x); i++ {
-		cur[0] = i
-		for j := 1; j <= len(y); j++ {
-			cost := 1
-			if x[i-1] == y[j-1] {
-				cost = 0
-			}
-			cur[j] = min(prev[j]+1, cur[j-1]+1, prev[j-1]+cost)
-			if i > 1 && j > 1 && x[i-1] == y[j-2] && x[i-2] == y[j-1] {
-				cur[j] = min(cur[j], before[j-2]+1)
-			}
-		}
-		before, prev, cur = prev, cur, before
-	}
-	return min(prev[len(y)], limit+1)
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/suyuan-io/suyuan/connectors"
 	"github.com/suyuan-io/suyuan/hub"
+	"github.com/suyuan-io/suyuan/internal/spelling"
 	"github.com/suyuan-io/suyuan/internal/strictyaml"
 )
 
@@ -270,7 +271,7 @@ func (w *window) add(id string, first any) bool {
 func noColumn(name string, columns []string) error {
 	f := hub.Faultf(hub.Invalid, "sql.no-column", "the result has no column %q, which cursor, key or version names", name)
 	f.MessageZh = fmt.Sprintf("结果中没有 cursor、key 或 version 所指的列 %q", name)
-	if near := strictyaml.Nearest(name, columns); near != "" {
+	if near := spelling.Nearest(name, columns, spelling.Typed); near != "" {
 		return f.WithHint(fmt.Sprintf("did you mean %q?", near))
 	}
 	return f.WithHint("columns: " + strings.Join(columns, ", "))
