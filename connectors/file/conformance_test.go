@@ -11,6 +11,7 @@ import (
 	"github.com/suyuan-io/suyuan/connectors"
 	"github.com/suyuan-io/suyuan/connectors/connectortest"
 	"github.com/suyuan-io/suyuan/connectors/file"
+	"github.com/suyuan-io/suyuan/connectors/internal/drop"
 )
 
 // folder is an upstream for the conformance kit.
@@ -37,10 +38,10 @@ func (f *folder) Put(tb testing.TB, texts ...string) {
 func (f *folder) Instance(testing.TB) *connectors.Instance {
 	o := &file.Options{
 		Paths: []string{filepath.Join(f.dir, "in", "*.txt")}, Order: "name",
-		Ready: file.Ready{StablePolls: 1}, After: file.After{Success: "keep", Failure: "keep"},
+		Ready: drop.Ready{StablePolls: 1}, After: drop.After{Success: "keep", Failure: "keep"},
 	}
 	if f.after == "move" {
-		o.After = file.After{Success: "move:" + filepath.Join(f.dir, "archive"), Failure: "move:" + filepath.Join(f.dir, "error")}
+		o.After = drop.After{Success: "move:" + filepath.Join(f.dir, "archive"), Failure: "move:" + filepath.Join(f.dir, "error")}
 	}
 	return &connectors.Instance{
 		ID: "files", Provider: "tester", Kind: "file", Options: o, Splitter: connectortest.Lines{},

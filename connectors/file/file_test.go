@@ -14,6 +14,7 @@ import (
 
 	"github.com/suyuan-io/suyuan/connectors"
 	"github.com/suyuan-io/suyuan/connectors/file"
+	"github.com/suyuan-io/suyuan/connectors/internal/drop"
 	"github.com/suyuan-io/suyuan/hub"
 )
 
@@ -46,8 +47,8 @@ func (y *yard) write(name, content string) {
 
 func (y *yard) options() *file.Options {
 	return &file.Options{
-		Paths: []string{"in/*.csv"}, Order: "name", Ready: file.Ready{StablePolls: 1},
-		After: file.After{Success: "move:archive", Failure: "move:error"},
+		Paths: []string{"in/*.csv"}, Order: "name", Ready: drop.Ready{StablePolls: 1},
+		After: drop.After{Success: "move:archive", Failure: "move:error"},
 	}
 }
 
@@ -107,7 +108,7 @@ func (y *yard) settle(src connectors.Source, items []connectors.Item, refused er
 func TestHalfWrittenFileWaits(t *testing.T) {
 	y := newYard(t)
 	o := y.options()
-	o.Ready = file.Ready{MinAge: 30 * time.Second, StablePolls: 2}
+	o.Ready = drop.Ready{MinAge: 30 * time.Second, StablePolls: 2}
 	src := y.open(o, "")
 	y.write("in/a.csv", "one")
 	if got := y.look(src); len(got) != 0 {
@@ -129,7 +130,7 @@ func TestHalfWrittenFileWaits(t *testing.T) {
 func TestYoungFileWaitsHoweverStable(t *testing.T) {
 	y := newYard(t)
 	o := y.options()
-	o.Ready = file.Ready{MinAge: 30 * time.Second, StablePolls: 1}
+	o.Ready = drop.Ready{MinAge: 30 * time.Second, StablePolls: 1}
 	src := y.open(o, "")
 	y.write("in/a.csv", "one")
 	for range 3 {
@@ -146,7 +147,7 @@ func TestYoungFileWaitsHoweverStable(t *testing.T) {
 func TestMarkerAnnouncesAFile(t *testing.T) {
 	y := newYard(t)
 	o := y.options()
-	o.Paths, o.Ready = []string{"in/*"}, file.Ready{StablePolls: 5, MinAge: time.Hour, Marker: "{stem}.ok"}
+	o.Paths, o.Ready = []string{"in/*"}, drop.Ready{StablePolls: 5, MinAge: time.Hour, Marker: "{stem}.ok"}
 	src := y.open(o, "")
 	y.write("in/a.csv", "one")
 	y.write("in/b.csv", "two")
@@ -334,8 +335,8 @@ func TestFaultsOfTheFolders(t *testing.T) {
 		o    file.Options
 		kind hub.Kind
 	}{
-		"no folder": {file.Options{Paths: []string{"nowhere/*.csv"}, After: file.After{Success: "keep", Failure: "keep"}}, hub.NotFound},
-		"position":  {file.Options{Paths: []string{"*.csv"}, After: file.After{Success: "keep", Failure: "keep"}}, hub.Invalid},
+		"no folder": {file.Options{Paths: []string{"nowhere/*.csv"}, After: drop.After{Success: "keep", Failure: "keep"}}, hub.NotFound},
+		"position":  {file.Options{Paths: []string{"*.csv"}, After: drop.After{Success: "keep", Failure: "keep"}}, hub.Invalid},
 	} {
 		p := hub.Position("")
 		if name == "position" {

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/suyuan-io/suyuan/connectors/internal/drop"
 	"github.com/suyuan-io/suyuan/hub"
 )
 
@@ -112,8 +113,8 @@ func (s *source) examine(folder *folder, name string, seen map[string]sighting) 
 
 // aside reports whether a file lies in a folder that files are moved to.
 func (s *source) aside(f found) bool {
-	for _, a := range []action{s.success, s.failure} {
-		if a.dir != "" && path.Dir(f.path()) == filepath.ToSlash(a.dir) {
+	for _, a := range []drop.Action{s.success, s.failure} {
+		if a.Dir != "" && path.Dir(f.path()) == filepath.ToSlash(a.Dir) {
 			return true
 		}
 	}
@@ -145,13 +146,13 @@ func escapeMeta(s string) string {
 // probe checks that files can be moved at all and leaves nothing behind. Otherwise every file would be read, published
 // and read again.
 func (s *source) probe() error {
-	for _, a := range []action{s.success, s.failure} {
-		if a.keep {
+	for _, a := range []drop.Action{s.success, s.failure} {
+		if a.Keep {
 			continue
 		}
 		dirs := []string{}
-		if a.dir != "" {
-			dirs = append(dirs, existing(a.dir))
+		if a.Dir != "" {
+			dirs = append(dirs, existing(a.Dir))
 		}
 		for _, f := range s.folders {
 			if !strings.Contains(f.pattern, "/") { // otherwise the files lie deeper, in folders of any number

@@ -14,6 +14,7 @@ import (
 	"syscall"
 
 	"github.com/suyuan-io/suyuan/connectors"
+	"github.com/suyuan-io/suyuan/connectors/internal/drop"
 	"github.com/suyuan-io/suyuan/hub"
 )
 
@@ -36,7 +37,7 @@ func (s *source) Settle(_ context.Context, item connectors.Item, refused error) 
 		act = s.failure
 	}
 	delete(s.out, c.path())
-	if act.keep {
+	if act.Keep {
 		if c.digest != "" {
 			s.done[c.path()] = c.version(c.digest)
 			return nil
@@ -60,12 +61,12 @@ func (s *source) Settle(_ context.Context, item connectors.Item, refused error) 
 }
 
 // clear removes the file from its folder, and its marker.
-func (s *source) clear(c claim, act action) error {
-	if act.remove {
+func (s *source) clear(c claim, act drop.Action) error {
+	if act.Remove {
 		if err := c.folder.root.Remove(c.name); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}
-	} else if err := s.move(c, act.dir); err != nil {
+	} else if err := s.move(c, act.Dir); err != nil {
 		return err
 	}
 	if s.options.Ready.Marker == "" {

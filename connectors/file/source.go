@@ -25,7 +25,7 @@ import (
 type source struct {
 	options          *Options
 	now              func() time.Time
-	success, failure action
+	success, failure drop.Action
 	folders          []*folder
 
 	// seen is what the last look found, out what was given to the host and is not settled, done what is to stay where it
@@ -102,7 +102,7 @@ func (s *source) item(ctx context.Context, f found) (connectors.Item, error) {
 	if body == nil {
 		item.Open = func() (io.ReadCloser, error) { return f.open(digest) }
 	}
-	if s.success.keep {
+	if s.success.Keep {
 		s.done[f.path()] = f.version(digest)
 	}
 	s.out[f.path()] = true

@@ -95,7 +95,7 @@ func (s *source) complete(sight sighting, l listing) bool {
 // aside reports whether a file lies in a folder that files are moved to.
 func (s *source) aside(f File) bool {
 	dir := path.Dir(f.Path)
-	return dir == s.success.dir || dir == s.failure.dir
+	return dir == s.success.Dir || dir == s.failure.Dir
 }
 
 // marker returns the path of the file that announces the one at p.

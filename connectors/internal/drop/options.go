@@ -24,8 +24,8 @@ type Files struct {
 
 // Ready says when a file is complete.
 type Ready struct {
-	// MinAge is how long it must have been seen unchanged. The first look counts from its time of sight: the server's
-	// clock is not ours.
+	// MinAge is how long ago it was last changed. Of a file on another machine, whose clock is not ours, it counts from when
+	// it was first seen as it is.
 	MinAge time.Duration `yaml:"minAge"`
 	// StablePolls is how many looks in a row must find it unchanged; 1 takes it at first sight.
 	StablePolls int `yaml:"stablePolls" min:"1" max:"1000"`
@@ -52,48 +52,70 @@ type Spool struct {
 // DefaultMax is the default of Spool.Max.
 const DefaultMax = strictyaml.Size(4 << 30)
 
-// Check returns what is wrong with the settings, for the Check of a kind.
+// Check returns what is wrong with the paths, for the Check of a kind; Ready and After are checked as they are read.
 func (f Files) Check(at strictyaml.Locator) hub.Faults {
 	var faults hub.Faults
-	refuse := func(path, code, en, zh string) {
-		faults = append(faults, (&hub.Fault{Kind: hub.Invalid, Code: code, Message: en, MessageZh: zh}).At(at(path)))
-	}
 	for _, p := range f.Paths {
 		if _, err := path.Match(p, ""); err != nil || p == "" || strings.HasSuffix(p, "/") {
-			refuse("paths", "file.pattern", `"`+p+`" is no pattern of files`, `“`+p+`” 不是文件模式`)
+			faults = append(faults, refuse(at, "paths", "file.pattern", `"`+p+`" is no pattern of files`, `“`+p+`” 不是文件模式`))
 		}
 	}
 	if len(f.Paths) == 0 {
-		refuse("paths", "file.no-paths", "paths is empty", "paths 为空")
-	}
-	for _, a := range []struct{ path, text string }{{"after.success", f.After.Success}, {"after.failure", f.After.Failure}} {
-		if _, ok := parseAction(a.text, ""); !ok {
-			refuse(a.path, "file.after", `write keep, delete or move:FOLDER`, `请写 keep、delete 或 move:目录`)
-		}
-	}
-	m := f.Ready.Marker
-	if m != "" && !strings.Contains(m, "{name}") && !strings.Contains(m, "{stem}") || strings.ContainsAny(m, `/\`) {
-		refuse("ready.marker", "file.marker", "the marker must contain {name} or {stem} and no folder",
-			"marker 须包含 {name} 或 {stem}，且不含目录")
+		faults = append(faults, refuse(at, "paths", "file.no-paths", "paths is empty", "paths 为空"))
 	}
 	return faults
 }
 
-// action is a parsed After.
-type action struct {
-	keep, remove bool
-	dir          string
+// Check implements [strictyaml.Checker].
+func (a After) Check(at strictyaml.Locator) hub.Faults {
+	var faults hub.Faults
+	for _, v := range []struct{ key, text string }{{"success", a.Success}, {"failure", a.Failure}} {
+		if _, ok := ParseAction(v.text); !ok {
+			faults = append(faults, refuse(at, v.key, "file.after", `write keep, delete or move:FOLDER`, `请写 keep、delete 或 move:目录`))
+		}
+	}
+	return faults
 }
 
-func parseAction(text, base string) (action, bool) {
+// Check implements [strictyaml.Checker].
+func (r Ready) Check(at strictyaml.Locator) hub.Faults {
+	m := r.Marker
+	if m != "" && !strings.Contains(m, "{name}") && !strings.Contains(m, "{stem}") || strings.ContainsAny(m, `/\`) {
+		return hub.Faults{refuse(at, "marker", "file.marker", "the marker must contain {name} or {stem} and no folder",
+			"marker 须包含 {name} 或 {stem}，且不含目录")}
+	}
+	return nil
+}
+
+func refuse(at strictyaml.Locator, path, code, en, zh string) *hub.Fault {
+	return (&hub.Fault{Kind: hub.Invalid, Code: code, Message: en, MessageZh: zh}).At(at(path))
+}
+
+// Action is one value of [After]: Keep, Remove, or the folder to move to.
+type Action struct {
+	Keep, Remove bool
+	Dir          string
+}
+
+// ParseAction reads a value of [After]. The folder is as it is written.
+func ParseAction(text string) (Action, bool) {
 	dir, move := strings.CutPrefix(text, "move:")
 	switch {
 	case text == "keep":
-		return action{keep: true}, true
+		return Action{Keep: true}, true
 	case text == "delete":
-		return action{remove: true}, true
+		return Action{Remove: true}, true
 	case move && dir != "":
-		return action{dir: Absolute(dir, base)}, true
+		return Action{Dir: dir}, true
 	}
-	return action{}, false
+	return Action{}, false
+}
+
+// action is a value of After with its folder below base.
+func action(text, base string) Action {
+	a, _ := ParseAction(text)
+	if a.Dir != "" {
+		a.Dir = Absolute(a.Dir, base)
+	}
+	return a
 }

@@ -30,7 +30,7 @@ func (s *source) Settle(ctx context.Context, item connectors.Item, refused error
 	}
 	p := c.listed.Path
 	delete(s.out, p)
-	if act.keep {
+	if act.Keep {
 		v := versionOf(c.listed, c.digest)
 		v.Refused = refused != nil
 		s.done[p] = v
@@ -63,17 +63,17 @@ func (s *source) settleFault(origin string, err error) error {
 
 // clear removes the file from its folder, its marker first: what is left without marker is known from the position, but
 // a marker left alone would announce the next file of the name.
-func (s *source) clear(ctx context.Context, c claim, act action) error {
+func (s *source) clear(ctx context.Context, c claim, act Action) error {
 	p := c.listed.Path
 	if s.files.Ready.Marker != "" {
 		if err := s.place.Remove(ctx, s.marker(p)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}
 	}
-	if act.remove {
+	if act.Remove {
 		return s.place.Remove(ctx, p)
 	}
-	to := path.Join(act.dir, path.Base(p))
+	to := path.Join(act.Dir, path.Base(p))
 	there, err := s.place.Stat(ctx, to)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):

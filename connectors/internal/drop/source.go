@@ -23,7 +23,7 @@ type source struct {
 	files            Files
 	patterns         []string
 	now              func() time.Time
-	success, failure action
+	success, failure Action
 
 	// seen is what the last look found, out what was given to the host and is not settled, done what must not be published
 	// again: what is kept, what is out, and what is still to be moved.
@@ -66,8 +66,7 @@ const (
 // patterns must be there.
 func Open(ctx context.Context, place Place, files Files, env connectors.Env) (connectors.Source, error) {
 	s := &source{place: place, files: files, now: env.Now, seen: map[string]sighting{}, out: map[string]bool{}}
-	s.success, _ = parseAction(files.After.Success, files.Base)
-	s.failure, _ = parseAction(files.After.Failure, files.Base)
+	s.success, s.failure = action(files.After.Success, files.Base), action(files.After.Failure, files.Base)
 	var err error
 	s.done, err = decodePosition(env.Position)
 	checked := listing{place: place, folders: map[string][]File{}, files: map[string]bool{}}
@@ -161,7 +160,7 @@ func (s *source) meetAgain(ctx context.Context, c claim, v version) (again bool,
 		s.done[c.listed.Path] = kept
 		return false, errSkip
 	}
-	if s.failure.keep {
+	if s.failure.Keep {
 		return true, nil
 	}
 	if err := s.clear(ctx, c, s.success); err != nil {
@@ -172,7 +171,7 @@ func (s *source) meetAgain(ctx context.Context, c claim, v version) (again bool,
 }
 
 // remembered reports whether a file that is done stays where it is.
-func (s *source) remembered(v version) bool { return s.success.keep || v.Refused }
+func (s *source) remembered(v version) bool { return s.success.Keep || v.Refused }
 
 // refused hands over a file that cannot be taken, so that it is moved aside and does not hold up the others.
 func (s *source) refused(ctx context.Context, f File, fault *hub.Fault) (connectors.Item, error) {
