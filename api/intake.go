@@ -11,22 +11,17 @@ import (
 // key must be of the connector's provider.
 func (s *Server) receive(w http.ResponseWriter, r *http.Request) error {
 	id := hub.ConnectorID(r.PathValue("connector"))
-	found := s.Intake.Connectors(id)
-	if len(found) == 0 {
-		return hub.Faultf(hub.NotFound, "connector.unknown", "there is no connector %q", id).
-			WithHint("check the last part of the URL against the id in the instance file")
-	}
-	if c := found[0]; c.Keyed {
+	return s.Intake.Receive(w, r, id, func(provider hub.ProviderID) error {
 		k, err := s.Authorize(r, hub.ScopeCapture)
 		if err != nil {
 			return err
 		}
-		if k.Provider != c.Provider && !slices.Contains(k.Scopes, hub.ScopeAdmin) {
+		if k.Provider != provider && !slices.Contains(k.Scopes, hub.ScopeAdmin) {
 			return hub.Faultf(hub.Forbidden, "key.provider", "the key %s speaks for %s, the connector %s takes what %s states",
-				k.ID, k.Provider, id, c.Provider).WithHint("use a key of the connector's provider")
+				k.ID, k.Provider, id, provider).WithHint("use a key of the connector's provider")
 		}
-	}
-	return s.Intake.Receive(w, r, id)
+		return nil
+	})
 }
 
 func (s *Server) connectors(w http.ResponseWriter, r *http.Request) error {

@@ -13,25 +13,37 @@ import (
 
 // measured wraps a handler in its span, its latency and the one place that answers faults.
 func (s *Server) measured(pattern string, h handler) http.Handler {
-	tracer := otel.Tracer("suyuan/api")
+	serve := func(w *statusWriter, r *http.Request) {
+		if err := h(w, r); err != nil {
+			s.fail(w, r, err)
+		}
+	}
+	if s.traced {
+		serve = traced(pattern, serve)
+	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		started := s.Now()
+		sw := &statusWriter{ResponseWriter: w, status: http.StatusOK}
+		serve(sw, r)
+		s.latency.WithLabelValues(pattern, strconv.Itoa(sw.status)).Observe(s.Now().Sub(started).Seconds())
+	})
+}
+
+// traced puts a span around serve. What serve hands on continues the trace by its context, into the raw stream and on to the
+// record.
+func traced(pattern string, serve func(*statusWriter, *http.Request)) func(*statusWriter, *http.Request) {
+	tracer := otel.Tracer("suyuan/api")
+	return func(w *statusWriter, r *http.Request) {
 		ctx := otel.GetTextMapPropagator().Extract(r.Context(), propagation.HeaderCarrier(r.Header))
 		ctx, span := tracer.Start(ctx, pattern, oteltrace.WithSpanKind(oteltrace.SpanKindServer),
 			oteltrace.WithAttributes(attribute.String("http.route", pattern), attribute.String("http.request.method", r.Method)))
 		defer span.End()
-		// The connectors below continue the trace by its header, into the raw stream and on to the record.
-		otel.GetTextMapPropagator().Inject(ctx, propagation.HeaderCarrier(r.Header))
-		sw := &statusWriter{ResponseWriter: w, status: http.StatusOK}
-		if err := h(sw, r.WithContext(ctx)); err != nil {
-			s.fail(sw, r, err)
+		serve(w, r.WithContext(ctx))
+		if w.status >= http.StatusInternalServerError {
+			span.SetStatus(codes.Error, http.StatusText(w.status))
 		}
-		if sw.status >= http.StatusInternalServerError {
-			span.SetStatus(codes.Error, http.StatusText(sw.status))
-		}
-		span.SetAttributes(attribute.Int("http.response.status_code", sw.status))
-		s.latency.WithLabelValues(pattern, strconv.Itoa(sw.status)).Observe(s.Now().Sub(started).Seconds())
-	})
+		span.SetAttributes(attribute.Int("http.response.status_code", w.status))
+	}
 }
 
 // statusWriter remembers the status that was written.

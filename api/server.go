@@ -7,6 +7,8 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promauto"
+	"go.opentelemetry.io/otel"
+	"go.opentelemetry.io/otel/trace/noop"
 	"go.uber.org/zap"
 
 	"github.com/suyuan-io/suyuan/hub"
@@ -15,8 +17,9 @@ import (
 
 // Intake is where connectors are.
 type Intake interface {
-	// Receive serves one pushed request of a connector and writes its answer, or returns a fault and writes nothing.
-	Receive(w http.ResponseWriter, r *http.Request, id hub.ConnectorID) error
+	// Receive serves one pushed request of a connector and writes its answer, or returns a fault and writes nothing. Where the
+	// connector's own protocol does not authenticate the sender it first asks authorize with the connector's provider.
+	Receive(w http.ResponseWriter, r *http.Request, id hub.ConnectorID, authorize func(hub.ProviderID) error) error
 	// Connectors lists the instances by id: all, or those of only that there are.
 	Connectors(only ...hub.ConnectorID) []Connector
 	// Pause stops an instance after what it has in flight; Resume starts it again, also when its breaker had stopped it.
@@ -36,9 +39,6 @@ type Connector struct {
 	ID       hub.ConnectorID `json:"id"`
 	Provider hub.ProviderID  `json:"provider"`
 	Kind     string          `json:"kind"`
-	// Keyed is true when the api must ask for an API key of the provider, because the connector's own protocol does not
-	// authenticate the sender.
-	Keyed bool `json:"-"`
 	// State is the name of a connectors.State.
 	State string `json:"state"`
 	// Tripped says why the instance's breaker is open; "" while it is closed.
@@ -144,6 +144,7 @@ type Server struct {
 	log     *zap.Logger
 	keys    keyCache
 	latency *prometheus.HistogramVec
+	traced  bool // otherwise nobody would see a span
 	mux     *http.ServeMux
 }
 
@@ -157,6 +158,8 @@ func New(d Deps) *Server {
 			Buckets: []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10},
 		}, []string{"route", "status"}),
 	}
+	_, off := otel.GetTracerProvider().(noop.TracerProvider)
+	s.traced = !off
 	for _, rt := range s.routes() {
 		s.mux.Handle(rt.pattern, s.measured(rt.pattern, rt.serve))
 	}

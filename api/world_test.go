@@ -210,7 +210,16 @@ type desk struct {
 }
 
 // Receive implements api.Intake.
-func (d *desk) Receive(w http.ResponseWriter, r *http.Request, id hub.ConnectorID) error {
+func (d *desk) Receive(w http.ResponseWriter, r *http.Request, id hub.ConnectorID, authorize func(hub.ProviderID) error) error {
+	found := d.Connectors(id)
+	if len(found) == 0 {
+		return hub.Faultf(hub.NotFound, "connector.unknown", "there is no connector %q", id)
+	}
+	if found[0].Kind == "epcis" { // which does not authenticate the sender
+		if err := authorize(found[0].Provider); err != nil {
+			return err
+		}
+	}
 	b, err := io.ReadAll(r.Body)
 	if err != nil {
 		return err
@@ -251,8 +260,8 @@ func (d *desk) Connectors(only ...hub.ConnectorID) []api.Connector {
 		return "receiving"
 	}
 	all := []api.Connector{
-		{ID: "alpha-push", Provider: "alpha", Kind: "epcis", Keyed: true, State: state("alpha-push"), LastTakenAt: &at, Records: 2, Items: 2},
-		{ID: "beta-push", Provider: "beta", Kind: "epcis", Keyed: true, State: state("beta-push"), LastError: "odd", LastErrorAt: &at},
+		{ID: "alpha-push", Provider: "alpha", Kind: "epcis", State: state("alpha-push"), LastTakenAt: &at, Records: 2, Items: 2},
+		{ID: "beta-push", Provider: "beta", Kind: "epcis", State: state("beta-push"), LastError: "odd", LastErrorAt: &at},
 		{ID: "signed", Provider: "alpha", Kind: "webhook", State: state("signed")},
 	}
 	if len(only) == 0 {

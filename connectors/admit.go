@@ -17,37 +17,42 @@ const behindWait = 2 * time.Second
 
 // enter lets a request in whose body nobody has read yet, or refuses it at once. What is let in is bounded, so what is
 // accepted is answered in bounded time however many others ask; refusing costs next to nothing. The caller calls leave.
-func (r *runner) enter() (leave func(), err error) {
+func (r *runner) enter() error {
 	if r.host.cfg.Busy() {
-		return nil, limited(behindWait, "hub.behind", "the hub records more slowly than it is sent to", "系统的记录速度低于接收速度")
+		return limited(behindWait, "hub.behind", "the hub records more slowly than it is sent to", "系统的记录速度低于接收速度")
 	}
 	if !r.inFlight.TryAcquire(1) { // full, or others that have been read wait for room
-		return nil, r.full()
+		return r.full()
 	}
 	r.inFlight.Release(1)
 	if r.limiter != nil {
 		if tokens := r.limiter.TokensAt(r.host.cfg.Now()); tokens < 1 {
 			wait := time.Duration((1 - tokens) / float64(r.limiter.Limit()) * float64(time.Second))
-			return nil, limited(wait, "connector.rate", "over the rate limit of this connector", "超过此连接器的速率上限")
+			return limited(wait, "connector.rate", "over the rate limit of this connector", "超过此连接器的速率上限")
 		}
 	}
 	select {
 	case r.host.slots <- struct{}{}:
-		return func() { <-r.host.slots }, nil
+		return nil
 	default:
-		return nil, limited(0, "hub.busy", "the hub serves too many requests at once", "系统正在处理过多请求")
+		return limited(0, "hub.busy", "the hub serves too many requests at once", "系统正在处理过多请求")
 	}
 }
 
-// admit holds records against the rate and in-flight limits until done is called. A request that is larger than a limit
+func (r *runner) leave() { <-r.host.slots }
+
+// weight is what records count against the in-flight limit.
+func (r *runner) weight(records int) int64 { return min(int64(records), int64(r.inst.Limits.InFlight)) }
+
+// admit holds records against the rate and in-flight limits until they are dismissed. A request that is larger than a limit
 // passes when nothing else is in the way, and is paid for afterwards.
-func (r *runner) admit(ctx context.Context, records int) (done func(), err error) {
-	weight := min(int64(records), int64(r.inst.Limits.InFlight))
+func (r *runner) admit(ctx context.Context, records int) error {
+	weight := r.weight(records)
 	if !r.inFlight.TryAcquire(weight) {
 		ctx, cancel := context.WithTimeout(ctx, admitWait)
 		defer cancel()
 		if r.inFlight.Acquire(ctx, weight) != nil {
-			return nil, r.full()
+			return r.full()
 		}
 	}
 	if r.limiter != nil {
@@ -56,11 +61,14 @@ func (r *runner) admit(ctx context.Context, records int) (done func(), err error
 			r.limiter.ReserveN(now, min(left, r.limiter.Burst()))
 		}
 	}
-	r.board.change(func(s *Status) { s.InFlight += records })
-	return func() {
-		r.inFlight.Release(weight)
-		r.board.change(func(s *Status) { s.InFlight -= records })
-	}, nil
+	r.board.inFlight.Add(int64(records))
+	return nil
+}
+
+// dismiss gives back what admit took.
+func (r *runner) dismiss(records int) {
+	r.inFlight.Release(r.weight(records))
+	r.board.inFlight.Add(-int64(records))
 }
 
 func (r *runner) full() error {

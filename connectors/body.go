@@ -75,8 +75,9 @@ func (h *Host) limitBody(w http.ResponseWriter, r *http.Request, limit int64) (*
 	if r.ContentLength > limit {
 		return nil, bodyTooLarge(limit)
 	}
-	b := &limitedBody{
-		wire: http.MaxBytesReader(w, r.Body, limit), limit: limit, bodies: h.bodies, conn: http.NewResponseController(w),
+	b := &limitedBody{wire: r.Body, limit: limit, bodies: h.bodies, conn: http.NewResponseController(w)}
+	if r.ContentLength < 0 { // the server reads no more than what is stated
+		b.wire = http.MaxBytesReader(w, r.Body, limit)
 	}
 	switch coding := strings.ToLower(strings.TrimSpace(r.Header.Get("Content-Encoding"))); coding {
 	case "", "identity":
@@ -125,24 +126,31 @@ func (b *limitedBody) Read(p []byte) (int, error) {
 	if err := b.charge(b.read); err != nil {
 		return 0, err
 	}
-	var wire *http.MaxBytesError
 	switch {
 	case errors.Is(err, io.EOF):
 		b.untime() // what comes now may take as long as it does
 		return n, err
 	case err == nil:
 		return n, nil
+	}
+	return n, b.broken(err)
+}
+
+// broken says why a body cannot be read.
+func (b *limitedBody) broken(err error) error {
+	var wire *http.MaxBytesError
+	switch {
 	case errors.Is(err, os.ErrDeadlineExceeded):
-		return n, &Refusal{http.StatusRequestTimeout, http.Header{"Connection": {"close"}}, &hub.Fault{
+		return &Refusal{http.StatusRequestTimeout, http.Header{"Connection": {"close"}}, &hub.Fault{
 			Kind: hub.Unavailable, Code: "request.slow", Message: "the body took too long to arrive", MessageZh: "请求体传输过慢",
 			Hint: "send it again, in smaller requests if the line is slow", HintZh: "请重新发送；如线路较慢，请减小单次请求",
 		}}
 	case errors.As(err, &wire):
-		return n, bodyTooLarge(b.limit)
+		return bodyTooLarge(b.limit)
 	case errors.Is(err, gzip.ErrHeader) || errors.Is(err, gzip.ErrChecksum) || isGzip(b.r):
-		return n, hub.Faultf(hub.Invalid, "request.gzip", "the body is not valid gzip").Because(err)
+		return hub.Faultf(hub.Invalid, "request.gzip", "the body is not valid gzip").Because(err)
 	}
-	return n, err
+	return err
 }
 
 func isGzip(r io.Reader) bool { _, ok := r.(*lazyGzip); return ok }

@@ -272,6 +272,7 @@ func (h *Host) runner(id hub.ConnectorID) (*runner, error) {
 			Kind: hub.NotFound, Code: "connector.unknown",
 			Message:   "there is no connector " + string(id),
 			MessageZh: "没有名为 " + string(id) + " 的连接器",
+			Hint:      "check the last part of the address against the id in the instance file", HintZh: "请核对地址末段与实例文件中的 id",
 		}
 	}
 	return r, nil

@@ -39,14 +39,15 @@ func (h *Host) ServeIn(w http.ResponseWriter, req *http.Request, id hub.Connecto
 	if err != nil {
 		return r.refuse(w, err)
 	}
+	header := w.Header()
 	for name, values := range answer.Header {
-		w.Header()[http.CanonicalHeaderKey(name)] = values
+		header[http.CanonicalHeaderKey(name)] = values
 	}
 	if answer.ContentType != "" {
-		w.Header().Set("Content-Type", answer.ContentType)
+		header["Content-Type"] = []string{answer.ContentType}
 	}
 	if len(answer.Body) > 0 { // a longer answer would be sent in chunks
-		w.Header().Set("Content-Length", strconv.Itoa(len(answer.Body)))
+		header["Content-Length"] = []string{strconv.Itoa(len(answer.Body))}
 	}
 	w.WriteHeader(answer.Status)
 	if _, err := w.Write(answer.Body); err != nil { // the sender is gone; its records are durable and it will repeat
@@ -80,12 +81,11 @@ func (r *runner) take(w http.ResponseWriter, req *http.Request) (Answer, error) 
 	if err := r.open(); err != nil {
 		return Answer{}, err
 	}
-	leave, err := r.enter()
-	if err != nil {
+	if err := r.enter(); err != nil {
 		r.host.answerFirst(w, req)
 		return Answer{}, err
 	}
-	defer leave()
+	defer r.leave()
 	body, err := r.host.limitBody(w, req, int64(r.inst.Limits.Body))
 	if err != nil {
 		return Answer{}, err
@@ -102,11 +102,10 @@ func (r *runner) take(w http.ResponseWriter, req *http.Request) (Answer, error) 
 	if err != nil {
 		return Answer{}, err
 	}
-	done, err := r.admit(req.Context(), len(ids))
-	if err != nil {
+	if err := r.admit(req.Context(), len(ids)); err != nil {
 		return Answer{}, err
 	}
-	defer done()
+	defer r.dismiss(len(ids))
 	if len(envelopes) > 0 {
 		if err := r.publish(req.Context(), envelopes); err != nil {
 			return Answer{}, err
@@ -149,7 +148,7 @@ func (r *runner) token(req *http.Request) (Answer, error) {
 
 // open refuses what the instance's state does not allow.
 func (r *runner) open() error {
-	switch r.board.read().State {
+	switch r.board.state() {
 	case StateReceiving:
 		return nil
 	case StateRetired:
@@ -173,7 +172,7 @@ func (r *runner) open() error {
 // mend it, and half a request is hard to send again.
 func (r *runner) envelopes(req *http.Request, items []Item) ([]hub.Envelope, []hub.RecordID, error) {
 	var out []hub.Envelope
-	var ids []hub.RecordID
+	ids := make([]hub.RecordID, 0, len(items))
 	now, parent := r.host.cfg.Now().UTC(), traceParent(req)
 	for i := range items {
 		item := &items[i]
@@ -211,8 +210,7 @@ func (r *runner) publish(ctx context.Context, envelopes []hub.Envelope) error {
 				size += len(envelopes[i].Records[j].Body)
 			}
 		}
-		r.board.published(records, size)
-		r.board.change(func(s *Status) { s.Counts.Items++ })
+		r.board.published(1, records, size)
 		return nil
 	}
 	if itemsOwn(err) {
@@ -260,11 +258,14 @@ func appendJSON(b []byte, s string) []byte {
 // traceParent returns the W3C trace context that the request is part of: that of the span around it, or what its sender
 // stated.
 func traceParent(r *http.Request) string {
-	w3c, carrier := propagation.TraceContext{}, propagation.MapCarrier{}
-	ctx := r.Context()
+	ctx, w3c := r.Context(), propagation.TraceContext{}
 	if !trace.SpanContextFromContext(ctx).IsValid() {
+		if len(r.Header["Traceparent"]) == 0 { // most senders trace nothing
+			return ""
+		}
 		ctx = w3c.Extract(ctx, propagation.HeaderCarrier(r.Header))
 	}
+	carrier := propagation.MapCarrier{}
 	w3c.Inject(ctx, carrier)
 	return carrier.Get("traceparent")
 }

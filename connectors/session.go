@@ -274,7 +274,7 @@ func (s *session) send(ctx context.Context, e entry) error {
 		return err
 	}
 	if e.hasRecord {
-		s.r.board.change(func(st *Status) { st.InFlight++ })
+		s.r.board.inFlight.Add(1)
 	}
 	s.entries <- e // as many places as records may be acquired: it does not block
 	return nil

@@ -2,6 +2,7 @@ package connectors
 
 import (
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/suyuan-io/suyuan/hub"
@@ -99,6 +100,8 @@ type Counts struct {
 
 // board is the live status of an instance.
 type board struct {
+	inFlight atomic.Int64 // Status.InFlight, which changes with every request
+
 	mu      sync.Mutex
 	now     func() time.Time
 	status  Status
@@ -145,13 +148,20 @@ func (b *board) marked(m mark) {
 	b.change(func(st *Status) { st.Position, st.Item, st.Done = m.At, m.Item, m.Done })
 }
 
-func (b *board) published(records, bytes int) {
+func (b *board) published(items, records, bytes int) {
 	t := b.now()
 	b.change(func(st *Status) {
 		st.LastSuccessAt = t
+		st.Counts.Items += uint64(items)
 		st.Counts.Records += uint64(records)
 		st.Counts.Bytes += uint64(bytes)
 	})
+}
+
+func (b *board) state() State {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.status.State
 }
 
 // read returns a copy of the status with what is computed from the clock.
@@ -160,6 +170,7 @@ func (b *board) read() Status {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	s := b.status
+	s.InFlight = int(b.inFlight.Load())
 	switch s.State {
 	case StateReading, StateRetrying, StateFailed, StateStarting:
 		since := s.CaughtUpAt

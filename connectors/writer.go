@@ -208,11 +208,11 @@ func (s *session) release(group []entry) {
 			inFlight++
 		}
 	}
-	s.r.board.change(func(st *Status) { st.InFlight -= inFlight })
+	s.r.board.inFlight.Add(-int64(inFlight))
 }
 
 func (s *session) account(group []entry) {
-	records, size, items := 0, 0, uint64(0)
+	records, size, items := 0, 0, 0
 	for i := range group {
 		if group[i].hasRecord {
 			records++
@@ -222,10 +222,11 @@ func (s *session) account(group []entry) {
 			items++
 		}
 	}
-	s.r.board.change(func(st *Status) { st.Counts.Items += items })
 	if records > 0 {
-		s.r.board.published(records, size)
+		s.r.board.published(items, records, size)
+		return
 	}
+	s.r.board.change(func(st *Status) { st.Counts.Items += uint64(items) })
 }
 
 // finishedItems are items whose records are durable and whose position is stored, on their way back to the reader.

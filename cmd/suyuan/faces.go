@@ -44,7 +44,16 @@ func candidates(code string) []string {
 type intake struct{ h *Hub }
 
 // Receive implements api.Intake.
-func (i intake) Receive(w http.ResponseWriter, r *http.Request, id hub.ConnectorID) error {
+func (i intake) Receive(w http.ResponseWriter, r *http.Request, id hub.ConnectorID, authorize func(hub.ProviderID) error) error {
+	inst, err := i.h.host.Instance(id)
+	if err != nil {
+		return err
+	}
+	if k, ok := inst.Options.(connectors.Keyed); ok && k.NeedsKey() {
+		if err := authorize(inst.Provider); err != nil {
+			return err
+		}
+	}
 	return i.h.host.ServeIn(w, r, id)
 }
 
@@ -62,19 +71,8 @@ func (i intake) Connectors(only ...hub.ConnectorID) []api.Connector {
 	out := make([]api.Connector, len(statuses))
 	for n, s := range statuses {
 		out[n] = connectorOf(s)
-		out[n].Keyed = i.keyed(s.ID)
 	}
 	return out
-}
-
-// keyed reports whether the API must authenticate the sender, because the connector's own protocol does not.
-func (i intake) keyed(id hub.ConnectorID) bool {
-	inst, err := i.h.host.Instance(id)
-	if err != nil {
-		return true
-	}
-	k, ok := inst.Options.(interface{ NeedsKey() bool })
-	return ok && k.NeedsKey()
 }
 
 func connectorOf(s connectors.Status) api.Connector {

@@ -176,6 +176,15 @@ func (c charset) columns(b []byte) int {
 
 // advance moves a place over b.
 func (c charset) advance(p *place, b []byte) {
+	if c.enc == nil {
+		p.advance(b, countRunes)
+		return
+	}
+	c.advanceIn(p, b)
+}
+
+// advanceIn is advance in another encoding than UTF-8; by itself, because its method value takes c to the heap.
+func (c charset) advanceIn(p *place, b []byte) {
 	if !c.wide {
 		p.advance(b, c.columns)
 		return

@@ -65,11 +65,43 @@ func hold(t *testing.T, d decode.Decoder, item []byte) {
 	if err != nil {
 		readable(t, err)
 	}
+	holdHeld(t, d, item, pieces, err)
 	if !bytes.HasPrefix(item, []byte("\xff\xfe")) && !bytes.HasPrefix(item, []byte("\xfe\xff")) && bytes.IndexByte(item[:min(2, len(item))], 0) < 0 {
 		checkPieces(t, item, pieces) // XML in UTF-16 is cut as UTF-8
 	}
 	if _, err := d.Decode(nil, item); err != nil {
 		readable(t, err)
+	}
+}
+
+// inMemory is an item that is in memory, as the host passes a webhook's body.
+type inMemory struct {
+	*bytes.Reader
+
+	all []byte
+}
+
+func (m inMemory) Held() []byte { return m.all }
+
+// holdHeld checks that an item is cut alike, places included, whether it is read or in memory.
+func holdHeld(t *testing.T, d decode.Decoder, item []byte, read []connectors.Piece, want error) {
+	t.Helper()
+	if item == nil {
+		item = []byte{}
+	}
+	n := 0
+	err := d.Split(inMemory{bytes.NewReader(item), item}, func(p connectors.Piece) error {
+		if n == len(read) || p.Line != read[n].Line || p.Column != read[n].Column || !bytes.Equal(p.Body, read[n].Body) {
+			t.Fatalf("piece %d in memory: %d:%d %q", n, p.Line, p.Column, p.Body)
+		}
+		n++
+		return nil
+	})
+	if n != len(read) || (err == nil) != (want == nil) {
+		t.Fatalf("%d pieces and %v in memory, %d and %v read", n, err, len(read), want)
+	}
+	if a, b := hub.AsFault(err), hub.AsFault(want); err != nil && (a.Code != b.Code || a.Where != b.Where) {
+		t.Fatalf("%v at %+v in memory, %v at %+v read", a, a.Where, b, b.Where)
 	}
 }
 

@@ -94,6 +94,7 @@ func (d *jsonDecoder) Split(r io.Reader, yield func(connectors.Piece) error) err
 	c.w.more()
 	if _, bom := charsetOfBOM(c.w.bytes()); bom == len(bomUTF8) {
 		c.w.skip(bom)
+		c.counted = bom // it is no column
 	}
 	if d.lines {
 		return c.lines()

@@ -15,6 +15,9 @@ type jsonCutter struct {
 	at    place
 	yield func(connectors.Piece) error
 	found bool
+	// counted is up to where at has come in an item that is in memory. Its places are counted when somebody asks for one: a
+	// webhook's one record begins where the body does, and nobody asks where it ends.
+	counted int
 }
 
 // lines yields the lines that are not blank.
@@ -32,8 +35,8 @@ func (c *jsonCutter) lines() error {
 			return c.line(b)
 		case len(b) > c.d.maxRecord:
 			return c.tooLarge()
-		case !c.w.more() && c.w.failed(c.at) != nil:
-			return c.w.failed(c.at)
+		case !c.w.more() && c.failed() != nil:
+			return c.failed()
 		}
 	}
 }
@@ -48,7 +51,8 @@ func (c *jsonCutter) line(b []byte) error {
 		return c.tooLarge()
 	}
 	if len(body) > 0 {
-		if err := c.yield(connectors.Piece{Body: c.w.keep(body), Line: c.at.line, Column: c.at.col}); err != nil {
+		at := c.here()
+		if err := c.yield(connectors.Piece{Body: c.w.keep(body), Line: at.line, Column: at.col}); err != nil {
 			return err
 		}
 	}
@@ -178,7 +182,8 @@ func (c *jsonCutter) record() error {
 	if err != nil {
 		return err
 	}
-	if err := c.yield(connectors.Piece{Body: c.w.keep(raw), Line: c.at.line, Column: c.at.col}); err != nil {
+	at := c.here()
+	if err := c.yield(connectors.Piece{Body: c.w.keep(raw), Line: at.line, Column: at.col}); err != nil {
 		return err
 	}
 	c.skip(len(raw))
@@ -200,7 +205,7 @@ func (c *jsonCutter) pass(pointer string) error {
 		}
 		c.skip(n)
 		if !c.w.more() {
-			if err := c.w.failed(c.at); err != nil {
+			if err := c.failed(); err != nil {
 				return err
 			}
 			return c.truncated(pointer)
@@ -223,7 +228,7 @@ func (c *jsonCutter) value(pointer string) ([]byte, error) {
 			return b[:n], nil
 		}
 		if !c.w.more() {
-			if err := c.w.failed(c.at); err != nil {
+			if err := c.failed(); err != nil {
 				return nil, err
 			}
 			if c.w.ended() && s.depth == 0 && !s.inString {
@@ -243,7 +248,7 @@ func (c *jsonCutter) peek() (byte, bool, error) {
 			return b[0], true, nil
 		}
 		if !c.w.more() {
-			return 0, false, c.w.failed(c.at)
+			return 0, false, c.failed()
 		}
 	}
 }
@@ -258,12 +263,35 @@ func (c *jsonCutter) must(pointer string) (byte, error) {
 }
 
 func (c *jsonCutter) skip(n int) {
-	c.d.cs.advance(&c.at, c.w.bytes()[:n])
+	if !c.later() {
+		c.d.cs.advance(&c.at, c.w.bytes()[:n])
+	}
 	c.w.skip(n)
 }
 
+// failed returns what ended reading short of the item's end, if anything did.
+func (c *jsonCutter) failed() error {
+	if c.w.err == nil || c.w.ended() {
+		return nil
+	}
+	return c.w.failed(c.here())
+}
+
+// later reports whether places can be counted later. In other encodings a broken character may take a bracket with it, or not,
+// as it is cut.
+func (c *jsonCutter) later() bool { return c.w.held && c.d.cs.enc == nil }
+
+// here is the place of the next byte.
+func (c *jsonCutter) here() place {
+	if c.later() {
+		c.d.cs.advance(&c.at, c.w.store[c.counted:c.w.start])
+		c.counted = c.w.start
+	}
+	return c.at
+}
+
 func (c *jsonCutter) refuse(code, pointer string, said text) error {
-	return refuse(c.d.format+"."+code, c.at.where(pointer), said)
+	return refuse(c.d.format+"."+code, c.here().where(pointer), said)
 }
 
 func (c *jsonCutter) truncated(pointer string) error {
@@ -271,7 +299,7 @@ func (c *jsonCutter) truncated(pointer string) error {
 		"文档在此处开始的内容里中断").hint("have it sent again", "请重新发送"))
 }
 
-func (c *jsonCutter) tooLarge() error { return tooLarge(c.d.format, c.at.where(""), c.d.maxRecord) }
+func (c *jsonCutter) tooLarge() error { return tooLarge(c.d.format, c.here().where(""), c.d.maxRecord) }
 
 // jsonScan follows brackets and strings over the bytes of one value, which may come in several parts.
 type jsonScan struct {
@@ -338,6 +366,10 @@ func (s *jsonScan) char(char byte) jsonStep {
 
 // str follows a string and returns how many bytes beyond the first it took.
 func (s *jsonScan) str(b []byte, cs charset) int {
+	if end := bytes.IndexByte(b, '"'); end >= 0 && !s.escaped && !cs.lead && bytes.IndexByte(b[:end], '\\') < 0 {
+		s.inString = false
+		return end
+	}
 	for i := 0; i < len(b); i++ {
 		switch {
 		case s.escaped:

@@ -279,11 +279,11 @@ const maxSignatures = 32
 func (c *compiled) signatures(r *Request) [][]byte {
 	var out [][]byte
 	for _, value := range r.all(c.location) {
-		candidates := []string{value}
-		if c.Separator != "" {
-			candidates = strings.SplitN(value, c.Separator, maxSignatures)
-		}
-		for _, text := range candidates {
+		for more, tried := true, 0; more && tried < maxSignatures; tried++ {
+			text := value
+			if more = c.Separator != ""; more {
+				text, value, more = strings.Cut(value, c.Separator)
+			}
 			text, ok := strings.CutPrefix(text, c.Prefix)
 			if !ok || text == "" || len(out) == maxSignatures {
 				continue

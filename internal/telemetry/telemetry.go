@@ -15,6 +15,7 @@ import (
 	"go.opentelemetry.io/otel/sdk/resource"
 	"go.opentelemetry.io/otel/sdk/trace"
 	semconv "go.opentelemetry.io/otel/semconv/v1.37.0"
+	"go.opentelemetry.io/otel/trace/noop"
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
 
@@ -51,22 +52,20 @@ func Registry() *prometheus.Registry {
 }
 
 // Tracing sends spans to an OTLP/HTTP endpoint such as "http://127.0.0.1:4318" and makes W3C trace context the way that
-// traces are continued. With an empty endpoint spans are made, so that trace ids stand in logs, and go nowhere. The
+// traces are continued. With an empty endpoint no spans are made, and a trace that a sender began is passed on as it came. The
 // returned function flushes and stops.
 func Tracing(ctx context.Context, endpoint, version string) (stop func(context.Context) error, err error) {
-	opts := []trace.TracerProviderOption{trace.WithResource(resource.NewWithAttributes(semconv.SchemaURL,
-		semconv.ServiceName("suyuan"), semconv.ServiceVersion(version)))}
-	if endpoint != "" {
-		exp, err := otlptracehttp.New(ctx, otlptracehttp.WithEndpointURL(endpoint))
-		if err != nil {
-			return nil, fmt.Errorf("open trace exporter: %w", err)
-		}
-		opts = append(opts, trace.WithBatcher(exp))
-	} else {
-		opts = append(opts, trace.WithSampler(trace.NeverSample()))
-	}
-	tp := trace.NewTracerProvider(opts...)
-	otel.SetTracerProvider(tp)
 	otel.SetTextMapPropagator(propagation.TraceContext{})
+	if endpoint == "" { // spans that nobody takes are not made
+		otel.SetTracerProvider(noop.NewTracerProvider())
+		return func(context.Context) error { return nil }, nil
+	}
+	exp, err := otlptracehttp.New(ctx, otlptracehttp.WithEndpointURL(endpoint))
+	if err != nil {
+		return nil, fmt.Errorf("open trace exporter: %w", err)
+	}
+	tp := trace.NewTracerProvider(trace.WithBatcher(exp), trace.WithResource(resource.NewWithAttributes(semconv.SchemaURL,
+		semconv.ServiceName("suyuan"), semconv.ServiceVersion(version))))
+	otel.SetTracerProvider(tp)
 	return tp.Shutdown, nil
 }
