@@ -90,11 +90,11 @@ func serve(ctx context.Context, cfg Config, log *zap.Logger, out io.Writer) (err
 	return h.Run(ctx)
 }
 
-// The Go heap of a hub. Batches are bounded, so that little lives long, and collecting half as often costs little memory;
+// The Go heap of a hub. Batches are bounded, so that little lives long, and collecting less often costs little memory;
 // the soft limit makes the collector work harder before a burst makes the process large. SQLite's caches and what the kernel
 // maps come on top.
 const (
-	gcPercent   = 200
+	gcPercent   = 400
 	memoryLimit = 320 << 20
 )
 
