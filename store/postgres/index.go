@@ -22,30 +22,41 @@ func (x *index) Begin(ctx context.Context, tx *relational.Tx) (relational.Additi
 	return &additions{ctx: ctx, tx: tx}, nil
 }
 
-// additions are the rows of one transaction.
+// additions are the rows of one transaction, in the order of their columns.
 type additions struct {
-	ctx            context.Context //nolint:containedctx // lives as long as the transaction that made it
-	tx             *relational.Tx
-	things, facets [][]any
+	ctx    context.Context //nolint:containedctx // lives as long as the transaction that made it
+	tx     *relational.Tx
+	things [][2]int64
+	facets [][3]int64
 }
 
 // Add implements [relational.Additions].
 func (a *additions) Add(e *relational.Entry) error {
 	for _, key := range e.Things {
-		a.things = append(a.things, []any{key, e.Seq})
+		a.things = append(a.things, [2]int64{key, e.Seq})
 	}
 	for _, key := range e.Facets {
-		a.facets = append(a.facets, []any{key, e.Time, e.Seq})
+		a.facets = append(a.facets, [3]int64{key, e.Time, e.Seq})
 	}
 	return nil
 }
 
-// Flush implements [relational.Additions].
+// Flush implements [relational.Additions]. Rows go in the order of their keys: neighbours find the pages of their index in the
+// processor's caches.
 func (a *additions) Flush() error {
-	return copyRows(a.ctx, a.tx, []bulk{
-		{"things", []string{"key", "seq"}, a.things},
-		{"facets", []string{"key", "event_time", "seq"}, a.facets},
-	})
+	slices.SortFunc(a.things, func(x, y [2]int64) int { return slices.Compare(x[:], y[:]) })
+	slices.SortFunc(a.facets, func(x, y [3]int64) int { return slices.Compare(x[:], y[:]) })
+	things, facets := copyOf(len(a.things), 2), copyOf(len(a.facets), 3)
+	for i := range a.things {
+		things = things.row(a.things[i][:])
+	}
+	for i := range a.facets {
+		facets = facets.row(a.facets[i][:])
+	}
+	if err := things.send(a.ctx, a.tx, "things (key, seq)"); err != nil {
+		return err
+	}
+	return facets.send(a.ctx, a.tx, "facets (key, event_time, seq)")
 }
 
 // Done implements [relational.Additions].

@@ -2,12 +2,8 @@ package postgres
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
-
-	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/stdlib"
 
 	"github.com/suyuan-io/suyuan/store/internal/relational"
 )
@@ -73,32 +69,6 @@ func (w *writer) Flush() error {
 	return copyRows(w.ctx, w.tx, []bulk{
 		{relational.Events.Name(), relational.Events.Columns(), w.tables[relational.Events]},
 		{relational.Records.Name(), append(slices.Clip(relational.Records.Columns()), "at"), records},
-	})
-}
-
-// bulk is rows of one table.
-type bulk struct {
-	table   string
-	columns []string
-	rows    [][]any
-}
-
-// copyRows copies rows within a transaction.
-func copyRows(ctx context.Context, tx *relational.Tx, all []bulk) error {
-	return tx.Conn.Raw(func(driver any) error {
-		conn, ok := driver.(*stdlib.Conn)
-		if !ok {
-			return errors.New("copy: the connection is not one of pgx")
-		}
-		for _, b := range all {
-			if len(b.rows) == 0 {
-				continue
-			}
-			if _, err := conn.Conn().CopyFrom(ctx, pgx.Identifier{b.table}, b.columns, pgx.CopyFromRows(b.rows)); err != nil {
-				return fmt.Errorf("copy %s: %w", b.table, err)
-			}
-		}
-		return nil
 	})
 }
 
