@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"database/sql"
+	"encoding/binary"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -88,15 +89,25 @@ func exits(ts *testscript.TestScript, _ bool, args []string) {
 }
 
 // changeEvent changes one digit of the id of a recorded event in the database: change-event DB. The id is taken out of the packed
-// body, so that what is read is valid JSON that differs in one byte.
+// body, so that what is read is valid JSON that differs in one byte. The event stands by itself, or in a block, where the 16 bytes
+// of its id follow 64 others.
 func changeEvent(ts *testscript.TestScript, _ bool, args []string) {
 	db, err := sql.Open("sqlite", "file:"+ts.MkAbs(args[0]))
 	ts.Check(err)
 	defer db.Close()
+	const seq = 5
 	var id []byte
-	ts.Check(db.QueryRow("SELECT event_id FROM events WHERE seq = 5").Scan(&id))
-	id[len(id)-1] ^= 1
-	_, err = db.Exec("UPDATE events SET event_id = ? WHERE seq = 5", id)
+	if err := db.QueryRow("SELECT event_id FROM events WHERE seq = ?", seq).Scan(&id); err == nil {
+		id[len(id)-1] ^= 1
+		_, err = db.Exec("UPDATE events SET event_id = ? WHERE seq = ?", id, seq)
+		ts.Check(err)
+		return
+	}
+	var first int
+	ts.Check(db.QueryRow("SELECT first, packed FROM blocks WHERE first <= ? ORDER BY first DESC", seq).Scan(&first, &id))
+	_, head := binary.Uvarint(id[1:])
+	id[1+head+(seq-first)*(64+16+32)+64+15] ^= 1
+	_, err = db.Exec("UPDATE blocks SET packed = ? WHERE first = ?", id, first)
 	ts.Check(err)
 }
 

@@ -102,24 +102,11 @@ func (s *sealed) times(ctx context.Context) (t *postings.Times, err error) {
 }
 
 func (s *sealed) spots(ctx context.Context, places []uint16) ([]relational.Spot, error) {
-	args := make([]any, len(places))
+	seqs := make([]int64, len(places))
 	for i, place := range places {
-		args[i] = s.First + int64(place)
+		seqs[i] = s.First + int64(place)
 	}
-	rows, err := s.read.QueryContext(ctx, `SELECT event_time, seq FROM events WHERE seq IN `+marks(len(args)), args...)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	out := make([]relational.Spot, 0, len(places))
-	for rows.Next() {
-		var sp relational.Spot
-		if err := rows.Scan(&sp.Time, &sp.Seq); err != nil {
-			return nil, err
-		}
-		out = append(out, sp)
-	}
-	return out, rows.Err()
+	return s.read.Spots(ctx, seqs)
 }
 
 // one reads the one column of one row and lets use see its bytes, without copying them.

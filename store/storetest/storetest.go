@@ -72,6 +72,7 @@ func Run(t *testing.T, open func(t *testing.T) func() Store) {
 		"concurrent appends keep the sequence gapless":      concurrentAppends,
 		"the leaf record comes back as it was committed to": leafComesBack,
 		"texts of any bytes come back":                      anyBytes,
+		"recorded together or one by one, events come back": together,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, open(t)) })
 	}
@@ -168,6 +169,53 @@ func appendGapless(t *testing.T, open func() Store) {
 		t.Fatalf("event past the end: %v", err)
 	}
 }
+
+// together appends in batches of several sizes: a store may keep what is recorded together in another way than what is not.
+func together(t *testing.T, open func() Store) {
+	s := open()
+	var want []hub.Event
+	for _, size := range []int{3, 70, 1, 8, 64, 7, 200} {
+		batch := make([]hub.Outcome, size)
+		verdicts := make([]hub.Verdict, size)
+		for i := range batch {
+			n := len(want)
+			batch[i], verdicts[i] = Outcome(t, n, fmt.Sprintf("S%d", n)), hub.Recorded
+			e := &batch[i].Events[0]
+			e.Leaf.Salt = hub.Sum(fmt.Append(nil, n))
+			want = append(want, hub.Event{Key: e.Key, Body: e.Body, Hash: e.Hash, Leaf: e.Leaf, Record: batch[i].Record, Seq: hub.Seq(n)})
+		}
+		mustAppend(t, s, batch, verdicts...)
+	}
+	s = open()
+	wantSize(t, s, uint64(len(want)))
+	last := time.Time{}
+	for seq := range want {
+		got, err := s.EventAt(t.Context(), hub.Seq(seq))
+		if err != nil || got.RecordedAt.Before(last) {
+			t.Fatalf("event %d: recorded at %v after %v, %v", seq, got.RecordedAt, last, err)
+		}
+		last, got.RecordedAt, got.Facets = got.RecordedAt, time.Time{}, hub.Facets{}
+		if diff := cmp.Diff(want[seq], got, instants); diff != "" {
+			t.Fatalf("event %d: %s", seq, diff)
+		}
+	}
+	for _, n := range []int{0, 3, 72, 74, 81, 145, 352} {
+		st, err := s.Record(t.Context(), want[n].Record)
+		if err != nil || len(st.Events) != 1 || st.Events[0] != (hub.EventRef{Key: want[n].Key, Seq: hub.Seq(n)}) {
+			t.Errorf("record %d: %+v, %v", n, st, err)
+		}
+		found, err := s.Event(t.Context(), want[n].Key.ID)
+		if err != nil || len(found) != 1 || found[0].Seq != hub.Seq(n) {
+			t.Errorf("event of record %d: %d, %v", n, len(found), err)
+		}
+		mustAppend(t, s, []hub.Outcome{Outcome(t, n, fmt.Sprintf("S%d", n))}, hub.Repeated)
+	}
+}
+
+// instants compares times as what they are.
+//
+//nolint:gochecknoglobals // read-only
+var instants = cmp.Comparer(func(a, b hub.Instant) bool { return time.Time(a).Equal(time.Time(b)) })
 
 func repeatedRecord(t *testing.T, open func() Store) {
 	s := open()

@@ -81,17 +81,55 @@ func OpenBooks(t *testing.T, s *Site) *Books {
 	scan(t, db, `SELECT t.text, e.record_id, group_concat(e.seq) FROM events e JOIN terms t ON t.id = e.connector
 		WHERE NOT EXISTS (SELECT 1 FROM records r WHERE r.connector = e.connector AND r.id = e.record_id)
 		GROUP BY e.connector, e.record_id`, nil, note)
-	scan(t, db, `SELECT seq, leaf_hash FROM events ORDER BY seq`, nil, func(rows *sql.Rows) error {
+	leaves := map[int][]byte{}
+	scan(t, db, `SELECT seq, leaf_hash FROM events`, nil, func(rows *sql.Rows) error {
 		var seq int
 		var leaf []byte
 		err := rows.Scan(&seq, &leaf)
-		if seq != len(b.leaves) {
-			t.Fatalf("event %d follows %d", seq, len(b.leaves)-1)
-		}
-		b.leaves = append(b.leaves, leaf)
+		leaves[seq] = leaf
 		return err
 	})
+	b.readBlocks(t, leaves)
+	for seq := range len(leaves) {
+		if leaves[seq] == nil {
+			t.Fatalf("of %d events there is none at %d", len(leaves), seq)
+		}
+		b.leaves = append(b.leaves, leaves[seq])
+	}
 	return b
+}
+
+// readBlocks adds what is packed together.
+func (b *Books) readBlocks(t *testing.T, leaves map[int][]byte) {
+	t.Helper()
+	connectors := map[uint64]string{}
+	scan(t, b.DB, `SELECT id, text FROM terms`, nil, func(rows *sql.Rows) error {
+		var id uint64
+		var text string
+		err := rows.Scan(&id, &text)
+		connectors[id] = text
+		return err
+	})
+	noted := map[string]bool{}
+	scan(t, b.DB, `SELECT connector, id FROM records`, nil, func(rows *sql.Rows) error {
+		var connector uint64
+		var id string
+		err := rows.Scan(&connector, &id)
+		noted[connectors[connector]+"/"+id] = true
+		return err
+	})
+	eachBlockEvent(t, b.DB, func(e blockEvent) {
+		if leaves[e.seq] != nil {
+			t.Errorf("event %d is there twice", e.seq)
+		}
+		leaves[e.seq] = e.leaf
+		if name := connectors[e.connector] + "/" + e.record; !noted[name] {
+			if b.seqs[name] != "" {
+				t.Errorf("record %s has two events", name)
+			}
+			b.seqs[name] = strconv.Itoa(e.seq)
+		}
+	})
 }
 
 // Close closes them.
@@ -168,9 +206,9 @@ func rootOf(leaves [][]byte) []byte {
 func (b *Books) RecordTimes(t *testing.T) {
 	t.Helper()
 	last := int64(0)
-	scan(t, b.DB, `SELECT recorded_at FROM events ORDER BY seq`, nil, func(rows *sql.Rows) error {
-		var at int64
-		err := rows.Scan(&at)
+	scan(t, b.DB, `SELECT recorded_at, seq FROM events UNION ALL SELECT recorded_at, first FROM blocks ORDER BY 2`, nil, func(rows *sql.Rows) error {
+		var at, seq int64
+		err := rows.Scan(&at, &seq)
 		if at < last {
 			return fmt.Errorf("the record time goes back from %d to %d", last, at)
 		}

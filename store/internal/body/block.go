@@ -5,13 +5,12 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"sync"
 
 	"github.com/klauspost/compress/s2"
 )
 
-// Block is the bodies of events that were recorded together, packed together: what they share is stored once, and an id that its
-// event's row holds is not stored at all.
+// Block is the bodies of events that an earlier release recorded together, packed together; their rows stand by themselves and hold
+// their ids. This one writes [Rows].
 //
 // Its form is one byte, [block1], and S2 of its bodies one after the other: a varint that is 0 or one more than the place at which
 // the event's id was taken out, a varint of the length of what is left, and that.
@@ -26,14 +25,11 @@ type part struct {
 
 const block1 = 1
 
-// MaxBlock is how many bodies a block holds at most. More hardly pack better, and whoever reads one unpacks all.
+// MaxBlock is how many events are packed together at most. More hardly pack better, and whoever reads one unpacks all.
 const MaxBlock = 64
 
 // inBlock is the first byte of what a row holds in place of a body that is in a block; its place there follows.
 const inBlock = 3
-
-// InBlock is what the row of the place-th event of a block holds.
-func InBlock(place int) []byte { return []byte{inBlock, byte(place)} }
 
 // PlaceInBlock returns the place in its block of a body that is in one.
 func PlaceInBlock(row []byte) (place int, ok bool) {
@@ -43,41 +39,20 @@ func PlaceInBlock(row []byte) (place int, ok bool) {
 	return int(row[1]), true
 }
 
-// PackBlock packs bodies; ids are the events' ids.
-func PackBlock(bodies [][]byte, ids []string) []byte {
-	room, _ := scratch.Get().(*buffers)
-	defer scratch.Put(room)
-	b := room.plain[:0]
-	for i, body := range bodies {
-		cut, size := idAt(body, ids[i]), len(ids[i])
-		if cut < 0 {
-			size = 0
-		}
-		b = binary.AppendUvarint(b, uint64(cut+1))
-		b = binary.AppendUvarint(b, uint64(len(body)-size))
-		b = append(append(b, body[:max(cut, 0)]...), body[max(cut, 0)+size:]...)
-	}
-	room.plain = b
-	if n := s2.MaxEncodedLen(len(b)); cap(room.packed) < n {
-		room.packed = make([]byte, n)
-	}
-	return append([]byte{block1}, s2.Encode(room.packed[:cap(room.packed)], b)...)
-}
-
-// buffers are what packing a block needs on the way.
-type buffers struct{ plain, packed []byte }
-
-//nolint:gochecknoglobals // spares the collector a hundred kilobytes a block
-var scratch = sync.Pool{New: func() any { return new(buffers) }}
-
 // idAt returns where the id stands in a body, -1 where it does not, or not in these bytes.
 func idAt(body []byte, id string) int {
 	const before = `"eventID":"`
-	at := bytes.Index(body, []byte(before+id+`"`))
-	if id == "" || at < 0 {
-		return -1
+	for from := 0; id != ""; {
+		at := bytes.Index(body[from:], []byte(before))
+		if at < 0 {
+			break
+		}
+		from += at + len(before)
+		if rest := body[from:]; len(rest) > len(id) && rest[len(id)] == '"' && string(rest[:len(id)]) == id {
+			return from
+		}
 	}
-	return at + len(before)
+	return -1
 }
 
 // UnpackBlock unpacks what PackBlock packed.

@@ -102,11 +102,8 @@ type appender struct {
 	// leaves are the leaf hashes of what was appended.
 	leaves []hub.Digest
 
-	// blocks is true when bodies go into blocks. bodies and ids are those of the block at hand, first the seq of its first event.
+	// blocks is true when the events go into blocks.
 	blocks bool
-	first  hub.Seq
-	bodies [][]byte
-	ids    []string
 }
 
 // known is what the records table says of a record.
@@ -257,29 +254,13 @@ func joinSeqs(seqs []hub.Seq) string {
 }
 
 func (a *appender) insert(e *hub.Event, o *hub.Outcome, sl slot) error {
-	terms := [4]int64{}
-	for i, text := range []string{e.Facets.Type, e.Facets.BizStep, string(o.Provider), string(o.Record.Connector)} {
-		id, err := a.s.term(a.ctx, a.tx, text)
-		if err != nil {
-			return err
-		}
-		terms[i] = id
+	leaf := a.s.config.LeafHash(e.Leaf.Bytes())
+	a.leaves = append(a.leaves, leaf)
+	insert := a.insertRow
+	if a.blocks {
+		insert = a.enblock
 	}
-	leafHash := a.s.config.LeafHash(e.Leaf.Bytes())
-	a.leaves = append(a.leaves, leafHash)
-	id, hash := any(e.Key.ID), any(e.Hash)
-	if a.s.dialect.Compact {
-		id, hash = compactID(e.Key.ID), compactHash(e.Hash)
-	}
-	packed, err := a.pack(e, sl.seq)
-	if err != nil {
-		return fmt.Errorf("insert bodies: %w", err)
-	}
-	if err := a.rows.Add(Events, []any{
-		int64(sl.seq), id, micros(e.Key.DeclaredAt),
-		micros(e.Facets.EventTime), micros(a.at), micros(time.Time(e.Leaf.ReceivedAt)), terms[0], terms[1], terms[2], terms[3],
-		string(o.Record.ID), hash, e.Leaf.Raw[:], e.Leaf.Salt[:], leafHash[:], packed,
-	}); err != nil {
+	if err := insert(e, o, sl.seq, leaf); err != nil {
 		return fmt.Errorf("insert event: %w", err)
 	}
 	e.Record = o.Record
@@ -291,41 +272,25 @@ func (a *appender) insert(e *hub.Event, o *hub.Outcome, sl slot) error {
 	return a.s.know(a.ctx, a.tx, a.s.unknown(nil, &e.Facets, o.Provider, of))
 }
 
-// pack returns what an event's row holds of its body. Where enough events are recorded together their bodies go into blocks.
-func (a *appender) pack(e *hub.Event, seq hub.Seq) ([]byte, error) {
-	if !a.blocks {
-		return body.Pack(e.Body), nil
+// insertRow inserts an event as a row of events.
+func (a *appender) insertRow(e *hub.Event, o *hub.Outcome, seq hub.Seq, leaf hub.Digest) error {
+	terms := [4]int64{}
+	for i, text := range []string{e.Facets.Type, e.Facets.BizStep, string(o.Provider), string(o.Record.Connector)} {
+		id, err := a.s.term(a.ctx, a.tx, text)
+		if err != nil {
+			return err
+		}
+		terms[i] = id
 	}
-	if len(a.bodies) == 0 {
-		a.first = seq
+	id, hash := any(e.Key.ID), any(e.Hash)
+	if a.s.dialect.Compact {
+		id, hash = compactID(e.Key.ID), compactHash(e.Hash)
 	}
-	a.bodies, a.ids = append(a.bodies, e.Body), append(a.ids, e.Key.ID)
-	place := len(a.bodies) - 1
-	if len(a.bodies) < body.MaxBlock {
-		return body.InBlock(place), nil
-	}
-	return body.InBlock(place), a.flushBlock()
-}
-
-// flushBlock adds the block at hand.
-func (a *appender) flushBlock() error {
-	if len(a.bodies) == 0 {
-		return nil
-	}
-	err := a.rows.Add(Bodies, []any{int64(a.first), body.PackBlock(a.bodies, a.ids)})
-	a.bodies, a.ids = a.bodies[:0], a.ids[:0]
-	return err
-}
-
-// blockFrom is how many events are worth a block.
-const blockFrom = 8
-
-func worthBlocks(outcomes []hub.Outcome) bool {
-	n := 0
-	for i := range outcomes {
-		n += len(outcomes[i].Events)
-	}
-	return n >= blockFrom
+	return a.rows.Add(Events, []any{
+		int64(seq), id, micros(e.Key.DeclaredAt),
+		micros(e.Facets.EventTime), micros(a.at), micros(time.Time(e.Leaf.ReceivedAt)), terms[0], terms[1], terms[2], terms[3],
+		string(o.Record.ID), hash, e.Leaf.Raw[:], e.Leaf.Salt[:], leaf[:], body.Pack(e.Body),
+	})
 }
 
 // note stores what became of the record.

@@ -1,37 +1,23 @@
 package relational
 
 import (
-	"encoding/hex"
 	"fmt"
-	"strings"
 
-	"github.com/google/uuid"
+	"github.com/suyuan-io/suyuan/store/internal/body"
 )
 
-// Most event ids are UUIDs and most event hashes of one form. Where a column of a text may hold bytes, they are stored as the
-// 16 and 32 bytes that they are; any other stays a text, and so does what an older release stored.
-
-const (
-	uuidPrefix = "urn:uuid:"
-	// The form of an event hash (CBV 2.0, section 8.9): 64 hexadecimal digits stand between.
-	hashPrefix, hashSuffix = "ni:///sha-256;", "?ver=CBV2.0"
-	hashBytes              = 32
-)
+// Where a column of a text may hold bytes, event ids and event hashes of the usual form are stored as the 16 and 32 bytes that
+// they are; any other stays a text, and so does what an older release stored.
 
 // eventID is an event id as a column holds it.
 type eventID string
 
 // compactID is what is stored of an event id.
 func compactID(id string) any {
-	rest, ok := strings.CutPrefix(id, uuidPrefix)
-	if !ok {
-		return id
+	if u, ok := body.ID(id); ok {
+		return u[:]
 	}
-	u, err := uuid.Parse(rest)
-	if err != nil || u.String() != rest {
-		return id
-	}
-	return u[:]
+	return id
 }
 
 // Scan implements [database/sql.Scanner].
@@ -40,11 +26,10 @@ func (id *eventID) Scan(from any) error {
 	case string:
 		*id = eventID(v)
 	case []byte:
-		u, err := uuid.FromBytes(v)
-		if err != nil {
-			return fmt.Errorf("read event id: %w", err)
+		if len(v) != 16 {
+			return fmt.Errorf("read event id: it has %d bytes", len(v))
 		}
-		*id = eventID(uuidPrefix + u.String())
+		*id = eventID(body.IDText([16]byte(v)))
 	default:
 		return fmt.Errorf("read event id: it is %T", from)
 	}
@@ -56,16 +41,10 @@ type eventHash string
 
 // compactHash is what is stored of an event hash.
 func compactHash(hash string) any {
-	rest, ok := strings.CutPrefix(hash, hashPrefix)
-	if !ok {
-		return hash
+	if b, ok := body.Hash(hash); ok {
+		return b[:]
 	}
-	digits, ok := strings.CutSuffix(rest, hashSuffix)
-	b, err := hex.DecodeString(digits)
-	if !ok || err != nil || len(b) != hashBytes || hex.EncodeToString(b) != digits {
-		return hash
-	}
-	return b
+	return hash
 }
 
 // Scan implements [database/sql.Scanner].
@@ -74,10 +53,10 @@ func (h *eventHash) Scan(from any) error {
 	case string:
 		*h = eventHash(v)
 	case []byte:
-		if len(v) != hashBytes {
+		if len(v) != 32 {
 			return fmt.Errorf("read event hash: it has %d bytes", len(v))
 		}
-		*h = eventHash(hashPrefix + hex.EncodeToString(v) + hashSuffix)
+		*h = eventHash(body.HashText([32]byte(v)))
 	default:
 		return fmt.Errorf("read event hash: it is %T", from)
 	}

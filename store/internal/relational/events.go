@@ -88,7 +88,7 @@ func eventIDKey(id string) int64 { return hashKey("eventID", id) }
 
 // EventAt implements anchor.Leaves.
 func (s *Store) EventAt(ctx context.Context, seq hub.Seq) (hub.Event, error) {
-	found, err := s.events(ctx, `e.seq = ?`, int64(seq))
+	found, err := s.events(ctx, []int64{int64(seq)})
 	if err != nil {
 		return hub.Event{}, err
 	}
@@ -100,15 +100,11 @@ func (s *Store) EventAt(ctx context.Context, seq hub.Seq) (hub.Event, error) {
 
 // RecordedAt implements anchor.Leaves.
 func (s *Store) RecordedAt(ctx context.Context, seq hub.Seq) (time.Time, error) {
-	var us int64
-	err := s.read.QueryRowContext(ctx, `SELECT recorded_at FROM events WHERE seq = ?`, int64(seq)).Scan(&us)
-	if errors.Is(err, sql.ErrNoRows) {
-		return time.Time{}, hub.Faultf(hub.NotFound, "event.unknown", "there is no event at sequence number %d", seq)
+	us, ok, err := s.recordedAt(ctx, int64(seq))
+	if err == nil && !ok {
+		err = hub.Faultf(hub.NotFound, "event.unknown", "there is no event at sequence number %d", seq)
 	}
-	if err != nil {
-		return time.Time{}, s.unavailable("read event", err)
-	}
-	return fromMicros(us), nil
+	return fromMicros(us), err
 }
 
 // LogSize implements anchor.Leaves. What it counts can be found.
@@ -133,27 +129,45 @@ func (s *Store) LeafHashes(ctx context.Context, from uint64, n int) ([]hub.Diges
 			return out, nil
 		}
 	}
-	rows, err := s.read.QueryContext(ctx, `SELECT leaf_hash FROM events WHERE seq >= ? ORDER BY seq LIMIT ?`, int64(from), n)
+	size, err := s.LogSize(ctx)
+	if err != nil || from >= size {
+		return nil, err
+	}
+	out := make([]hub.Digest, min(uint64(max(n, 0)), size-from))
+	found, err := s.blockLeaves(ctx, from, out)
+	if err == nil && found < len(out) {
+		var others int
+		others, err = s.rowLeaves(ctx, from, out)
+		found += others
+	}
+	if err == nil && found != len(out) {
+		err = fmt.Errorf("read leaves from %d: %d of %d are there", from, found, len(out))
+	}
+	return out, err
+}
+
+// rowLeaves fills in the leaf hashes of those events from seq on that are rows of events, and how many they are.
+func (s *Store) rowLeaves(ctx context.Context, from uint64, out []hub.Digest) (n int, err error) {
+	rows, err := s.read.QueryContext(ctx, `SELECT seq, leaf_hash FROM events WHERE seq >= ? AND seq < ?`,
+		int64(from), int64(from)+int64(len(out)))
 	if err != nil {
-		return nil, s.unavailable("read leaves", err)
+		return 0, s.unavailable("read leaves", err)
 	}
 	defer rows.Close()
-	out := make([]hub.Digest, 0, n)
+	var seq uint64
 	var b sql.RawBytes
-	for rows.Next() {
-		if err := rows.Scan(&b); err != nil {
-			return nil, s.unavailable("read leaves", err)
+	for ; rows.Next(); n++ {
+		if err := rows.Scan(&seq, &b); err != nil {
+			return 0, s.unavailable("read leaves", err)
 		}
-		var d hub.Digest
-		if copy(d[:], b) != hub.DigestSize {
-			return nil, fmt.Errorf("read leaf %d: it has %d bytes", from+uint64(len(out)), len(b))
+		if copy(out[seq-from][:], b) != hub.DigestSize {
+			return 0, fmt.Errorf("read leaf %d: it has %d bytes", seq, len(b))
 		}
-		out = append(out, d)
 	}
 	if err := rows.Err(); err != nil {
-		return nil, s.unavailable("read leaves", err)
+		return 0, s.unavailable("read leaves", err)
 	}
-	return out, nil
+	return n, nil
 }
 
 // Record returns what became of a raw record, or a fault of kind NotFound while the pipeline has not reached it.
@@ -221,15 +235,14 @@ func (s *Store) refs(ctx context.Context, seqs string) ([]hub.EventRef, error) {
 		if err != nil {
 			return nil, fmt.Errorf("decode record: %w", err)
 		}
-		ref := hub.EventRef{Seq: hub.Seq(seq)}
-		var id eventID
-		var declared int64
-		if err := s.read.QueryRowContext(ctx, `SELECT event_id, declared_at FROM events WHERE seq = ?`, seq).
-			Scan(&id, &declared); err != nil {
-			return nil, s.unavailable("read record", err)
+		found, err := s.readPacked(ctx, s.read, []int64{seq})
+		if err != nil {
+			return nil, err
 		}
-		ref.Key.ID, ref.Key.DeclaredAt = s.dialect.Text(string(id)), fromMicros(declared)
-		out = append(out, ref)
+		if len(found) == 0 {
+			return nil, corrupt(hub.Seq(seq), errors.New("it is missing"))
+		}
+		out = append(out, hub.EventRef{Key: found[0].Key, Seq: hub.Seq(seq)})
 	}
 	return out, nil
 }

@@ -1,6 +1,7 @@
 package relational
 
 import (
+	"cmp"
 	"context"
 	"slices"
 
@@ -114,7 +115,12 @@ func stepKey(step string) int64 { return hashKey(facetStep, step) }
 
 // entries is [Entries] on the store's own events. Values that the vocabulary lacks are noted on the way.
 func (s *Store) entries(ctx context.Context, from uint64, n int) ([]Entry, error) {
-	found, err := s.readPacked(ctx, s.read, `e.seq >= ? ORDER BY e.seq LIMIT ?`, int64(from), n)
+	var seqs []int64
+	for seq := from; seq < min(from+uint64(n), s.size); seq++ {
+		seqs = append(seqs, int64(seq))
+	}
+	found, err := s.readPacked(ctx, s.read, seqs)
+	slices.SortFunc(found, func(a, b hub.Event) int { return cmp.Compare(a.Seq, b.Seq) })
 	if err != nil || len(found) == 0 {
 		return nil, err
 	}

@@ -2,6 +2,7 @@ package relational
 
 import (
 	"context"
+	"errors"
 	"math"
 	"strings"
 	"time"
@@ -61,9 +62,12 @@ func (s *Store) firstSince(ctx context.Context, t time.Time, until int64) (int64
 	low, high := int64(0), until
 	for low < high {
 		mid := low + (high-low)/2
-		var at int64
-		if err := s.read.QueryRowContext(ctx, `SELECT recorded_at FROM events WHERE seq = ?`, mid).Scan(&at); err != nil {
-			return 0, s.unavailable("search by record time", err)
+		at, ok, err := s.recordedAt(ctx, mid)
+		if err == nil && !ok {
+			err = corrupt(hub.Seq(mid), errors.New("it is missing"))
+		}
+		if err != nil {
+			return 0, err
 		}
 		if fromMicros(at).Before(t) {
 			low = mid + 1

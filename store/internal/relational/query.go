@@ -81,8 +81,7 @@ func (f *finder) look(ctx context.Context, spots []Spot) (full bool, err error) 
 	for i, sp := range spots {
 		seqs[i] = sp.Seq
 	}
-	cond, args := f.s.in(`e.seq`, seqs)
-	found, err := f.s.readEvents(ctx, f.s.read, cond, args...)
+	found, err := f.s.readEvents(ctx, f.s.read, seqs)
 	if err != nil {
 		return false, err
 	}

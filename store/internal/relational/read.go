@@ -19,10 +19,10 @@ type querier interface {
 const eventColumns = `e.seq, e.event_id, e.declared_at, e.recorded_at, e.received_at, e.provider, e.connector, e.record_id, e.hash,
 	e.raw, e.salt, e.body`
 
-// readEvents reads events, in the order in which the condition gives them. Their leaf records are put together again from what
-// is stored; their facets are left to [stated].
-func (s *Store) readEvents(ctx context.Context, q querier, condition string, args ...any) ([]hub.Event, error) {
-	out, err := s.readPacked(ctx, q, condition, args...)
+// readEvents reads the events at seqs, each once and in no order. Their leaf records are put together again from what is stored;
+// their facets are left to [stated].
+func (s *Store) readEvents(ctx context.Context, q querier, seqs []int64) ([]hub.Event, error) {
+	out, err := s.readPacked(ctx, q, seqs)
 	if err != nil {
 		return nil, err
 	}
@@ -33,7 +33,31 @@ func (s *Store) readEvents(ctx context.Context, q querier, condition string, arg
 }
 
 // readPacked is readEvents with the bodies as they are stored.
-func (s *Store) readPacked(ctx context.Context, q querier, condition string, args ...any) ([]hub.Event, error) {
+func (s *Store) readPacked(ctx context.Context, q querier, seqs []int64) ([]hub.Event, error) {
+	var out []hub.Event
+	for part := range slices.Chunk(seqs, perQuery) {
+		others, err := s.dialect.eachBlock(ctx, q, `packed`, part, func(b blockRow, places []int) (err error) {
+			out, err = s.unblock(out, b, places)
+			return err
+		})
+		if err != nil {
+			return nil, s.classify("read events", err)
+		}
+		if len(others) == 0 {
+			continue
+		}
+		cond, args := s.dialect.in(`e.seq`, others)
+		rest, err := s.readRows(ctx, q, cond, args...)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, rest...)
+	}
+	return out, nil
+}
+
+// readRows reads events from the rows of events, as readPacked does.
+func (s *Store) readRows(ctx context.Context, q querier, condition string, args ...any) ([]hub.Event, error) {
 	rows, err := q.QueryContext(ctx, `SELECT `+eventColumns+` FROM events e WHERE `+condition, args...)
 	if err != nil {
 		return nil, s.unavailable("read events", err)
@@ -66,18 +90,8 @@ func (s *Store) scanEvent(row interface{ Scan(...any) error }) (hub.Event, error
 	}
 	e.Key = hub.EventKey{ID: s.dialect.Text(string(id)), DeclaredAt: fromMicros(declared)}
 	e.Record.ID, e.Hash, e.RecordedAt = hub.RecordID(s.dialect.Text(string(e.Record.ID))), string(hash), fromMicros(recorded)
-	from, err := s.name(connector)
-	if err != nil {
+	if err := s.attribute(&e, provider, connector, received); err != nil {
 		return e, err
-	}
-	stated, err := s.name(provider)
-	if err != nil {
-		return e, err
-	}
-	e.Record.Connector = hub.ConnectorID(from)
-	e.Leaf = hub.LeafRecord{
-		Connector: e.Record.Connector, EventHash: e.Hash, Provider: hub.ProviderID(stated),
-		ReceivedAt: hub.Instant(fromMicros(received)), Version: hub.LeafVersion,
 	}
 	copy(e.Leaf.Raw[:], raw)
 	copy(e.Leaf.Salt[:], salt)
@@ -129,7 +143,7 @@ func (s *Store) blocks(ctx context.Context, q querier, events []hub.Event) (map[
 }
 
 func (s *Store) readBlocks(ctx context.Context, q querier, firsts []int64, to map[int64]*body.Block) error {
-	cond, args := s.in(`first`, firsts)
+	cond, args := s.dialect.in(`first`, firsts)
 	rows, err := q.QueryContext(ctx, `SELECT first, packed FROM bodies WHERE `+cond, args...)
 	if err != nil {
 		return s.unavailable("read events", err)
@@ -171,9 +185,9 @@ func corrupt(seq hub.Seq, err error) error {
 		WithHint("restore it from a backup; receipts that were given out show what it was").Because(err)
 }
 
-// events reads events with their facets.
-func (s *Store) events(ctx context.Context, condition string, args ...any) ([]hub.Event, error) {
-	found, err := s.readEvents(ctx, s.read, condition, args...)
+// events reads the events at seqs with their facets.
+func (s *Store) events(ctx context.Context, seqs []int64) ([]hub.Event, error) {
+	found, err := s.readEvents(ctx, s.read, seqs)
 	if err != nil {
 		return nil, err
 	}
@@ -187,21 +201,18 @@ func (s *Store) events(ctx context.Context, condition string, args ...any) ([]hu
 
 // eventsIn reads the events at seqs, in their order.
 func (s *Store) eventsIn(ctx context.Context, seqs []int64) ([]hub.Event, error) {
+	found, err := s.events(ctx, seqs)
+	if err != nil {
+		return nil, err
+	}
+	at := make(map[int64]int, len(found))
+	for i := range found {
+		at[int64(found[i].Seq)] = i
+	}
 	out := make([]hub.Event, 0, len(seqs))
-	for part := range slices.Chunk(seqs, perQuery) {
-		cond, args := s.in(`e.seq`, part)
-		found, err := s.events(ctx, cond, args...)
-		if err != nil {
-			return nil, err
-		}
-		at := make(map[int64]int, len(found))
-		for i := range found {
-			at[int64(found[i].Seq)] = i
-		}
-		for _, seq := range part {
-			if i, ok := at[seq]; ok {
-				out = append(out, found[i])
-			}
+	for _, seq := range seqs {
+		if i, ok := at[seq]; ok {
+			out = append(out, found[i])
 		}
 	}
 	return out, nil

@@ -62,10 +62,8 @@ func (a *appender) load(outcomes []hub.Outcome) error {
 	if err != nil {
 		return fmt.Errorf("find events: %w", err)
 	}
-	for part := range slices.Chunk(seqs, perQuery) {
-		if err := r.readEvents(a.ctx, a.tx, part); err != nil {
-			return fmt.Errorf("find events: %w", err)
-		}
+	if err := r.readEvents(a.ctx, a.tx, seqs); err != nil {
+		return fmt.Errorf("find events: %w", err)
 	}
 	a.recorded = r
 	return nil
@@ -139,7 +137,7 @@ func (r *recorded) scan(row interface{ Scan(...any) error }, key *int64) (record
 }
 
 func (r *recorded) readRecords(ctx context.Context, tx *Tx, keys []int64) error {
-	cond, args := r.s.in(`key`, keys)
+	cond, args := r.s.dialect.in(`key`, keys)
 	rows, err := tx.QueryContext(ctx, `SELECT key, `+recordColumns+` FROM records WHERE `+cond, args...)
 	if err != nil {
 		return err
@@ -179,8 +177,7 @@ func (r *recorded) record(ctx context.Context, tx *Tx, key int64) (recordRow, bo
 
 // readEvents notes the events at seqs and the records that they come from.
 func (r *recorded) readEvents(ctx context.Context, tx *Tx, seqs []int64) error {
-	cond, args := r.s.in(`e.seq`, seqs)
-	found, err := r.s.readEvents(ctx, tx, cond, args...)
+	found, err := r.s.readEvents(ctx, tx, seqs)
 	if err != nil {
 		return err
 	}

@@ -37,7 +37,7 @@ type Dialect struct {
 	// Fault is what an error of the database means to the operator, nil when there is nothing more to say than that the
 	// database failed.
 	Fault func(what string, err error) *hub.Fault
-	// Compact is true where a column of texts may hold bytes as well, and where there is a table of bodies.
+	// Compact is true where a column of texts may hold bytes as well, and where events are packed together in a table of blocks.
 	Compact bool
 	// Lock begins a transaction that reads checkpoints and writes what follows from them; it may be empty.
 	Lock string
@@ -104,6 +104,7 @@ type Store struct {
 	visible atomic.Uint64
 
 	leaves recentLeaves
+	block  block // of the one transaction of Append
 
 	scans scanGroup
 
@@ -153,20 +154,11 @@ func New(ctx context.Context, d Dialect, c Config) (*Store, error) {
 
 // reload reads what is remembered: after a failed commit only the database knows what is true.
 func (s *Store) reload(ctx context.Context) error {
-	var n sql.NullInt64
-	if err := s.write.QueryRowContext(ctx, `SELECT max(seq) FROM events`).Scan(&n); err != nil {
+	size, last, err := s.end(ctx)
+	if err != nil {
 		return err
 	}
-	s.size = 0
-	if n.Valid {
-		s.size = uint64(n.Int64) + 1
-	}
-	var last sql.NullInt64
-	if err := s.write.QueryRowContext(ctx, `SELECT recorded_at FROM events ORDER BY seq DESC LIMIT 1`).Scan(&last); err != nil &&
-		!errors.Is(err, sql.ErrNoRows) {
-		return err
-	}
-	s.last = fromMicros(last.Int64)
+	s.size, s.last, s.block = size, fromMicros(last), block{}
 	if err := s.loadTerms(ctx); err != nil {
 		return err
 	}
@@ -272,8 +264,8 @@ func (s *Store) unavailable(what string, err error) error {
 }
 
 // in is a condition that a column is one of keys, with its values.
-func (s *Store) in(column string, keys []int64) (text string, args []any) {
-	if s.dialect.Arrays {
+func (d *Dialect) in(column string, keys []int64) (text string, args []any) {
+	if d.Arrays {
 		return column + ` = ANY(?)`, []any{keys}
 	}
 	args = make([]any, len(keys))

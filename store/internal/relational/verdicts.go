@@ -3,7 +3,6 @@ package relational
 import (
 	"context"
 	"math"
-	"slices"
 
 	"github.com/suyuan-io/suyuan/hub"
 )
@@ -31,7 +30,7 @@ func (s *Store) verdicts(ctx context.Context, refs []hub.RecordRef, out []hub.Ve
 	if err := s.impliedVerdicts(ctx, refs, keys, out); err != nil {
 		return err
 	}
-	cond, args := s.in(`key`, keys)
+	cond, args := s.dialect.in(`key`, keys)
 	rows, err := s.read.QueryContext(ctx, `SELECT key, connector, id, verdict FROM records WHERE `+cond, args...)
 	if err != nil {
 		return s.unavailable("read verdicts", err)
@@ -67,15 +66,12 @@ func (s *Store) impliedVerdicts(ctx context.Context, refs []hub.RecordRef, keys 
 		return s.classify("read verdicts", err)
 	}
 	recorded := map[hub.RecordRef]bool{}
-	for part := range slices.Chunk(seqs, perQuery) {
-		cond, args := s.in(`e.seq`, part)
-		found, err := s.readPacked(ctx, s.read, cond, args...)
-		if err != nil {
-			return err
-		}
-		for i := range found {
-			recorded[found[i].Record] = true
-		}
+	found, err := s.readPacked(ctx, s.read, seqs)
+	if err != nil {
+		return err
+	}
+	for i := range found {
+		recorded[found[i].Record] = true
 	}
 	for i, ref := range refs {
 		if recorded[ref] {
@@ -97,16 +93,13 @@ func (s *Store) Contents(ctx context.Context, ids []string) (map[hub.EventKey]hu
 		return nil, s.classify("read events", err)
 	}
 	out := map[hub.EventKey]hub.Content{}
-	for part := range slices.Chunk(seqs, perQuery) {
-		cond, args := s.in(`e.seq`, part)
-		found, err := s.readEvents(ctx, s.read, cond, args...)
-		if err != nil {
-			return nil, err
-		}
-		for i := range found {
-			if e := &found[i]; wanted[e.Key.ID] {
-				out[e.Key] = hub.Content{Body: e.Leaf.Event, Hash: e.Hash}
-			}
+	found, err := s.readEvents(ctx, s.read, seqs)
+	if err != nil {
+		return nil, err
+	}
+	for i := range found {
+		if e := &found[i]; wanted[e.Key.ID] {
+			out[e.Key] = hub.Content{Body: e.Leaf.Event, Hash: e.Hash}
 		}
 	}
 	return out, nil

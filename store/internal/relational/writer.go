@@ -7,8 +7,8 @@ type Table uint8
 const (
 	Events Table = iota
 	Records
-	// Bodies holds blocks of bodies; see [Dialect.Compact].
-	Bodies
+	// Blocks holds events that were recorded together; see [Dialect.Compact].
+	Blocks
 )
 
 // Tables is how many there are.
@@ -16,7 +16,7 @@ const Tables = 3
 
 // Name is the table's name in the database.
 func (t Table) Name() string {
-	return [...]string{"events", "records", "bodies"}[t]
+	return [...]string{"events", "records", "blocks"}[t]
 }
 
 // Columns are the table's columns in the order of a row's values.
@@ -27,7 +27,7 @@ func (t Table) Columns() []string {
 			"record_id", "hash", "raw", "salt", "leaf_hash", "body",
 		},
 		{"key", "connector", "id", "provider", "raw", "received_at", "verdict", "seqs", "dead"},
-		{"first", "packed"},
+		{"first", "events", "recorded_at", "leaves", "times", "packed"},
 	}[t]
 }
 
