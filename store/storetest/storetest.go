@@ -213,8 +213,6 @@ func together(t *testing.T, open func() Store) {
 }
 
 // instants compares times as what they are.
-//
-//nolint:gochecknoglobals // read-only
 var instants = cmp.Comparer(func(a, b hub.Instant) bool { return time.Time(a).Equal(time.Time(b)) })
 
 func repeatedRecord(t *testing.T, open func() Store) {
