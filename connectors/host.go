@@ -2,6 +2,7 @@ package connectors
 
 import (
 	"context"
+	"fmt"
 	"runtime"
 	"slices"
 	"strings"
@@ -217,7 +218,7 @@ func (h *Host) Resume(ctx context.Context, id hub.ConnectorID) error {
 }
 
 // SetPosition stores where a paused instance, or one that its breaker has stopped, resumes: a position as [Status] shows it,
-// or "" for the beginning. An instance that reads is a fault of kind Conflict.
+// or "" for the beginning. Faults: Invalid for a position that the kind refuses, Conflict for an instance that reads.
 func (h *Host) SetPosition(ctx context.Context, id hub.ConnectorID, p hub.Position) error {
 	h.ops.Lock()
 	defer h.ops.Unlock()
@@ -225,12 +226,26 @@ func (h *Host) SetPosition(ctx context.Context, id hub.ConnectorID, p hub.Positi
 	if err != nil {
 		return err
 	}
+	if err := checkPosition(r.inst.Options, p); err != nil {
+		return err
+	}
 	paused := r.mark().Paused
 	if !paused && r.board.read().State != StateTripped {
 		return hub.Faultf(hub.Conflict, "connector.running", "the position of %s can only be set while it is paused", id).
-			WithHint("pause it first")
+			WithHint(fmt.Sprintf("suyuan connector pause %s", id))
 	}
 	return r.save(ctx, mark{At: p, Paused: paused})
+}
+
+// checkPosition says what the options of an instance think of a position.
+func checkPosition(options any, p hub.Position) error {
+	if _, reads := options.(Opener); !reads {
+		return NoPosition("its senders push, and know what they have sent", "数据由发送方推送，发送方知道已发送的内容")
+	}
+	if r, ok := options.(Resumer); ok {
+		return r.CheckPosition(p)
+	}
+	return nil
 }
 
 // Status returns how one instance is, or a fault of kind NotFound.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -331,6 +332,48 @@ func TestPositionIsSetOnlyWhilePaused(t *testing.T) {
 			t.Errorf("got %s", got)
 		}
 	})
+}
+
+// picky is a kind that knows its positions.
+type picky struct{ *shop }
+
+// CheckPosition implements [connectors.Resumer].
+func (picky) CheckPosition(p hub.Position) error {
+	if _, err := strconv.Atoi(string(p)); err != nil && p != "" {
+		return connectors.BadPosition("shop.position", "7", err)
+	}
+	return nil
+}
+
+func TestBadPositionIsRefusedAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		inst := (&shop{items: []connectors.Item{{ID: "1", Body: []byte("a")}}}).instance()
+		inst.Options = picky{inst.Options.(*shop)}
+		h := start(t, &connectortest.Stream{}, &connectortest.Shelf{}, inst)
+		defer h.Close()
+		synctest.Wait()
+		for _, paused := range []bool{false, true} { // also while it runs: nobody should pause it for nothing
+			err := h.SetPosition(t.Context(), "shop", "x")
+			f := hub.AsFault(err)
+			if f.Kind != hub.Invalid || f.Code != "shop.position" || !strings.Contains(f.Hint, "suyuan connector rewind ID --to POSITION, with one like 7") {
+				t.Errorf("paused %v: %v; %s", paused, err, f.Hint)
+			}
+			if err := h.Pause(t.Context(), "shop"); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if st, err := h.Status("shop"); err != nil || st.Position != "1" {
+			t.Errorf("the refused position was stored: %+v, %v", st, err)
+		}
+	})
+}
+
+func TestReceiverHasNoPosition(t *testing.T) {
+	h := start(t, &connectortest.Stream{}, &connectortest.Shelf{}, inboxInstance())
+	defer h.Close()
+	if err := h.SetPosition(t.Context(), "inbox", ""); hub.AsFault(err).Code != "connector.no-position" {
+		t.Error(err)
+	}
 }
 
 func TestSilentSourceAndMetrics(t *testing.T) {

@@ -33,6 +33,13 @@ type Opener interface {
 	Open(ctx context.Context, env Env) (Source, error)
 }
 
+// Resumer is implemented by the options of an [Opener] that can tell without its server where it can be opened.
+type Resumer interface {
+	// CheckPosition returns nil for a position that Open takes, "" among them, and for any other a fault of kind Invalid:
+	// [BadPosition], or [NoPosition] for every position where the hub has no say in it. It does no I/O.
+	CheckPosition(p hub.Position) error
+}
+
 // Listener is implemented by the options of a kind that is pushed to over HTTP.
 type Listener interface {
 	// Listen returns the receiver. It does no I/O.

@@ -117,6 +117,11 @@ func TestExamplesOfTheKindsLoad(t *testing.T) {
 			if inst.Kind != k.Name || opens == listens || inst.Pushed() != listens {
 				t.Errorf("%+v: opens %v, listens %v", inst, opens, listens)
 			}
+			if r, ok := inst.Options.(connectors.Resumer); ok != (opens && k.Name != "exec") { // an adapter alone knows its positions
+				t.Errorf("knows its positions: %v", ok)
+			} else if ok && hub.KindOf(r.CheckPosition("no position of any kind")) != hub.Invalid {
+				t.Error("takes any position")
+			}
 			if shown := fmt.Sprintf("%+v %#v", inst, inst.Options); strings.Contains(shown, "value-of") || strings.Contains(shown, "whsec_dm") {
 				t.Errorf("a secret shows in %s", shown)
 			}

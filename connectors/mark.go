@@ -39,7 +39,7 @@ func decodeMark(p hub.Position) (mark, error) {
 	}
 	if err := json.Unmarshal([]byte(p), &m); err != nil {
 		return m, hub.Faultf(hub.Invalid, "position.unreadable", "the stored position is not one of this hub").
-			WithHint("reset the position of the instance").Because(err)
+			WithHint("suyuan connector pause ID && suyuan connector rewind ID && suyuan connector resume ID: it reads from the beginning").Because(err)
 	}
 	return m, nil
 }

@@ -26,6 +26,9 @@ type source struct {
 	settled uint64
 }
 
+// CheckPosition implements [connectors.Resumer].
+func (o *Options) CheckPosition(hub.Position) error { return broker.NoPosition() }
+
 // Open implements [connectors.Opener].
 func (o *Options) Open(ctx context.Context, env connectors.Env) (connectors.Source, error) {
 	conn, err := o.connect(ctx, env)

@@ -223,7 +223,28 @@ func source(t *testing.T, inst *connectors.Instance, p hub.Position) connectors.
 	if err != nil {
 		t.Fatal(err)
 	}
+	if r, ok := inst.Options.(connectors.Resumer); ok {
+		return resumable{src, t, r}
+	}
 	return src
+}
+
+// resumable holds a source to what its kind says of positions: each that it gives can be set.
+type resumable struct {
+	connectors.Source
+	t    *testing.T
+	kind connectors.Resumer
+}
+
+// Next implements [connectors.Source].
+func (r resumable) Next(ctx context.Context) (connectors.Item, error) {
+	item, err := r.Source.Next(ctx)
+	if item.Position != "" {
+		if err := r.kind.CheckPosition(item.Position); err != nil {
+			r.t.Errorf("the kind refuses its own position %s: %v", item.Position, err)
+		}
+	}
+	return item, err
 }
 
 // nextItem calls Next until there is an item.

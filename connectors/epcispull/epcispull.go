@@ -112,6 +112,9 @@ func (o *Options) poll() *http.Options {
 	return p
 }
 
+// CheckPosition implements [connectors.Resumer].
+func (o *Options) CheckPosition(p hub.Position) error { return o.poll().CheckPosition(p) }
+
 // Open implements [connectors.Opener].
 func (o *Options) Open(ctx context.Context, env connectors.Env) (connectors.Source, error) {
 	return o.poll().Open(ctx, env)

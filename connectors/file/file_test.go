@@ -256,6 +256,23 @@ func TestKeptFilesAreRememberedByThePosition(t *testing.T) {
 	}
 }
 
+func TestPositionThatIsNoneIsRefused(t *testing.T) {
+	y := newYard(t)
+	for p, ok := range map[hub.Position]bool{
+		"": true, `{}`: true, `{"in/a.csv":{"s":3,"m":1,"d":"00112233445566ff"}}`: true,
+		`7`: false, `null`: false, `{"since":"2026"}`: false, `{"in/a.csv":{"size":3}}`: false,
+	} {
+		err := y.options().CheckPosition(p)
+		if ok && err != nil || !ok && hub.AsFault(err).Code != "file.position" {
+			t.Errorf("%s: %v", p, err)
+		}
+	}
+	// stored all the same, by whom ever: a fault, and no panic at the first file
+	if _, err := y.options().Open(t.Context(), connectors.Env{Position: "null", Dir: y.dir, Now: time.Now}); hub.AsFault(err).Code != "file.position" {
+		t.Error(err)
+	}
+}
+
 func TestLinksAndFoldersAreNotRead(t *testing.T) {
 	y := newYard(t)
 	outside := t.TempDir()

@@ -153,10 +153,30 @@ func decodePosition(p hub.Position) (map[string]version, error) {
 	if p == "" {
 		return done, nil
 	}
-	if err := json.Unmarshal([]byte(p), &done); err != nil {
-		return nil, hub.Faultf(hub.Invalid, "file.position", "the stored position is not one of this kind").Because(err)
+	err := json.Unmarshal([]byte(p), &done)
+	if err == nil && done == nil {
+		err = errors.New("it is null")
+	}
+	if err != nil {
+		return nil, badPosition(err)
 	}
 	return done, nil
+}
+
+func badPosition(err error) error {
+	return connectors.BadPosition("file.position", `{"/drop/in/orders.csv":{"s":812,"m":1767225600000000000,"d":"00112233445566ff"}}`, err)
+}
+
+// CheckPosition implements [connectors.Resumer].
+func (o *Options) CheckPosition(p hub.Position) error {
+	if p == "" {
+		return nil
+	}
+	if err := connectors.StrictPosition(p, &map[string]version{}); err != nil {
+		return badPosition(err)
+	}
+	_, err := decodePosition(p)
+	return err
 }
 
 // Close implements [connectors.Source].

@@ -105,6 +105,9 @@ func (o *Options) address() string {
 	return net.JoinHostPort(o.Address, "21")
 }
 
+// CheckPosition implements [connectors.Resumer].
+func (o *Options) CheckPosition(p hub.Position) error { return drop.CheckPosition(p) }
+
 // Open implements [connectors.Opener].
 func (o *Options) Open(ctx context.Context, env connectors.Env) (connectors.Source, error) {
 	security, err := o.security(env.Dir)

@@ -83,6 +83,32 @@ func listing(a *api) *connhttp.Options {
 	return o
 }
 
+func TestPositionThatIsNoneIsRefused(t *testing.T) {
+	o := connhttp.Defaults()
+	o.Since.LookBack = time.Hour
+	for p, ok := range map[hub.Position]bool{
+		"": true, `{}`: true, `{"since":"2026-01-01T00:00:00Z"}`: true,
+		`2026-01-01T00:00:00Z`: false, `{"sincee":"2026-01-01T00:00:00Z"}`: false, `{"since":"yesterday"}`: false, `{"since":"2026-01-01T00:00:00Z"} x`: false,
+	} {
+		err := o.CheckPosition(p)
+		if ok && err != nil || !ok && (hub.AsFault(err).Code != "http.position" || !strings.Contains(hub.AsFault(err).Hint, `{"since":"`)) {
+			t.Errorf("%s: %v", p, err)
+		}
+	}
+}
+
+func FuzzCheckedPositionOpens(f *testing.F) {
+	f.Add(`{"since":"2026-01-01T00:00:00Z","high":"x","page":{"url":"/a?b","pages":1},"known":["a"]}`)
+	f.Add(`null`)
+	f.Fuzz(func(t *testing.T, text string) {
+		o := connhttp.Defaults()
+		o.URL, o.Items, o.ID = "http://127.0.0.1:1/", "/", []string{"/id"}
+		if o.CheckPosition(hub.Position(text)) == nil {
+			open(t, o, hub.Position(text))
+		}
+	})
+}
+
 func TestUnchangedAnswerIsNotReadAgain(t *testing.T) {
 	for header, conditional := range map[string]string{"ETag": "If-None-Match", "Last-Modified": "If-Modified-Since"} {
 		t.Run(header, func(t *testing.T) {

@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/suyuan-io/suyuan/connectors"
 	"github.com/suyuan-io/suyuan/hub"
 )
 
@@ -50,11 +51,28 @@ func decodePosition(p hub.Position) (position, error) {
 		return out, nil
 	}
 	if err := json.Unmarshal([]byte(p), &out); err != nil {
-		f := hub.Faultf(hub.Invalid, "http.position", "the stored position is not one of this kind").Because(err)
-		f.MessageZh = "存储的位置不属于该种类"
-		return out, f.WithHint(`reset the position of the instance, or set it: {"since":"…"}`)
+		return out, badPosition(err)
 	}
 	return out, nil
+}
+
+func badPosition(err error) error {
+	return connectors.BadPosition("http.position", `{"since":"2026-01-01T00:00:00Z"}`, err)
+}
+
+// CheckPosition implements [connectors.Resumer].
+func (o *Options) CheckPosition(p hub.Position) error {
+	if p == "" {
+		return nil
+	}
+	var at position
+	if err := connectors.StrictPosition(p, &at); err != nil {
+		return badPosition(err)
+	}
+	if _, err := back(at.Since, o.Since.LookBack); err != nil {
+		return badPosition(err)
+	}
+	return nil
 }
 
 // further returns the one of two values that lies further on: of times and numbers the larger, else the new one.

@@ -5,7 +5,9 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"maps"
+	"slices"
 
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -28,10 +30,36 @@ func decodeOffsets(p hub.Position) (offsets, error) {
 		return out, nil
 	}
 	if err := json.Unmarshal([]byte(p), &out); err != nil {
-		return nil, hub.Faultf(hub.Invalid, "kafka.position", "the stored position does not fit fixed partitions").
-			WithHint("reset the position of the instance").Because(err)
+		return nil, badPosition(err)
+	}
+	if out == nil {
+		return nil, badPosition(errors.New("it is null"))
 	}
 	return out, nil
+}
+
+func badPosition(err error) error {
+	return connectors.BadPosition("kafka.position", `{"orders":{"0":4711}}`, err)
+}
+
+// CheckPosition implements [connectors.Resumer].
+func (o *Options) CheckPosition(p hub.Position) error {
+	if len(o.Partitions) == 0 {
+		return connectors.NoPosition("the brokers keep the group's offsets; set them there, as with kafka-consumer-groups --reset-offsets",
+			"消费组的位移由服务端保存，请在服务端重设，例如 kafka-consumer-groups --reset-offsets")
+	}
+	at, err := decodeOffsets(p)
+	if err != nil {
+		return err
+	}
+	for topic, partitions := range at {
+		for partition, offset := range partitions {
+			if !slices.Contains(o.Topics, topic) || !slices.Contains(o.Partitions, int(partition)) || offset < 0 {
+				return badPosition(fmt.Errorf("topic %q, partition %d, offset %d is nothing that is read", topic, partition, offset))
+			}
+		}
+	}
+	return nil
 }
 
 // pass notes that a record was handed out and returns the position after it.

@@ -45,6 +45,9 @@ type held struct{ session.SessionManager }
 // Ack implements [session.SessionManager].
 func (held) Ack(*packets.Publish) error { return nil }
 
+// CheckPosition implements [connectors.Resumer].
+func (o *Options) CheckPosition(hub.Position) error { return broker.NoPosition() }
+
 // Open implements [connectors.Opener].
 func (o *Options) Open(ctx context.Context, env connectors.Env) (connectors.Source, error) {
 	u, err := url.Parse(o.URL)

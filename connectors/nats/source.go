@@ -32,6 +32,9 @@ type delivery struct {
 	msg      jetstream.Msg
 }
 
+// CheckPosition implements [connectors.Resumer].
+func (o *Options) CheckPosition(hub.Position) error { return broker.NoPosition() }
+
 // Open implements [connectors.Opener].
 func (o *Options) Open(ctx context.Context, env connectors.Env) (connectors.Source, error) {
 	ctx, cancel := context.WithTimeout(ctx, broker.Timeout)

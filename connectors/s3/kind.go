@@ -92,6 +92,9 @@ func (o *Options) drops() drop.Files {
 	return drop.Files{Paths: o.Paths, Order: o.Order, Ready: o.Ready, After: o.After, Spool: o.Spool, Base: "/"}
 }
 
+// CheckPosition implements [connectors.Resumer].
+func (o *Options) CheckPosition(p hub.Position) error { return drop.CheckPosition(p) }
+
 // Open implements [connectors.Opener].
 func (o *Options) Open(ctx context.Context, env connectors.Env) (connectors.Source, error) {
 	transport := &http.Transport{

@@ -125,6 +125,9 @@ func (o *Options) signer() (ssh.Signer, error) {
 	return ssh.ParsePrivateKey([]byte(text))
 }
 
+// CheckPosition implements [connectors.Resumer].
+func (o *Options) CheckPosition(p hub.Position) error { return drop.CheckPosition(p) }
+
 // Open implements [connectors.Opener].
 func (o *Options) Open(ctx context.Context, env connectors.Env) (connectors.Source, error) {
 	pins, err := o.pins(env.Dir)

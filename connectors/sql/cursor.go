@@ -4,8 +4,10 @@ import (
 	"encoding/json"
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 
+	"github.com/suyuan-io/suyuan/connectors"
 	"github.com/suyuan-io/suyuan/hub"
 )
 
@@ -74,10 +76,20 @@ func decodeCursor(p hub.Position, columns int) ([]any, error) {
 		}
 	}
 	if err != nil {
-		return nil, hub.Faultf(hub.Invalid, "sql.position", "the stored position does not fit the cursor").
-			WithHint("reset the position of the instance").Because(err)
+		return nil, connectors.BadPosition("sql.position", positionForm(columns), err)
 	}
 	return out, nil
+}
+
+// positionForm is a position of so many columns. t is int, uint, float, bool, text or time.
+func positionForm(columns int) string {
+	return "[" + strings.TrimSuffix(strings.Repeat(`{"t":"int","v":"4711"},`, columns), ",") + "]"
+}
+
+// CheckPosition implements [connectors.Resumer].
+func (o *Options) CheckPosition(p hub.Position) error {
+	_, err := decodeCursor(p, len(o.Cursor))
+	return err
 }
 
 // timeLayouts are how databases without a time type, or with one that is read as text, write a time. All sort as text.

@@ -263,5 +263,14 @@ func TestPositionOfAnotherCursorIsRefused(t *testing.T) {
 		if _, err := read(t, tab.options(), p); hub.AsFault(err).Code != "sql.position" {
 			t.Errorf("%s: %v", p, err)
 		}
+		f := hub.AsFault(tab.options().CheckPosition(p))
+		if f.Code != "sql.position" || !strings.Contains(f.Hint, `[{"t":"int","v":"4711"},{"t":"int","v":"4711"}]`) {
+			t.Errorf("%s is not refused before it is read from: %+v", p, f)
+		}
+	}
+	for _, p := range []hub.Position{"", `[{"t":"text","v":"2026-01-01"},{"t":"int","v":"4711"}]`} {
+		if err := tab.options().CheckPosition(p); err != nil {
+			t.Errorf("%s: %v", p, err)
+		}
 	}
 }

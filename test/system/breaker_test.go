@@ -52,7 +52,7 @@ breaker: { dead: 3 }
 	p.Await("the source goes on", func() bool { size, _ := p.LogSize(); return size == 1 })
 
 	// The same files from the beginning are recognised: nothing is recorded twice, and what was dropped stays dropped.
-	contains(t, in(t, s.Dir, 1, "connector", "rewind", "drop"), "pause it first")
+	contains(t, in(t, s.Dir, 1, "connector", "rewind", "drop"), "suyuan connector pause drop")
 	contains(t, in(t, s.Dir, 0, "connector", "pause", "drop"), "paused")
 	contains(t, in(t, s.Dir, 0, "connector", "rewind", "drop"), "paused")
 	runs(t, in(t, s.Dir, 0, "connector", "resume", "drop"))

@@ -7,6 +7,7 @@ import (
 	"io"
 	"time"
 
+	"github.com/suyuan-io/suyuan/connectors"
 	"github.com/suyuan-io/suyuan/hub"
 )
 
@@ -86,4 +87,9 @@ func Missing(thing, name string, err error) *hub.Fault {
 	f.MessageZh = "消息服务器上没有 " + name
 	f.Hint, f.HintZh = "correct the name, or have it created by who runs the broker", "请更正名称，或请消息服务器的管理者创建它"
 	return f
+}
+
+// NoPosition is the fault of setting where an instance reads on: what is acknowledged is gone from the queue.
+func NoPosition() error {
+	return connectors.NoPosition("the broker keeps what is not acknowledged, and hands that out", "未确认的消息由服务端保存并重新投递")
 }

@@ -239,9 +239,25 @@ func decodePosition(p hub.Position) (map[string]version, error) {
 		done[k] = v
 	}
 	if err != nil {
-		return nil, hub.Faultf(hub.Invalid, "file.position", "the stored position is not one of this kind").Because(err)
+		return nil, badPosition(err)
 	}
 	return done, nil
+}
+
+func badPosition(err error) error {
+	return connectors.BadPosition("file.position", `{"/in/orders.csv":{"s":812,"m":1767225600000000000,"d":"00112233445566ff"}}`, err)
+}
+
+// CheckPosition is [connectors.Resumer]'s, for every kind of place.
+func CheckPosition(p hub.Position) error {
+	if p == "" {
+		return nil
+	}
+	if err := connectors.StrictPosition(p, &map[string]version{}); err != nil {
+		return badPosition(err)
+	}
+	_, err := decodePosition(p)
+	return err
 }
 
 // Close implements [connectors.Source].
