@@ -317,7 +317,11 @@ func (c *Context) collect(n *node, used []bool) (grown bool) {
 func (c *Context) note(s string, isName bool, used []bool) bool {
 	if len(c.terms) <= few {
 		for i := range c.terms {
-			if !used[i] && usesTerm(s, c.terms[i].name, isName) {
+			// Few texts are as long as a term and go on as one that uses it does.
+			if n := len(c.terms[i].name); used[i] || len(s) < n || len(s) == n && !isName || len(s) > n && s[n] != ':' {
+				continue
+			}
+			if usesTerm(s, c.terms[i].name) {
 				used[i] = true
 				return true
 			}
@@ -336,14 +340,8 @@ func (c *Context) note(s string, isName bool, used []bool) bool {
 	return true
 }
 
-// usesTerm reports whether s is compact with a term as its prefix, or, as a name, the term itself.
-func usesTerm(s, term string, isName bool) bool {
+// usesTerm reports whether s, which is a term's length or goes on with ':' there, is compact with it as its prefix or the term itself.
+func usesTerm(s, term string) bool {
 	n := len(term)
-	switch {
-	case len(s) < n || n > 0 && s[0] != term[0] || s[:n] != term || strings.Contains(term, ":"):
-		return false
-	case len(s) == n:
-		return isName
-	}
-	return s[n] == ':' && !strings.HasPrefix(s[n+1:], "//")
+	return s[:n] == term && !strings.Contains(term, ":") && (len(s) == n || !strings.HasPrefix(s[n+1:], "//"))
 }

@@ -204,20 +204,22 @@ func required(name string, read func(*scanner) bool) fastField {
 // fastObject reads objects of one kind.
 type fastObject struct {
 	fields   []fastField
-	index    map[string]int
+	index    nameTable
 	required fieldSet
 	others   openness
 	min, max int // of known fields
 }
 
 func object(others openness, fields ...fastField) *fastObject {
-	o := &fastObject{fields: fields, index: make(map[string]int, len(fields)), others: others, max: len(fields)}
+	o := &fastObject{fields: fields, others: others, max: len(fields)}
+	names := make([]string, len(fields))
 	for i, f := range fields {
-		o.index[f.name] = i
+		names[i] = f.name
 		if f.required {
 			o.required |= 1 << i
 		}
 	}
+	o.index = newNameTable(names)
 	return o
 }
 
@@ -259,7 +261,7 @@ func (o *fastObject) members(s *scanner) (seen fieldSet, ok bool) {
 			return 0, false
 		}
 		s.pos++
-		if i, known := o.index[string(name)]; known {
+		if i := o.index.find(name); i >= 0 {
 			if seen&(1<<i) != 0 {
 				return 0, false
 			}
