@@ -18,7 +18,7 @@ import (
 )
 
 // TestLedgerOfPeersBeforeTheGateway puts ledgers/fabric-sdk-go, which speaks the protocol of peers before 2.4, through the trial
-// of ledgers out of process. Peers of today still speak it.
+// of ledgers out of process. Peers of today still speak it; the programs of Fabric 2.3 are the real case.
 func TestLedgerOfPeersBeforeTheGateway(t *testing.T) {
 	n, c := network(t), deploy(t)
 	dir := t.TempDir()

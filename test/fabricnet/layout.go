@@ -39,8 +39,10 @@ func nodeAt(address string) node {
 type plan struct {
 	Dir          string
 	BatchTimeout time.Duration
-	Orderers     []node
-	Orgs         []planned
+	// Capability is the newest level of applications that the peers know.
+	Capability string
+	Orderers   []node
+	Orgs       []planned
 }
 
 type planned struct {
@@ -56,7 +58,7 @@ func (n *Network) layOut(ctx context.Context, addresses []string) ([]byte, error
 		addresses = addresses[1:]
 		return a
 	}
-	p := plan{Dir: n.opts.Dir, BatchTimeout: n.opts.BatchTimeout}
+	p := plan{Dir: n.opts.Dir, BatchTimeout: n.opts.BatchTimeout, Capability: n.release.capability()}
 	for i := range n.opts.Orderers {
 		o := nodeAt(next())
 		o.Name = "orderer"

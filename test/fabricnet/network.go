@@ -9,8 +9,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/hyperledger/fabric-gateway/pkg/client"
-
 	"github.com/suyuan-io/suyuan/anchor/fabric"
 )
 
@@ -44,6 +42,9 @@ type Network struct {
 
 	opts     Options
 	orderers []node
+	release  release
+	// before is set for peers without the Gateway service.
+	before *before
 }
 
 // Org is one organisation. Its peer and its contract are processes that tests may kill.
@@ -92,6 +93,10 @@ func (n *Network) start(ctx context.Context) error {
 		}
 		n.opts.Programs.Contract = built
 	}
+	var err error
+	if n.release, err = n.opts.Programs.release(ctx); err != nil {
+		return err
+	}
 	addresses, release, err := reserve(ctx, 3*n.opts.Orderers+4*n.opts.Orgs)
 	if err != nil {
 		return err
@@ -100,6 +105,11 @@ func (n *Network) start(ctx context.Context) error {
 	block, err := n.layOut(ctx, addresses)
 	if err != nil {
 		return err
+	}
+	if n.release.before(2, 4) {
+		if err := n.connectBefore(); err != nil {
+			return err
+		}
 	}
 	release()
 	for _, p := range n.Processes() {
@@ -194,6 +204,9 @@ func (n *Network) Close() error {
 			errs = append(errs, o.operator.close())
 		}
 	}
+	if n.before != nil {
+		errs = append(errs, n.before.orderer.Close())
+	}
 	for _, p := range slices.Backward(n.Processes()) {
 		errs = append(errs, p.Kill())
 	}
@@ -247,11 +260,7 @@ func (o *Org) PeerIdentity() (cert, key string) {
 
 // Evaluate asks an organisation's peer.
 func (o *Org) Evaluate(ctx context.Context, contract, function string, args ...string) ([]byte, error) {
-	b, err := o.operator.gateway.GetNetwork(channel).GetContract(contract).EvaluateWithContext(ctx, function, client.WithArguments(args...))
-	if err != nil {
-		return nil, explained(err)
-	}
-	return b, nil
+	return o.operator.evaluate(ctx, contract, function, args...)
 }
 
 // user returns the one file in a folder of a user's identity.
@@ -265,3 +274,7 @@ func (o *Org) user(name, folder string) string {
 }
 
 func (o *Org) tlsCA() string { return filepath.Join(o.dir, "tlsca", "tlsca."+o.Domain+"-cert.pem") }
+
+func (n *Network) ordererCA() string {
+	return filepath.Join(n.opts.Dir, "crypto", "ordererOrganizations", "orderer.test", "tlsca", "tlsca.orderer.test-cert.pem")
+}

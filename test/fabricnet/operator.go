@@ -41,6 +41,8 @@ type operator struct {
 	sign    identity.Sign
 	conn    *grpc.ClientConn
 	gateway *client.Gateway
+	// before is set for peers without the Gateway service.
+	before *before
 }
 
 // operate returns the organisation's administrator. It connects when first needed.
@@ -129,6 +131,9 @@ func (o *operator) commit(ctx context.Context, name string, msps []string) error
 
 // submit submits a transaction of the lifecycle until it is committed.
 func (o *operator) submit(ctx context.Context, function string, args []byte, msps ...string) error {
+	if o.before != nil {
+		return o.before.submit(ctx, o, "_lifecycle", [][]byte{[]byte(function), args}, msps)
+	}
 	contract := o.gateway.GetNetwork(channel).GetContract("_lifecycle")
 	return again(ctx, func() error {
 		_, err := contract.SubmitWithContext(ctx, function, client.WithBytesArguments(args), client.WithEndorsingOrganizations(msps...))
@@ -138,6 +143,12 @@ func (o *operator) submit(ctx context.Context, function string, args []byte, msp
 
 // answers waits until the contract can be endorsed by all the given organisations.
 func (o *operator) answers(ctx context.Context, name string, msps []string) error {
+	if o.before != nil {
+		return again(ctx, func() error {
+			_, _, err := o.before.endorse(ctx, o, name, [][]byte{[]byte("Latest"), []byte("fabricnet")}, msps)
+			return err
+		})
+	}
 	contract := o.gateway.GetNetwork(channel).GetContract(name)
 	return again(ctx, func() error {
 		proposal, err := contract.NewProposal("Latest", client.WithArguments("fabricnet"), client.WithEndorsingOrganizations(msps...))
@@ -147,6 +158,26 @@ func (o *operator) answers(ctx context.Context, name string, msps []string) erro
 		_, err = proposal.EndorseWithContext(ctx)
 		return err
 	})
+}
+
+// evaluate asks the peer.
+func (o *operator) evaluate(ctx context.Context, contract, function string, args ...string) ([]byte, error) {
+	if o.before != nil {
+		input := [][]byte{[]byte(function)}
+		for _, a := range args {
+			input = append(input, []byte(a))
+		}
+		_, responses, err := o.before.endorse(ctx, o, contract, input, []string{o.msp})
+		if err != nil {
+			return nil, err
+		}
+		return responses[0].GetResponse().GetPayload(), nil
+	}
+	b, err := o.gateway.GetNetwork(channel).GetContract(contract).EvaluateWithContext(ctx, function, client.WithArguments(args...))
+	if err != nil {
+		return nil, explained(err)
+	}
+	return b, nil
 }
 
 // again calls f until it succeeds or ctx is done, and then returns the last error with what the peers said.
@@ -181,26 +212,32 @@ func explained(err error) error {
 // peer listens before it is ready.
 func (o *operator) propose(ctx context.Context, contract string, args ...[]byte) error {
 	return again(ctx, func() error {
-		signed, err := o.proposal(contract, args)
+		_, signed, err := o.proposal("", contract, args)
 		if err != nil {
 			return backoff.Permanent(err)
 		}
-		response, err := peer.NewEndorserClient(o.conn).ProcessProposal(ctx, signed)
-		if err != nil {
-			return err
-		}
-		if r := response.GetResponse(); r.GetStatus() != 200 {
-			return fmt.Errorf("%s answers %d: %s", contract, r.GetStatus(), r.GetMessage())
-		}
-		return nil
+		_, err = o.process(ctx, contract, signed)
+		return err
 	})
 }
 
-// proposal returns a signed proposal (Fabric's protos, peer/proposal.proto).
-func (o *operator) proposal(contract string, args [][]byte) (*peer.SignedProposal, error) {
+// process has the peer answer a proposal for a contract.
+func (o *operator) process(ctx context.Context, contract string, signed *peer.SignedProposal) (*peer.ProposalResponse, error) {
+	response, err := peer.NewEndorserClient(o.conn).ProcessProposal(ctx, signed)
+	if err != nil {
+		return nil, err
+	}
+	if r := response.GetResponse(); r.GetStatus() != http.StatusOK {
+		return nil, fmt.Errorf("%s answers %d: %s", contract, r.GetStatus(), r.GetMessage())
+	}
+	return response, nil
+}
+
+// proposal returns the id of a transaction and the signed proposal of it (Fabric's protos, peer/proposal.proto).
+func (o *operator) proposal(channel, contract string, args [][]byte) (string, *peer.SignedProposal, error) {
 	nonce := make([]byte, 24)
 	if _, err := rand.Read(nonce); err != nil {
-		return nil, fmt.Errorf("make proposal: %w", err)
+		return "", nil, fmt.Errorf("make proposal: %w", err)
 	}
 	txID := sha256.Sum256(slices.Concat(nonce, o.creator))
 	id := &peer.ChaincodeID{Name: contract}
@@ -212,7 +249,7 @@ func (o *operator) proposal(contract string, args [][]byte) (*peer.SignedProposa
 	}
 	header := encode(&common.Header{
 		ChannelHeader: encode(&common.ChannelHeader{
-			Type: int32(common.HeaderType_ENDORSER_TRANSACTION), TxId: hex.EncodeToString(txID[:]), Timestamp: timestamppb.Now(),
+			Type: int32(common.HeaderType_ENDORSER_TRANSACTION), ChannelId: channel, TxId: hex.EncodeToString(txID[:]), Timestamp: timestamppb.Now(),
 			Extension: encode(&peer.ChaincodeHeaderExtension{ChaincodeId: id}),
 		}),
 		SignatureHeader: encode(&common.SignatureHeader{Creator: o.creator, Nonce: nonce}),
@@ -224,9 +261,9 @@ func (o *operator) proposal(contract string, args [][]byte) (*peer.SignedProposa
 	digest := sha256.Sum256(b)
 	signature, err := o.sign(digest[:])
 	if err := errors.Join(append(failed, err)...); err != nil {
-		return nil, fmt.Errorf("make proposal: %w", err)
+		return "", nil, fmt.Errorf("make proposal: %w", err)
 	}
-	return &peer.SignedProposal{ProposalBytes: b, Signature: signature}, nil
+	return hex.EncodeToString(txID[:]), &peer.SignedProposal{ProposalBytes: b, Signature: signature}, nil
 }
 
 // joinOrderer has the orderer join the channel, at its admin listener with mutual TLS.

@@ -32,6 +32,6 @@ channels:
 	}
 	fmt.Fprintf(&b, "organizations:\n%sorderers:\n  orderer: { url: %q, tlsCACerts: { path: %q } }\npeers:\n%s",
 		&orgs, "grpcs://"+n.Orderer.Address,
-		filepath.Join(n.opts.Dir, "crypto", "ordererOrganizations", "orderer.test", "tlsca", "tlsca.orderer.test-cert.pem"), &peers)
+		n.ordererCA(), &peers)
 	return []byte(b.String())
 }

@@ -3,6 +3,7 @@ package fabricnet
 import (
 	"context"
 	"fmt"
+	"math"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -54,6 +55,39 @@ func Find() (Programs, error) {
 		p.Contract = path
 	}
 	return p, nil
+}
+
+// release is a version of Fabric.
+type release struct{ major, minor int }
+
+func (r release) before(major, minor int) bool {
+	return r.major < major || r.major == major && r.minor < minor
+}
+
+// capability is the newest level of application capabilities that peers of a release know.
+func (r release) capability() string {
+	if r.before(2, 5) {
+		return "V2_0"
+	}
+	return "V2_5"
+}
+
+// release asks the peer program which release it is of. One that was built without a version counts as the newest.
+func (p Programs) release(ctx context.Context) (release, error) {
+	cmd := exec.CommandContext(ctx, p.Peer, "version")
+	cmd.Env = append(os.Environ(), "FABRIC_CFG_PATH="+os.TempDir())
+	out, err := cmd.Output()
+	if err != nil {
+		return release{}, fmt.Errorf("ask the peer's version: %w", err)
+	}
+	for line := range strings.Lines(string(out)) {
+		version, named := strings.CutPrefix(strings.TrimSpace(line), "Version: ")
+		var r release
+		if _, err := fmt.Sscanf(strings.TrimPrefix(version, "v"), "%d.%d", &r.major, &r.minor); named && err == nil {
+			return r, nil
+		}
+	}
+	return release{math.MaxInt, 0}, nil
 }
 
 // BuildContract builds the contract into dir and returns its file. It works within this repository only, because the
