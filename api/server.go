@@ -43,9 +43,11 @@ type Connector struct {
 	State string `json:"state"`
 	// Tripped says why the instance's breaker is open; "" while it is closed.
 	Tripped     string     `json:"tripped,omitempty"`
+	TrippedZh   string     `json:"trippedZh,omitempty"`
 	TrippedAt   *time.Time `json:"trippedAt,omitempty"`
 	Silent      bool       `json:"silent"`
 	LastError   string     `json:"lastError,omitempty"`
+	LastErrorZh string     `json:"lastErrorZh,omitempty"`
 	LastErrorAt *time.Time `json:"lastErrorAt,omitempty"`
 	LastTakenAt *time.Time `json:"lastTakenAt,omitempty"`
 	Position    string     `json:"position,omitempty"`
@@ -112,7 +114,8 @@ type Check struct {
 	Name string `json:"name"`
 	OK   bool   `json:"ok"`
 	// Reason says what is wrong, or what was found.
-	Reason string `json:"reason,omitempty"`
+	Reason   string `json:"reason,omitempty"`
+	ReasonZh string `json:"reasonZh,omitempty"`
 }
 
 // Deps is what the server asks. Every field is necessary.

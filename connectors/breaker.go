@@ -33,6 +33,11 @@ func (t Trip) String() string {
 	return fmt.Sprintf("%d records in a row became dead letters, the last with %s: %s", t.Dead, t.Code, t.Message)
 }
 
+// Zh says it in Chinese.
+func (t Trip) Zh() string {
+	return fmt.Sprintf("连续 %d 条记录成为死信，最后一条的原因是 %s：%s", t.Dead, t.Code, t.Message)
+}
+
 // tripKey is where the trip of an instance is stored among the positions. No instance has such an id.
 func tripKey(id hub.ConnectorID) hub.ConnectorID { return id + "/breaker" }
 

@@ -12,11 +12,22 @@ import (
 
 // BadPosition is the fault of a position that a kind cannot be opened at. form is one that it can, as an operator would write it.
 func BadPosition(code, form string, cause error) *hub.Fault {
-	f := hub.Faultf(hub.Invalid, code, "this is no position of the connector").Because(cause)
+	f := hub.Faultf(hub.Invalid, code, "this is no position of the connector").Because(plainly(cause))
 	f.MessageZh = "该位置不属于此连接器"
 	f.Hint = fmt.Sprintf("while it is paused: suyuan connector rewind ID --to POSITION, with one like %s; without --to it reads from the beginning", form)
 	f.HintZh = fmt.Sprintf("暂停后执行 suyuan connector rewind ID --to POSITION，位置的写法如 %s；不带 --to 则从头读取", form)
 	return f
+}
+
+// plainly says what encoding/json found without naming types of Go.
+func plainly(err error) error {
+	if e, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
+		return fmt.Errorf("it has a JSON %s where another type belongs", e.Value)
+	}
+	if _, ok := errors.AsType[*json.SyntaxError](err); ok || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+		return errors.New("it is no JSON")
+	}
+	return err
 }
 
 // NoPosition is the fault of setting the position of a connector whose place another keeps: the broker, or its senders.

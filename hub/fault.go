@@ -133,6 +133,16 @@ func (f *Fault) Error() string {
 	return b.String()
 }
 
+// Zh is [Fault.Error] in Chinese, or "" for a fault that has no Chinese message. Causes are as they are.
+func (f *Fault) Zh() string {
+	if f.MessageZh == "" {
+		return ""
+	}
+	in := *f
+	in.Message, in.Hint = f.MessageZh, f.HintZh
+	return in.Error()
+}
+
 // Unwrap returns the cause.
 func (f *Fault) Unwrap() error { return f.Err }
 

@@ -170,7 +170,7 @@ func TestReceiptsTravelUnchangedAndCannotBreakThePage(t *testing.T) {
 func TestWhatIsNotAnchoredIsPending(t *testing.T) {
 	w := serve(t, &hubStub{trace: story(), pending: map[hub.Seq]bool{2: true}}, get("/t/T1?lang=en"))
 	page := w.Body.String()
-	if !strings.Contains(page, "1 events are on their way") || !strings.Contains(page, "· pending") || strings.Contains(page, `data-seq="2">"{`) {
+	if !strings.Contains(page, "1 event is on its way") || !strings.Contains(page, "· pending") || strings.Contains(page, `data-seq="2">"{`) {
 		t.Errorf("the page does not say what is pending:\n%s", page)
 	}
 	w = serve(t, &hubStub{trace: story(), pending: map[hub.Seq]bool{0: true, 1: true, 2: true}}, get("/t/T1?lang=en"))

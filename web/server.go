@@ -66,7 +66,7 @@ func New(o Options) (*Server, error) {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	html, err := template.New("").Funcs(template.FuncMap{"t": say}).ParseFS(htmlFiles, "html/*.html")
+	html, err := template.New("").Funcs(template.FuncMap{"t": say, "one": one}).ParseFS(htmlFiles, "html/*.html")
 	if err != nil {
 		return nil, err
 	}
@@ -266,6 +266,14 @@ func langOf(r *http.Request) string {
 		return "en"
 	}
 	return "zh"
+}
+
+// one chooses the words for one of something or for several.
+func one(n int, singular, plural string) string {
+	if n == 1 {
+		return singular
+	}
+	return plural
 }
 
 // say chooses between the two languages, in templates too.

@@ -81,10 +81,10 @@ func connectorOf(s connectors.Status) api.Connector {
 		Items: s.Counts.Items, Records: s.Counts.Records, Refused: s.Counts.Refused, InFlight: s.InFlight,
 	}
 	if s.LastError != nil {
-		c.LastError = s.LastError.Error()
+		c.LastError, c.LastErrorZh = s.LastError.Error(), s.LastError.Zh()
 	}
 	if s.Tripped != nil {
-		c.Tripped, c.TrippedAt = s.Tripped.String(), &s.Tripped.At
+		c.Tripped, c.TrippedZh, c.TrippedAt = s.Tripped.String(), s.Tripped.Zh(), &s.Tripped.At
 	}
 	for _, t := range []struct {
 		from time.Time
@@ -243,7 +243,7 @@ func (h *Hub) checks(ctx context.Context) []api.Check {
 	defer cancel()
 	check := func(name string, err error) api.Check {
 		if err != nil {
-			return api.Check{Name: name, Reason: err.Error()}
+			return api.Check{Name: name, Reason: err.Error(), ReasonZh: hub.AsFault(err).Zh()}
 		}
 		return api.Check{Name: name, OK: true}
 	}
@@ -252,6 +252,7 @@ func (h *Hub) checks(ctx context.Context) []api.Check {
 	}
 	if st, err := h.anchor.Status(ctx); err == nil {
 		out[2].Reason += fmt.Sprintf("log size %d, committed %d", st.Size, st.Committed)
+		out[2].ReasonZh += fmt.Sprintf("日志 %d 条，已登记到账本 %d 条", st.Size, st.Committed)
 	}
 	return out
 }
