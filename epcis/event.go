@@ -1,10 +1,7 @@
 package epcis
 
 import (
-	"encoding/json"
-	"fmt"
 	"slices"
-	"strconv"
 	"time"
 
 	"github.com/suyuan-io/suyuan/hub"
@@ -49,22 +46,6 @@ func (p *parser) event(root node, inherited *Context) (*Event, error) {
 	return e, nil
 }
 
-// FromTree builds an event from a mapping's output: map[string]any, []any and []string, string, json.Number, the
-// integer and floating types, bool, nil, and time.Time, which is written as RFC 3339 with its own offset.
-func FromTree(tree map[string]any, inherited *Context) (*Event, error) {
-	var b builder
-	b.slab.open(64, true)
-	root, err := b.object(tree, 0, 1)
-	if err != nil {
-		return nil, err
-	}
-	e, err := newEvent(root, inherited)
-	if err == nil {
-		e.size, e.slab = 768, b.slab
-	}
-	return e, err
-}
-
 func newEvent(root node, inherited *Context) (*Event, error) {
 	if root.kind != kindObject {
 		return nil, faultf(hub.Invalid, "epcis.event.object", "an event is a JSON object", "事件必须是 JSON 对象")
@@ -82,91 +63,6 @@ func newEvent(root node, inherited *Context) (*Event, error) {
 		return nil, hinted(f, `state "type", such as "ObjectEvent"`, `请写明 "type"，例如 "ObjectEvent"`)
 	}
 	return &Event{root: root, ctx: ctx}, nil
-}
-
-// builder turns plain Go data into nodes.
-type builder struct{ slab slab }
-
-func (b *builder) value(v any, depth int) (node, error) {
-	switch v := v.(type) {
-	case nil:
-		return node{}, nil
-	case string:
-		return node{kind: kindString, text: v}, nil
-	case bool:
-		if v {
-			return node{kind: kindTrue}, nil
-		}
-		return node{kind: kindFalse}, nil
-	case time.Time:
-		return node{kind: kindString, text: v.Format(time.RFC3339Nano)}, nil
-	case map[string]any:
-		return b.object(v, depth, 0)
-	case []any:
-		return array(b, v, depth)
-	case []string:
-		return array(b, v, depth)
-	case []map[string]any:
-		return array(b, v, depth)
-	}
-	return fromNumber(v)
-}
-
-// object makes an object that has room for more members than m has.
-func (b *builder) object(m map[string]any, depth, more int) (node, error) {
-	if depth >= maxDepth {
-		return node{}, tooDeep(maxDepth)
-	}
-	kids := b.slab.take(len(m) + more)[:0]
-	for name := range m {
-		kids = append(kids, node{name: name})
-	}
-	kids = sortMembers(kids)
-	for i := range kids {
-		name := kids[i].name
-		kid, err := b.value(m[name], depth+1)
-		if err != nil {
-			return node{}, err
-		}
-		kid.name = name
-		kids[i] = kid
-	}
-	return node{kind: kindObject, kids: kids}, nil
-}
-
-func array[T any](b *builder, s []T, depth int) (node, error) {
-	if depth >= maxDepth {
-		return node{}, tooDeep(maxDepth)
-	}
-	kids := b.slab.take(len(s))[:0]
-	for _, v := range s {
-		kid, err := b.value(v, depth+1)
-		if err != nil {
-			return node{}, err
-		}
-		kids = append(kids, kid)
-	}
-	return node{kind: kindArray, kids: kids}, nil
-}
-
-func fromNumber(v any) (node, error) {
-	var text string
-	switch v := v.(type) {
-	case json.Number:
-		text = v.String()
-	case int, int8, int16, int32, int64, uint, uint8, uint16, uint32, uint64:
-		text = fmt.Sprint(v)
-	case float64:
-		text = strconv.FormatFloat(v, 'g', -1, 64)
-	case float32:
-		text = strconv.FormatFloat(float64(v), 'g', -1, 32)
-	default:
-		return node{}, faultf(hub.Invalid, "epcis.tree.type", "an event cannot hold a value of type %T", "事件中不能有类型为 %T 的值", v)
-	}
-	if numberLength(text) != len(text) || text == "" {
-		return node{}, faultf(hub.Invalid, "epcis.json.number", "%q is not a JSON number", "%q 不是 JSON 数字", text)
-	}
-	return node{kind: kindNumber, text: text}, nil
 }
 
 // Release gives the memory of an event back, for the next to use. After it neither e nor its [Context] nor any
@@ -187,7 +83,7 @@ func (e *Event) ID() string { return e.root.str("eventID") }
 func (e *Event) SetID(id string) {
 	n := stringNode("eventID", id)
 	if at := e.root.placeOf(n.name); cap(e.root.kids) > len(e.root.kids) && e.root.member(n.name) == nil {
-		e.root.kids = slices.Insert(e.root.kids, at, n) // FromTree leaves room for it
+		e.root.kids = slices.Insert(e.root.kids, at, n) // FromTree and FromMembers leave room for it
 		return
 	}
 	e.root.set(n)

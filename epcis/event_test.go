@@ -110,6 +110,44 @@ func TestFromTreeIsWhatParsingIs(t *testing.T) {
 	}
 }
 
+func TestFromMembersIsFromTree(t *testing.T) {
+	none := epcis.Members(nil)
+	members := none.With("type", "ObjectEvent").With("x:o", none.With("x:z", []any{none.With("x:k", nil), "v"}).With("x:a", "1")).
+		With("epcList", []any{"a:1"}).With("x:p", true).With("eventID", "urn:uuid:1").
+		With("@context", []any{none.With("x", "https://x.example/")})
+	tree := members.Tree()
+	if d := cmp.Diff(map[string]any{
+		"type": "ObjectEvent", "eventID": "urn:uuid:1", "epcList": []any{"a:1"}, "x:p": true, "@context": []any{map[string]any{"x": "https://x.example/"}},
+		"x:o": map[string]any{"x:a": "1", "x:z": []any{map[string]any{"x:k": nil}, "v"}},
+	}, tree); d != "" {
+		t.Error(d)
+	}
+	if members.Get("eventID") != "urn:uuid:1" || members.Get("eventId") != nil {
+		t.Error("a member is not found, or one that is not there")
+	}
+	a, err := epcis.FromMembers(members, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := epcis.FromTree(tree, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d := cmp.Diff(canonical(t, b), canonical(t, a)); d != "" {
+		t.Error(d)
+	}
+	typed := none.With("type", "T")
+	deep := typed
+	for range 70 {
+		deep = slices.Clip(typed).With("x", deep)
+	}
+	for _, bad := range []epcis.Members{deep, slices.Clip(typed).With("x", struct{}{}), none.With("x", "no type")} {
+		if _, err := epcis.FromMembers(bad, nil); hub.KindOf(err) != hub.Invalid && hub.KindOf(err) != hub.TooLarge {
+			t.Errorf("got %v", err)
+		}
+	}
+}
+
 func TestKeyTellsAnErrorDeclarationApart(t *testing.T) {
 	original := parse(t, `{"type":"T","eventID":"urn:uuid:1"}`)
 	declared := parse(t, `{"type":"T","eventID":"urn:uuid:1","errorDeclaration":{"declarationTime":"2024-01-01T01:00:00+01:00"}}`)

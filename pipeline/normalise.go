@@ -166,10 +166,10 @@ func statedBy(out mapping.Output, from origin) (meaning, error) {
 	env := from.env
 	m := meaning{master: out.Master, events: make([]statedEvent, len(out.Events))}
 	for i, t := range out.Events {
-		if _, stated := t["eventID"]; !stated { // here it costs less than in the finished event
-			t["eventID"] = EventID(hub.RecordRef{Connector: env.Connector, ID: from.rec.ID}, i)
+		if t.Get("eventID") == nil { // here it costs less than in the finished event
+			t = t.With("eventID", EventID(hub.RecordRef{Connector: env.Connector, ID: from.rec.ID}, i))
 		}
-		if m.events[i].Event, err = epcis.FromTree(t, nil); err != nil {
+		if m.events[i].Event, err = epcis.FromMembers(t, nil); err != nil {
 			return meaning{}, at(stageMap, err)
 		}
 	}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/suyuan-io/suyuan/connectors/decode"
 	"github.com/suyuan-io/suyuan/connectors/mapping"
+	"github.com/suyuan-io/suyuan/epcis"
 	"github.com/suyuan-io/suyuan/hub"
 	"github.com/suyuan-io/suyuan/pipeline"
 	"github.com/suyuan-io/suyuan/schemas"
@@ -43,14 +44,12 @@ func mapRow(in mapping.Input, locate func(string) hub.Where) (mapping.Output, er
 	if row["sgtin"] == "" {
 		return mapping.Output{}, hub.Faultf(hub.Invalid, "map.missing", "sgtin is empty").At(locate("/sgtin"))
 	}
-	event := func(action string) map[string]any {
-		return map[string]any{
-			"type": "ObjectEvent", "action": action, "eventTime": row["time"], "eventTimeZoneOffset": "+08:00",
-			"epcList": []any{row["sgtin"]}, "bizStep": row["step"],
-		}
+	event := func(action string) epcis.Members {
+		return epcis.Members(nil).With("action", action).With("bizStep", row["step"]).With("epcList", []any{row["sgtin"]}).
+			With("eventTime", row["time"]).With("eventTimeZoneOffset", "+08:00").With("type", "ObjectEvent")
 	}
 	return mapping.Output{
-		Events: []map[string]any{event("ADD"), event("OBSERVE")},
+		Events: []epcis.Members{event("ADD"), event("OBSERVE")},
 		Master: []hub.Statement{{Kind: hub.AboutProduct, ID: "https://id.gs1.org/01/07613035982949"}},
 	}, nil
 }

@@ -202,7 +202,7 @@ func checkEPCIS(t *testing.T, files fs.FS, name string, row any) {
 		t.Fatal(err)
 	}
 	for _, tree := range out.Events {
-		e, err := epcis.FromTree(tree, nil)
+		e, err := epcis.FromMembers(tree, nil)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -3,6 +3,7 @@ package mapping
 import (
 	"time"
 
+	"github.com/suyuan-io/suyuan/epcis"
 	"github.com/suyuan-io/suyuan/hub"
 )
 
@@ -27,11 +28,11 @@ type Master func(kind hub.StatementKind, id string, by hub.ProviderID) (map[stri
 // Output is what one record means. A record that means nothing on purpose has only Skipped; any other has at least one
 // event or statement.
 type Output struct {
-	// Events are EPCIS 2.0 JSON event trees: map[string]any with "type" and the standard's own field names. They have
-	// no eventID unless the mapping gave one: the pipeline assigns a deterministic one from the record. An event whose
-	// fields or values use prefixes of the mapping's context: has them under "@context". The maps themselves are the
-	// caller's; what is nested in them may be shared between records and with the row, and must not be changed.
-	Events []map[string]any
+	// Events are EPCIS 2.0 JSON event trees, with "type" and the standard's own field names. They have no eventID unless the
+	// mapping gave one: the pipeline assigns a deterministic one from the record. An event whose fields or values use
+	// prefixes of the mapping's context: has them under "@context". The members themselves are the caller's; what is nested
+	// in them may be shared between records and with the row, and must not be changed.
+	Events []epcis.Members
 	// Master is the master data that the record states; Provider and StatedAt are filled in.
 	Master []hub.Statement
 	// Skipped is the reason that the mapping's skip: gives for a record that means nothing.

@@ -59,7 +59,7 @@ func outputTree(out Output) map[string]any {
 	if len(out.Events) > 0 {
 		events := make([]any, len(out.Events))
 		for i, e := range out.Events {
-			events[i] = e
+			events[i] = e.Tree()
 		}
 		tree["events"] = events
 	}

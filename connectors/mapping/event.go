@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/suyuan-io/suyuan/epcis"
 	"github.com/suyuan-io/suyuan/epcis/gs1"
 	"github.com/suyuan-io/suyuan/hub"
 	"github.com/suyuan-io/suyuan/internal/spelling"
@@ -11,11 +12,10 @@ import (
 
 // event is one entry of events:.
 type event struct {
-	loop    *loop
-	object  *objectBuilder
-	context []any
-	id      int
-	target  string
+	loop   *loop
+	object *objectBuilder
+	id     int
+	target string
 	// needs are the fields without which there is no event.
 	needs []need
 	// derive is true when the offset is taken from eventTime.
@@ -76,7 +76,7 @@ func (l *loader) event(n *node, target string) *event {
 		}
 	}
 	if used := l.used(n); len(used) > 0 {
-		e.context = []any{used}
+		e.object.members = placed(append(members, member{key: "@context", piece: fixed([]any{used})}))
 	}
 	return e
 }
@@ -92,11 +92,11 @@ func from(members []member, field string) *expr {
 }
 
 // used returns the declared prefixes that occur in an event, in its keys or in its values.
-func (l *loader) used(n *node) map[string]any {
-	out := map[string]any{}
+func (l *loader) used(n *node) epcis.Members {
+	var out epcis.Members
 	for prefix, address := range l.m.context {
 		if l.prefixes[prefix] || mentions(n, prefix+":") {
-			out[prefix] = address
+			out = out.With(prefix, address)
 		}
 	}
 	return out
@@ -136,24 +136,22 @@ func near(n *node, field string) bool {
 }
 
 // make builds one event.
-func (e *event) make(s *scope) (map[string]any, error) {
+func (e *event) make(s *scope) (epcis.Members, error) {
 	s.hit(e.id)
-	out, err := e.object.fill(s, 3) // eventTimeZoneOffset, @context, and the eventID that the pipeline adds
+	out, err := e.object.fill(s, 2) // eventTimeZoneOffset, and the eventID that the pipeline adds
 	if err != nil {
 		return nil, err
 	}
 	for i := range e.needs {
-		if n := &e.needs[i]; out[n.field] == nil {
+		if n := &e.needs[i]; out.Get(n.field) == nil {
 			return nil, s.raise(n.site, n.from, problem("map.missing", "the event would have no %s: its value is empty", "事件将缺少 %s：其值为空", n.field).
 				hint("leave such records out with when: or skip:", "请用 when: 或 skip: 排除此类记录"))
 		}
 	}
 	if e.derive {
-		t, _ := out["eventTime"].(string)
-		out["eventTimeZoneOffset"], _ = offsetOf(t)
-	}
-	if e.context != nil {
-		out["@context"] = e.context
+		t, _ := out.Get("eventTime").(string)
+		offset, _ := offsetOf(t)
+		out = out.With("eventTimeZoneOffset", offset)
 	}
 	return out, nil
 }
@@ -278,8 +276,8 @@ func (m *master) make(s *scope) (hub.Statement, error) {
 		return hub.Statement{}, err
 	}
 	out := hub.Statement{Kind: m.kind, ID: id, Provider: s.in.Provider, StatedAt: s.in.ReceivedAt.UTC(), Attributes: make(map[string]string, len(fields))}
-	for k, v := range fields {
-		out.Attributes[k], _ = text(v)
+	for _, f := range fields {
+		out.Attributes[f.Name], _ = text(f.Value)
 	}
 	return out, nil
 }

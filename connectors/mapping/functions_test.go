@@ -38,7 +38,7 @@ events:
 	if err != nil {
 		return nil, err
 	}
-	return out.Events[0]["x:v"], nil
+	return out.Events[0].Tree()["x:v"], nil
 }
 
 const edi = `{"segments":[{"tag":"BGM","elements":[["351"],["D1"]]},{"tag":"DTM","elements":[["137","201911072118","203"]]},

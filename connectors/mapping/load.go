@@ -13,6 +13,7 @@ import (
 
 	"github.com/expr-lang/expr/conf"
 
+	"github.com/suyuan-io/suyuan/epcis"
 	"github.com/suyuan-io/suyuan/hub"
 )
 
@@ -221,7 +222,7 @@ func (l *loader) expression(n *node, target string) *expr {
 		if p == nil {
 			return nil
 		}
-		return constant(p.value, l.site(n, target))
+		return constant(epcis.Plain(p.value), l.site(n, target))
 	}
 	e := l.c.compile(l.exprText(n, text), target)
 	if e == nil || !optional {

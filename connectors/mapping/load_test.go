@@ -89,7 +89,7 @@ events:
 		{"type": "ObjectEvent", "eventTime": "2019-11-07T00:00:00Z", "eventTimeZoneOffset": "+00:00", "action": "OBSERVE", "eventID": "urn:x:007", "quantityList": quantity},
 		{"type": "ObjectEvent", "eventTime": "2019-11-07T00:00:00Z", "eventTimeZoneOffset": "+08:00", "action": "ADD", "bizStep": "shipping", "eventID": "urn:x:007", "quantityList": quantity},
 	}
-	if d := cmp.Diff(want, out.Events); d != "" {
+	if d := cmp.Diff(want, trees(out)); d != "" {
 		t.Error(d)
 	}
 }

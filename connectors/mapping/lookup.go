@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/suyuan-io/suyuan/epcis"
 	"github.com/suyuan-io/suyuan/hub"
 )
 
@@ -80,7 +81,7 @@ func (l *loader) lookup(n *node, t *table) {
 	for i := range inline.pairs {
 		e := &inline.pairs[i]
 		if p := l.constantPiece(e.value, &spec{}, "lookup."+t.name); p != nil {
-			t.rows[e.key] = p.value
+			t.rows[e.key] = epcis.Plain(p.value)
 		}
 	}
 }

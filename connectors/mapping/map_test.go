@@ -106,7 +106,7 @@ func TestMapMakesWhatTheMappingSays(t *testing.T) {
 		"bizTransactionList": []any{map[string]any{"type": "po", "bizTransaction": "urn:example:po:PO-7"}},
 		"example:traceCode":  "02130081810167359142",
 	}}
-	if d := cmp.Diff(want, out.Events); d != "" {
+	if d := cmp.Diff(want, trees(out)); d != "" {
 		t.Error(d)
 	}
 	wantMaster := []hub.Statement{{Kind: hub.AboutProduct, ID: "https://id.gs1.org/01/07613035982949", Provider: "brand",

@@ -47,9 +47,10 @@ func TestLookupsInMasterData(t *testing.T) {
 		if err != nil {
 			return hub.AsFault(err).Code, err
 		}
-		ilmd, _ := out.Events[0]["ilmd"].(map[string]any)
+		tree := out.Events[0].Tree()
+		ilmd, _ := tree["ilmd"].(map[string]any)
 		name, _ := ilmd["example:name"].(string)
-		point, _ := out.Events[0]["readPoint"].(map[string]any)
+		point, _ := tree["readPoint"].(map[string]any)
 		id, _ := point["id"].(string)
 		return name + " " + id, nil
 	}

@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/suyuan-io/suyuan/epcis"
 	"github.com/suyuan-io/suyuan/hub"
 )
 
@@ -208,6 +209,8 @@ func empty(v any) bool {
 	case []any:
 		return len(v) == 0
 	case map[string]any:
+		return len(v) == 0
+	case epcis.Members:
 		return len(v) == 0
 	}
 	return false

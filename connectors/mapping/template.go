@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/suyuan-io/suyuan/epcis"
 	"github.com/suyuan-io/suyuan/internal/spelling"
 )
 
@@ -138,10 +139,11 @@ func (l *loader) leaf(n *node, sp *spec, target string) *piece {
 	}}
 }
 
-// member is one field of an object's template.
+// member is one field of an object's template, and its place among them in the order of an object's members.
 type member struct {
 	key string
 	*piece
+	place int
 }
 
 // objectPiece compiles an object. A when: among its keys drops it where the condition is false.
@@ -184,10 +186,23 @@ func (l *loader) members(n *node, sp *spec, target string, not ...string) ([]mem
 		if p := l.value(k.value, field, join(target, k.key)); p == nil {
 			fine = false
 		} else if !p.constant || !empty(p.value) {
-			out = append(out, member{k.key, p})
+			out = append(out, member{key: k.key, piece: p})
 		}
 	}
-	return out, fine
+	return placed(out), fine
+}
+
+// placed numbers members in the order of their names.
+func placed(members []member) []member {
+	for i := range members {
+		members[i].place = 0
+		for j := range members {
+			if epcis.CompareNames(members[j].key, members[i].key) < 0 {
+				members[i].place++
+			}
+		}
+	}
+	return members
 }
 
 func join(target, key string) string {
@@ -266,9 +281,9 @@ func (o *objectBuilder) fixed() (any, bool) {
 			return nil, false
 		}
 	}
-	out := make(map[string]any, len(o.members))
+	out := make(epcis.Members, len(o.members))
 	for _, m := range o.members {
-		out[m.key] = m.value
+		out[m.place] = epcis.Member{Name: m.key, Value: m.value}
 	}
 	return out, true
 }
@@ -288,21 +303,26 @@ func (o *objectBuilder) build(s *scope) (any, error) {
 }
 
 // fill builds the object with room for more members.
-func (o *objectBuilder) fill(s *scope, more int) (map[string]any, error) {
-	out := make(map[string]any, len(o.members)+more)
+func (o *objectBuilder) fill(s *scope, more int) (epcis.Members, error) {
+	out := make(epcis.Members, len(o.members), len(o.members)+more)
+	gaps := false
 	for i := range o.members {
 		m := &o.members[i]
-		if m.constant {
-			out[m.key] = m.value
-			continue
+		v := m.value
+		if !m.constant {
+			var err error
+			if v, err = m.build(s); err != nil {
+				return nil, err
+			}
+			if empty(v) {
+				gaps = true
+				continue
+			}
 		}
-		v, err := m.build(s)
-		if err != nil {
-			return nil, err
-		}
-		if !empty(v) {
-			out[m.key] = v
-		}
+		out[m.place] = epcis.Member{Name: m.key, Value: v}
+	}
+	if gaps {
+		out = slices.DeleteFunc(out, func(m epcis.Member) bool { return m.Value == nil })
 	}
 	return out, nil
 }
