@@ -1,0 +1,357 @@
+package main
+
+import (
+	"context"
+	"encoding/base64"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/ethereum/go-ethereum/crypto"
+)
+
+// ledger is the contract on a chain. In its folder are the transaction under way, which is signed before it is sent, and the
+// evidence that it has given out, because another node may have other seals of a block.
+type ledger struct {
+	*chain
+	pin *pinned
+	// seen is the number of the newest block that any node has told of.
+	seen uint64
+	// spentAt is the newest block when the nonces of the transaction under way were first found taken; sentAt when it was last sent.
+	spentAt uint64
+	sentAt  time.Time
+}
+
+func open(ctx context.Context, settings map[string]string) (*ledger, error) {
+	c, err := parse(settings, "rpc", "chainId", "contract", "dir")
+	if err != nil {
+		return nil, err
+	}
+	n, err := dial(ctx, c)
+	if err != nil {
+		return nil, err
+	}
+	if err := n.checkContract(ctx); err != nil {
+		return nil, err
+	}
+	l := &ledger{chain: n, pin: &pinned{Contract: n.at, Submitter: &n.account}}
+	if n.seals == sealsQBFT {
+		head, err := n.eth.BlockNumber(ctx)
+		if err != nil {
+			return nil, refuse("unavailable", "ask the node for its newest block: %w", err)
+		}
+		b, err := n.blockAt(ctx, head)
+		if err != nil {
+			return nil, refusal{"unavailable", err}
+		}
+		x, err := readQBFT(b.header)
+		if err != nil {
+			return nil, refuse("config", "seals are not those of the chain: %w", err)
+		}
+		l.pin.Validators = x.Validators
+	}
+	return l, nil
+}
+
+// commit brings a checkpoint before the contract. What is true after a crash:
+//
+//	before save    nothing was sent
+//	after save     the outcome is unknown; the next request settles it by the same transaction, or by one in its place
+//	after settle   it is in a final block, or can never be; the contract says what it holds
+//
+// A checkpoint that reaches the contract twice is taken once, so that two transactions for it do no harm.
+func (l *ledger) commit(ctx context.Context, r request) (json.RawMessage, error) {
+	input, err := l.input(r)
+	if err != nil {
+		return nil, refusal{"invalid", err}
+	}
+	until := r.arrivedAt.Add(l.wait)
+	p, err := l.pending()
+	if err != nil {
+		return nil, err
+	}
+	if err := l.settle(ctx, until); err != nil && !p.is(r.Origin, r.Size) {
+		return nil, refuse("unavailable", "an earlier transaction is under way: %w", err)
+	} else if err != nil {
+		return nil, err
+	}
+	if evidence, err := l.answer(ctx, r, until); evidence != nil || err != nil {
+		return evidence, err
+	}
+	gas, reason, err := l.try(ctx, input)
+	if err != nil {
+		return nil, l.refused(ctx, r, reason, err)
+	}
+	nonce, err := l.eth.NonceAt(ctx, l.account, nil)
+	if err != nil {
+		return nil, refuse("unavailable", "ask the node for the account: %w", err)
+	}
+	tx, err := l.sign(ctx, nonce, input, gas, nil)
+	if err != nil {
+		return nil, refusal{"unavailable", err}
+	}
+	if err := l.save(&pending{Origin: r.Origin, Size: r.Size}, tx); err != nil {
+		return nil, refusal{"unavailable", err}
+	}
+	if err := l.settle(ctx, until); err != nil {
+		return nil, err
+	}
+	evidence, err := l.answer(ctx, r, until)
+	if evidence == nil && err == nil {
+		err = refuse("unavailable", "the transaction changed nothing: the contract refused it, or another took its place")
+	}
+	return evidence, err
+}
+
+// input encodes the call of a commit whose note states the same checkpoint.
+func (l *ledger) input(r request) ([]byte, error) {
+	root, err := hex.DecodeString(r.Root)
+	if err != nil || len(root) != 32 {
+		return nil, fmt.Errorf("root: %q is no digest", r.Root)
+	}
+	if err := stated(r.Note, r.Origin, r.Size, [32]byte(root)); err != nil {
+		return nil, err
+	}
+	path := make([][32]byte, len(r.Consistency))
+	for i, s := range r.Consistency {
+		b, err := hex.DecodeString(s)
+		if err != nil || len(b) != 32 {
+			return nil, fmt.Errorf("consistency: %q is no digest", s)
+		}
+		path[i] = [32]byte(b)
+	}
+	return l.ABI.Pack("commit", r.Origin, r.Size, [32]byte(root), path, []byte(r.Note))
+}
+
+// stated checks that a note states a checkpoint.
+func stated(note, origin string, size uint64, root [32]byte) error {
+	lines := strings.SplitN(note, "\n", 4)
+	if len(lines) < 4 || lines[0] != origin || lines[1] != strconv.FormatUint(size, 10) || lines[2] != base64.StdEncoding.EncodeToString(root[:]) ||
+		size == 0 {
+		return errors.New("the note states another checkpoint")
+	}
+	return nil
+}
+
+// refused says what the hub may do after the contract's, or the node's, refusal of a transaction that was not sent.
+func (l *ledger) refused(ctx context.Context, r request, reason string, err error) error {
+	code := "unavailable"
+	switch reason {
+	case "AnotherRoot", "LargerHeld":
+		code = "conflict"
+	case "NotOwner":
+		code = "forbidden"
+	case "Malformed":
+		code = "invalid"
+	case "Inconsistent":
+		code = "invalid"
+		if size, err := l.newest(ctx, r.Origin); err != nil {
+			return err
+		} else if size == r.Previous {
+			code = "conflict"
+		}
+	}
+	if reason == "" {
+		reason = "the node"
+	}
+	return refuse(code, "checkpoint %d is refused, %s: %w", r.Size, reason, err)
+}
+
+// answer returns the evidence of the checkpoint that a request brings, nil if the contract holds none of its size. It waits
+// until the block is final.
+func (l *ledger) answer(ctx context.Context, r request, until time.Time) (json.RawMessage, error) {
+	note, evidence, err := l.awaitHeld(ctx, r.Origin, r.Size, until)
+	if evidence == nil || err != nil {
+		return nil, err
+	}
+	if held, stated := rootLine(note), rootLine(r.Note); held != stated {
+		return nil, refuse("conflict", "the contract holds the root %s for size %d, not %s", held, r.Size, stated)
+	}
+	if note != r.Note {
+		return nil, refuse("invalid", "the contract holds size %d with this root and another note", r.Size)
+	}
+	return evidence, nil
+}
+
+func rootLine(note string) string { return strings.SplitN(note, "\n", 4)[2] }
+
+func (l *ledger) lookup(ctx context.Context, r request) (string, json.RawMessage, error) {
+	until := r.arrivedAt.Add(l.wait)
+	if err := l.settle(ctx, until); err != nil {
+		return "", nil, err
+	}
+	note, evidence, err := l.awaitHeld(ctx, r.Origin, r.Size, until)
+	if note == "" && err == nil {
+		err = l.sure(ctx)
+	}
+	return note, evidence, err
+}
+
+// latest returns the note of the newest final checkpoint, "" for none.
+func (l *ledger) latest(ctx context.Context, origin string) (string, error) {
+	_, final, err := l.heights(ctx)
+	if err != nil {
+		return "", err
+	}
+	size, err := l.newest(ctx, origin)
+	for err == nil && size > 0 {
+		var c checkpoint
+		if c, err = l.get(ctx, origin, size); err == nil && c.Number <= final {
+			note, _, err := l.held(ctx, origin, size)
+			return note, err
+		}
+		size = c.Previous
+	}
+	if err == nil {
+		err = l.sure(ctx)
+	}
+	return "", err
+}
+
+// sure returns an error if the node may not know yet what the chain holds, or if a transaction of the account is under way.
+func (l *ledger) sure(ctx context.Context) error {
+	syncing, err := l.eth.SyncProgress(ctx)
+	if err != nil {
+		return fmt.Errorf("ask the node whether it is up to date: %w", err)
+	}
+	if syncing != nil {
+		return errors.New("the node is still reading the chain")
+	}
+	taken, err := l.eth.NonceAt(ctx, l.account, nil)
+	if err != nil {
+		return fmt.Errorf("ask the node for the account: %w", err)
+	}
+	under, err := l.eth.PendingNonceAt(ctx, l.account)
+	if err == nil && under > taken {
+		err = errors.New("a transaction of the account is in no block yet")
+	}
+	return err
+}
+
+// heights returns the numbers of the newest and the newest final block, from a node that is not behind what was seen.
+func (l *ledger) heights(ctx context.Context) (head, final uint64, err error) {
+	head, final, err = l.final(ctx)
+	if err == nil && head < l.seen {
+		return 0, 0, fmt.Errorf("the node is at block %d, and %d was seen", head, l.seen)
+	}
+	l.seen = max(l.seen, head)
+	return head, final, err
+}
+
+// errNotFinal says that a checkpoint is in a block that may yet be replaced.
+var errNotFinal = errors.New("the block is not final yet")
+
+// awaitHeld is held, but waits for a block that is not final yet.
+func (l *ledger) awaitHeld(ctx context.Context, origin string, size uint64, until time.Time) (note string, evidence json.RawMessage, _ error) {
+	var outcome error
+	if err := poll(ctx, until, func() (bool, error) {
+		note, evidence, outcome = l.held(ctx, origin, size)
+		return !errors.Is(outcome, errNotFinal), outcome
+	}); err != nil {
+		return "", nil, err
+	}
+	return note, evidence, outcome
+}
+
+// held returns a checkpoint's note and evidence: what was given out first, or else made anew; none if the contract does not
+// hold it. A block that was final and is gone is a conflict, as the ledger's history is not the one that it was.
+func (l *ledger) held(ctx context.Context, origin string, size uint64) (string, json.RawMessage, error) {
+	head, final, err := l.heights(ctx)
+	if err != nil {
+		return "", nil, err
+	}
+	c, err := l.get(ctx, origin, size)
+	if err != nil {
+		return "", nil, err
+	}
+	given, err := os.ReadFile(l.evidencePath(origin, size))
+	switch {
+	case err == nil:
+		return l.again(ctx, head, given)
+	case !errors.Is(err, os.ErrNotExist):
+		return "", nil, err
+	case c.Number == 0:
+		return "", nil, nil
+	case c.Number > final:
+		return "", nil, fmt.Errorf("checkpoint %d is in block %d of %d: %w", size, c.Number, head, errNotFinal)
+	}
+	b, err := l.blockAt(ctx, c.Number)
+	if err != nil {
+		return "", nil, err
+	}
+	receipts, err := l.receipts(ctx, b)
+	if err != nil {
+		return "", nil, err
+	}
+	evidence, err := l.prove(b, receipts, crypto.Keccak256Hash([]byte(origin)), size)
+	if err != nil {
+		return "", nil, err
+	}
+	fact, err := examine(evidence)
+	if err != nil {
+		return "", nil, fmt.Errorf("what the node tells of block %d does not hold: %w", c.Number, err)
+	}
+	if err := stated(fact.note, origin, size, c.Root); err != nil {
+		return "", nil, fmt.Errorf("block %d: %w", c.Number, err)
+	}
+	return fact.note, evidence, write(l.evidencePath(origin, size), evidence)
+}
+
+// again returns evidence that was given out, if its block is still there.
+func (l *ledger) again(ctx context.Context, head uint64, given []byte) (string, json.RawMessage, error) {
+	fact, err := examine(given)
+	if err != nil {
+		return "", nil, fmt.Errorf("read the evidence that was given out: %w", err)
+	}
+	if fact.number > head {
+		return "", nil, fmt.Errorf("the node is at block %d, and the checkpoint in %d", head, fact.number)
+	}
+	b, err := l.blockAt(ctx, fact.number)
+	if err != nil {
+		return "", nil, err
+	}
+	if b.hash != fact.block {
+		return "", nil, refuse("conflict", "checkpoint %d was in block %d, %v, which was final and is not in the chain any more: raise confirmations",
+			fact.size, fact.number, fact.block)
+	}
+	return fact.note, given, nil
+}
+
+func (l *ledger) path(name string) string { return filepath.Join(l.dir, name) }
+
+func (l *ledger) evidencePath(origin string, size uint64) string {
+	return l.path(fmt.Sprintf("evidence-%x-%d.json", crypto.Keccak256([]byte(origin)), size))
+}
+
+// write puts b under path so that after a crash the file holds all of it or what it held before.
+func write(path string, b []byte) error {
+	file, err := os.Create(path + ".new")
+	if err != nil {
+		return err
+	}
+	_, err = file.Write(b)
+	if err == nil {
+		err = file.Sync()
+	}
+	if closed := file.Close(); err == nil {
+		err = closed
+	}
+	if err == nil {
+		err = os.Rename(path+".new", path)
+	}
+	if err != nil {
+		return err
+	}
+	dir, err := os.Open(filepath.Dir(path))
+	if err != nil {
+		return err
+	}
+	defer dir.Close()
+	return dir.Sync()
+}
