@@ -163,10 +163,15 @@ func New(d Deps) *Server {
 	}
 	_, off := otel.GetTracerProvider().(noop.TracerProvider)
 	s.traced = !off
-	for _, rt := range s.routes() {
-		s.mux.Handle(rt.pattern, s.measured(rt.pattern, rt.serve))
-	}
+	s.Mount(s.mux)
 	return s
+}
+
+// Mount mounts the routes on mux, beside others.
+func (s *Server) Mount(mux *http.ServeMux) {
+	for _, rt := range s.routes() {
+		mux.Handle(rt.pattern, s.measured(rt.pattern, rt.serve))
+	}
 }
 
 // handler serves one request, or returns the fault to answer with and has written nothing.
@@ -217,7 +222,7 @@ func (s *Server) routes() []route {
 	}
 }
 
-// Patterns lists the routes' patterns, for whoever mounts the server beside others.
+// Patterns lists the routes' patterns.
 func (s *Server) Patterns() []string {
 	var out []string
 	for _, rt := range s.routes() {

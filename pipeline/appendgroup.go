@@ -118,8 +118,8 @@ func (t *turn) put(s *submission) {
 // linger is how soon after an append the next one begins at the earliest, unless plenty of outcomes wait. Each append syncs the
 // disk that acceptance syncs as well: fewer and larger ones leave it to those who wait for their answer.
 const (
-	linger = 15 * time.Millisecond
-	plenty = 512
+	linger = 40 * time.Millisecond
+	plenty = 1024
 )
 
 // rest waits for the rest of [linger] since an append began.

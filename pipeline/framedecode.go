@@ -119,6 +119,7 @@ func (h frameHead) open(limit int) ([]byte, error) {
 type frameDecoder struct {
 	envelopes []hub.Envelope
 	records   int
+	before    hub.Envelope // of the first one: none
 }
 
 func (d *frameDecoder) envelope(b []byte) error {
@@ -126,21 +127,24 @@ func (d *frameDecoder) envelope(b []byte) error {
 		return fmt.Errorf("more than %d envelopes", maxFrameEnvelopes)
 	}
 	d.envelopes = append(d.envelopes, hub.Envelope{})
-	env := &d.envelopes[len(d.envelopes)-1]
+	env, last := &d.envelopes[len(d.envelopes)-1], &d.before
+	if n := len(d.envelopes); n > 1 {
+		last = &d.envelopes[n-2]
+	}
 	return eachField(b, func(f field) (err error) {
 		switch f.num {
 		case envFieldConnector:
-			err = setString(&env.Connector, f)
+			err = setAsBefore(&env.Connector, last.Connector, f)
 		case envFieldProvider:
-			err = setString(&env.Provider, f)
+			err = setAsBefore(&env.Provider, last.Provider, f)
 		case envFieldReceivedAt:
 			var ns uint64
 			ns, err = f.fixed64()
 			env.ReceivedAt = time.Unix(0, int64(ns)).UTC()
 		case envFieldContentType:
-			err = setString(&env.ContentType, f)
+			err = setAsBefore(&env.ContentType, last.ContentType, f)
 		case envFieldOrigin:
-			err = setString(&env.Origin, f)
+			err = setAsBefore(&env.Origin, last.Origin, f)
 		case envFieldPreamble:
 			env.Preamble, err = f.bytes()
 		case envFieldTraceParent:
@@ -288,6 +292,15 @@ func (f field) fixed64() (uint64, error) {
 	}
 	v, n := protowire.ConsumeFixed64(f.raw)
 	return v, protowire.ParseError(n)
+}
+
+// setAsBefore is setString where the value is mostly that of the envelope before, whose memory it then shares.
+func setAsBefore[S ~string](dst *S, before S, f field) error {
+	b, err := f.bytes()
+	if *dst = before; string(b) != string(before) {
+		*dst = S(b)
+	}
+	return err
 }
 
 func setString[S ~string](dst *S, f field) error {

@@ -56,10 +56,15 @@ func (p *publisher) publish(ctx context.Context, envelopes []hub.Envelope) error
 	if err := p.enqueue(c, parts); err != nil {
 		return err
 	}
+	gone := ctx.Done()
+	if gone == nil { // a select of one way costs several times a plain receive
+		<-c.done
+		return c.err
+	}
 	select {
 	case <-c.done:
 		return c.err
-	case <-ctx.Done():
+	case <-gone:
 		return hub.Faultf(hub.Unavailable, "pipeline.gone", "the caller stopped waiting for the disk").Because(ctx.Err())
 	}
 }
@@ -200,15 +205,19 @@ func (p *publisher) write(group []part) error {
 
 // settle answers the callers whose last part this was. Of several failures a caller hears the first.
 func (p *publisher) settle(group []part, err error) {
+	answered := make([]*call, 0, len(group))
 	p.mu.Lock()
-	defer p.mu.Unlock()
 	for _, q := range group {
 		if q.call.err == nil {
 			q.call.err = err
 		}
 		if q.call.parts--; q.call.parts == 0 {
-			close(q.call.done)
+			answered = append(answered, q.call)
 		}
+	}
+	p.mu.Unlock()
+	for _, c := range answered { // without the lock, on which they would wait for each other
+		close(c.done)
 	}
 }
 

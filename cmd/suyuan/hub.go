@@ -261,9 +261,7 @@ func (h *Hub) handler() http.Handler {
 			mux.Handle(p, h.web)
 		}
 	}
-	for _, p := range h.api.Patterns() {
-		mux.Handle(p, h.api)
-	}
+	h.api.Mount(mux)
 	if h.binding != nil {
 		for _, p := range h.binding.Patterns() {
 			mux.Handle(p, h.binding)
