@@ -74,7 +74,10 @@ func decodeYAML(b []byte, v any) (err error) {
 			err = fmt.Errorf("it is not YAML: %v", r)
 		}
 	}()
-	return yaml.UnmarshalWithOptions(b, v, yaml.Strict())
+	if err := yaml.UnmarshalWithOptions(b, v, yaml.Strict()); err != nil {
+		return errors.New(yaml.FormatError(err, false, false)) // without the text, which may be one line of any length
+	}
+	return nil
 }
 
 const (

@@ -50,6 +50,9 @@ func (c *client) call(ctx context.Context, method, path string, in, out any) err
 		}
 		body = bytes.NewReader(b)
 	}
+	if u, err := url.Parse(c.url); err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
+		return usageError{fmt.Errorf("%q is no address of a hub\n    → write --url or $SUYUAN_URL like https://hub.example.com", c.url)}
+	}
 	r, err := http.NewRequestWithContext(ctx, method, strings.TrimSuffix(c.url, "/")+path, body)
 	if err != nil {
 		return usageError{err}
@@ -92,10 +95,14 @@ func problemOf(answer *http.Response) error {
 		}
 	}
 	f := &hub.Fault{Kind: kind, Code: p.Code, Message: p.Detail, MessageZh: p.DetailZh, Hint: p.Hint, HintZh: p.HintZh}
-	switch p.Code {
-	case "key.missing":
+	switch { // what a client of HTTP would do is not what the reader of a command does
+	case p.Code == "key.missing":
 		f.Hint = "set $SUYUAN_KEY to a key with the scope that this needs"
-	case "key.unknown":
+	case p.Code == "connector.unknown":
+		f.Hint = "list them with: suyuan connector status"
+	case p.Code == "key.unknown" && kind == hub.NotFound:
+		f.Hint = "list them with: suyuan key list"
+	case p.Code == "key.unknown":
 		f.Hint = "check $SUYUAN_KEY or --key; the hub printed its admin key at its first start, others come from: suyuan key new"
 	}
 	if p.Where != nil {
@@ -251,7 +258,7 @@ func deadEditCommand(std stdio, c *client) *cobra.Command {
 	var file, note string
 	cmd := &cobra.Command{
 		Use: "edit ID --file FILE --note WHY", Short: "Replace a dead letter's bytes, for a record that cannot be sent again", Args: cobra.ExactArgs(1),
-		Example: "  suyuan dead show 7 > /dev/null && suyuan dead edit 7 --file fixed.json --note 'date was 2019-13-01'",
+		Example: "  suyuan dead edit 7 --file fixed.json --note 'date was 2019-13-01'",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			b, err := readInput(file, std.in)
 			if err != nil {

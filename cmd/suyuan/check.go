@@ -153,13 +153,15 @@ func (c *checker) probe(ctx context.Context, cfg Config, l *loaded) {
 	}
 }
 
+const dataHint = "let the hub's user write there, or name another folder with data:"
+
 func probeFolder(dir string) error {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return hub.Faultf(hub.Unavailable, "data.folder", "cannot make the data folder %s", dir).Because(err)
+		return hub.Faultf(hub.Unavailable, "data.folder", "cannot make the data folder %s", dir).Because(err).WithHint(dataHint)
 	}
 	f, err := os.CreateTemp(dir, ".probe-")
 	if err != nil {
-		return hub.Faultf(hub.Unavailable, "data.folder", "cannot write into the data folder %s", dir).Because(err)
+		return hub.Faultf(hub.Unavailable, "data.folder", "cannot write into the data folder %s", dir).Because(err).WithHint(dataHint)
 	}
 	return errors.Join(f.Close(), os.Remove(f.Name()))
 }

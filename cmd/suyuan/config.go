@@ -3,9 +3,10 @@ package main
 import (
 	"errors"
 	"io/fs"
+	"net"
 	"os"
 	"path/filepath"
-	"strings"
+	"strconv"
 	"time"
 
 	"github.com/suyuan-io/suyuan/anchor"
@@ -143,8 +144,8 @@ func (c *Config) Check(at strictyaml.Locator) hub.Faults {
 	if err := anchor.CheckOrigin(c.Anchor.Origin); err != nil {
 		faults = append(faults, hub.AsFault(err).At(at("anchor.origin")))
 	}
-	if !strings.Contains(c.Listen, ":") {
-		refuse("listen", "config.listen", "listen has no port", `write host:port, such as "0.0.0.0:8080"`)
+	if err := checkListen(c.Listen); err != nil {
+		faults = append(faults, hub.AsFault(err).At(at("listen")))
 	}
 	if c.Anchor.MaxAge <= 0 {
 		refuse("anchor.maxAge", "config.max-age", "maxAge must be longer than 0", "1s is the default")
@@ -164,6 +165,16 @@ func (c *Config) Check(at strictyaml.Locator) hub.Faults {
 		refuse("drain", "config.drain", "drain must be longer than 0", "20s is the default")
 	}
 	return faults
+}
+
+// checkListen refuses what is no address to listen on.
+func checkListen(addr string) error {
+	_, port, err := net.SplitHostPort(addr)
+	if _, bad := strconv.ParseUint(port, 10, 16); err == nil && bad == nil {
+		return nil
+	}
+	return hub.Faultf(hub.Invalid, "config.listen", "%q is no address to listen on", addr).
+		WithHint(`write host:port with a port up to 65535, such as "0.0.0.0:8080"`)
 }
 
 // path resolves a path of the configuration.

@@ -74,9 +74,11 @@ func connectorRewindCommand(std stdio) *cobra.Command {
 	var to string
 	cmd := &cobra.Command{
 		Use: "rewind ID [--to POSITION]", Short: "Set where a paused connector reads on; without --to from the beginning", Args: cobra.ExactArgs(1),
-		Long: `Set the position of a connector that is paused or stopped by its breaker. A position is what "suyuan connector status ID" shows.
-What was recorded before is recognised and not recorded twice.`,
-		Example: "  suyuan connector pause brand-db && suyuan connector rewind brand-db && suyuan connector resume brand-db",
+		Long: `Set the position of a connector that is paused or stopped by its breaker. A position is what "suyuan connector status ID" shows;
+one that the connector cannot read on from is refused, and one that it can is shown. What was recorded before is recognised and
+not recorded twice.`,
+		Example: "  suyuan connector pause brand-db && suyuan connector rewind brand-db && suyuan connector resume brand-db\n" +
+			`  suyuan connector rewind erp-api --to '{"since":"2026-01-01T00:00:00Z"}'`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return c.steer(cmd.Context(), std.out, args[0], order{http.MethodPut, "/position", map[string]any{"position": to}})
 		},

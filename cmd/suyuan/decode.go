@@ -20,7 +20,7 @@ func decodeCommand(std stdio) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "decode [--format F] FILE", Short: "Print the decoded records of any supported format as NDJSON", Args: cobra.ExactArgs(1),
 		Long: "Print the decoded records of a file, one JSON object a line, as a mapping sees them. FILE may be - for standard input.\n\n" +
-			"Formats: " + strings.Join(names, ", ") + ". Without --format the format is detected, through gzip, zstd, bzip2 and zip too.\n" +
+			"Formats: " + strings.Join(names, ", ") + ".\nWithout --format the format is detected, through gzip, zstd, bzip2 and zip too. " +
 			"Settings are those of the format in an instance file (docs/connectors.md).",
 		Example: "  suyuan decode desadv.edi\n  suyuan decode --format csv outbound.csv | head -3\n" +
 			"  suyuan decode --format csv --settings '{encoding: big5, skipLines: 2}' stock.csv",

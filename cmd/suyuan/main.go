@@ -115,7 +115,10 @@ func rootCommand(std stdio) *cobra.Command {
 		Long: `Suyuan (溯源) takes supply-chain records from where they are, turns them into GS1 EPCIS 2.0 events,
 and commits them to a ledger, so that whoever holds a receipt can check it without trusting the hub.
 
-Begin with:  suyuan demo`,
+Begin with:  suyuan demo
+
+Exit codes: 0 ok; 1 what was asked for does not hold, or failed; 2 bad input, flags or configuration; 3 something around the
+hub is missing, down or does not let it in. $SUYUAN_URL and $SUYUAN_KEY say which hub the commands speak to that need one.`,
 		SilenceUsage: true, SilenceErrors: true, Version: version(),
 	}
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {

@@ -33,6 +33,9 @@ and anchored, then the process ends with 0. The first start prints the generated
 				return err
 			}
 			if listen != "" {
+				if err := checkListen(listen); err != nil {
+					return err
+				}
 				cfg.Listen = listen
 			}
 			if len(roles) > 0 {

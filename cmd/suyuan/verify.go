@@ -169,15 +169,25 @@ func (r *verification) print(name string, report *anchor.Report) error {
 	return nil
 }
 
+const trustHint = "a trust file names the log's keys and its ledgers: the hub's operator gives it out, and the hub shows it at /v1/trust"
+
 func readTrust(name string) (*anchor.Trust, error) {
 	if name == "" {
 		return nil, nil //nolint:nilnil // no trust file means no pinned keys
 	}
 	b, err := os.ReadFile(name)
 	if err != nil {
-		return nil, hub.Faultf(hub.Invalid, "trust.unreadable", "cannot read the trust file").Because(err)
+		return nil, hub.Faultf(hub.Invalid, "trust.unreadable", "cannot read the trust file").Because(err).WithHint(trustHint)
 	}
-	return anchor.ParseTrust(b)
+	t, err := anchor.ParseTrust(b)
+	if err != nil {
+		f := hub.AsFault(err)
+		if f.Hint == "" {
+			f.Hint = trustHint
+		}
+		return nil, f.At(hub.Where{File: name})
+	}
+	return t, nil
 }
 
 // comparison puts together what the receipts of one run say of each log.

@@ -191,7 +191,8 @@ func decodeSecret(r Recipe, text string) ([]byte, error) {
 		b = []byte(text)
 	}
 	if err != nil { // the cause would quote the secret
-		return nil, badSecret("a secret is not valid %s", r.SecretEncoding)
+		return nil, badSecret("a secret is not valid %s", r.SecretEncoding).
+			WithHint("copy it whole, as the sender shows it; @FILE or ${file:…} keeps the shell from changing it")
 	}
 	return b, nil
 }
