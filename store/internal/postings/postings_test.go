@@ -130,6 +130,22 @@ func TestTimesComeBackInOrder(t *testing.T) {
 	}
 }
 
+func TestOrderIsThatOfTimes(t *testing.T) {
+	r := rand.New(rand.NewPCG(11, 12))
+	for name, span := range map[string]int64{"equal": 1, "close": 100, "years apart": 1 << 40, "ages apart": 1 << 62} {
+		at := make([]int64, 5000)
+		for i := range at {
+			at[i] = r.Int64N(span) - span/2
+		}
+		order := inOrder(at)
+		for i := 1; i < len(order); i++ {
+			if a, b := order[i-1], order[i]; at[a] > at[b] || at[a] == at[b] && a >= b {
+				t.Fatalf("%s: place %d at %d comes before %d at %d", name, a, at[a], b, at[b])
+			}
+		}
+	}
+}
+
 func TestSetsComeBack(t *testing.T) {
 	r := rand.New(rand.NewPCG(5, 6))
 	for name, fill := range map[string]func(s *Set){

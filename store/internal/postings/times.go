@@ -19,10 +19,21 @@ func inOrder(at []int64) []uint16 {
 	for i := range out {
 		out[i] = uint16(i)
 	}
-	byTime := func(a, b uint16) int { return cmp.Or(cmp.Compare(at[a], at[b]), cmp.Compare(a, b)) }
-	if !slices.IsSortedFunc(out, byTime) {
-		slices.SortFunc(out, byTime)
+	if slices.IsSorted(at) {
+		return out
 	}
+	if least := slices.Min(at); uint64(slices.Max(at)-least) < 1<<48 { // nine years: time and place fit into one number
+		both := make([]uint64, len(at))
+		for i := range at {
+			both[i] = uint64(at[i]-least)<<16 | uint64(i)
+		}
+		slices.Sort(both)
+		for i := range out {
+			out[i] = uint16(both[i])
+		}
+		return out
+	}
+	slices.SortFunc(out, func(a, b uint16) int { return cmp.Or(cmp.Compare(at[a], at[b]), cmp.Compare(a, b)) })
 	return out
 }
 

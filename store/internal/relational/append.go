@@ -99,8 +99,11 @@ type appender struct {
 	recorded recorded
 	rows     Writer
 	found    Additions
-	// leaves are the leaf hashes of what was appended.
+	// leaves are the leaf hashes of what was appended, leaf is room for a leaf record.
 	leaves []hub.Digest
+	leaf   []byte
+	// traits are those of the event that was inserted last.
+	traits traits
 
 	// blocks is true when the events go into blocks.
 	blocks bool
@@ -177,14 +180,19 @@ type slot struct {
 // recorded with another body.
 func (a *appender) match(o *hub.Outcome) (slots []slot, repeated bool, clash *hub.Fault) {
 	repeated = len(o.Events) > 0
-	inRecord := map[hub.EventKey]hub.Content{}
+	var inRecord map[hub.EventKey]hub.Content
+	if len(o.Events) > 1 {
+		inRecord = make(map[hub.EventKey]hub.Content, len(o.Events))
+	}
 	for i := range o.Events {
 		e := &o.Events[i]
-		content := hub.Content{Body: e.Leaf.Event, Hash: e.Hash}
-		if before, ok := inRecord[e.Key]; ok && !before.Same(content, e.Key) {
-			return nil, false, eventConflict(e)
+		if inRecord != nil {
+			content := hub.Content{Body: e.Leaf.Event, Hash: e.Hash}
+			if before, ok := inRecord[e.Key]; ok && !before.Same(content, e.Key) {
+				return nil, false, eventConflict(e)
+			}
+			inRecord[e.Key] = content
 		}
-		inRecord[e.Key] = content
 		sl, same := a.find(e)
 		if sl.old && !same {
 			return nil, false, eventConflict(e)
@@ -197,7 +205,7 @@ func (a *appender) match(o *hub.Outcome) (slots []slot, repeated bool, clash *hu
 
 // find looks for the event and reports whether what is recorded is the same.
 func (a *appender) find(e *hub.Event) (sl slot, same bool) {
-	for _, row := range a.recorded.events[e.Key.ID] {
+	for row := range a.recorded.eventsOf(e.Key.ID) {
 		if row.declared == micros(e.Key.DeclaredAt) {
 			return slot{seq: row.seq, old: true}, row.content.Same(hub.Content{Body: e.Leaf.Event, Hash: e.Hash}, e.Key)
 		}
@@ -209,13 +217,18 @@ func (a *appender) find(e *hub.Event) (sl slot, same bool) {
 func (a *appender) record(o *hub.Outcome, k known, slots []slot) error {
 	seqs := make([]hub.Seq, 0, len(slots))
 	implied := len(slots) > 0 && !k.found
-	done := map[hub.EventKey]bool{}
+	var done map[hub.EventKey]bool
+	if len(slots) > 1 {
+		done = make(map[hub.EventKey]bool, len(slots))
+	}
 	for i, sl := range slots {
 		e := &o.Events[i]
 		if done[e.Key] { // the same event twice in one record counts once
 			continue
 		}
-		done[e.Key] = true
+		if done != nil {
+			done[e.Key] = true
+		}
 		implied = implied && !sl.old
 		if !sl.old {
 			sl.seq = hub.Seq(a.s.size)
@@ -254,7 +267,8 @@ func joinSeqs(seqs []hub.Seq) string {
 }
 
 func (a *appender) insert(e *hub.Event, o *hub.Outcome, sl slot) error {
-	leaf := a.s.config.LeafHash(e.Leaf.Bytes())
+	a.leaf = e.Leaf.Append(a.leaf[:0])
+	leaf := a.s.config.LeafHash(a.leaf)
 	a.leaves = append(a.leaves, leaf)
 	insert := a.insertRow
 	if a.blocks {
@@ -264,12 +278,15 @@ func (a *appender) insert(e *hub.Event, o *hub.Outcome, sl slot) error {
 		return fmt.Errorf("insert event: %w", err)
 	}
 	e.Record = o.Record
-	of := stems(&e.Facets)
-	found := entry(e, o.Provider, sl.seq, of)
+	alike := a.traits.of(&e.Facets, o.Provider)
+	found := entry(e, sl.seq, &a.traits)
 	if err := a.found.Add(&found); err != nil {
 		return fmt.Errorf("index event: %w", err)
 	}
-	return a.s.know(a.ctx, a.tx, a.s.unknown(nil, &e.Facets, o.Provider, of))
+	if alike { // what its like stated is known
+		return nil
+	}
+	return a.s.know(a.ctx, a.tx, a.s.unknown(nil, &e.Facets, o.Provider, a.traits.stems))
 }
 
 // insertRow inserts an event as a row of events.

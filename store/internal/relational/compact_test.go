@@ -1,9 +1,23 @@
 package relational
 
 import (
+	"hash/fnv"
 	"strings"
 	"testing"
 )
+
+// The keys of recorded events never change.
+func TestKeysAreFNV(t *testing.T) {
+	for _, parts := range [][]string{{""}, {"a", "", "b"}, {"eventID", "urn:uuid:209704a0-2c77-547e-867a-a2d6be0dd3c4"}, {"启\xff\x00", "x"}} {
+		h := fnv.New64a()
+		for _, p := range parts {
+			_, _ = h.Write(append([]byte(p), 0))
+		}
+		if got, want := hashKey(parts...), int64(h.Sum64()>>1); got != want {
+			t.Errorf("%q: %d, want %d", parts, got, want)
+		}
+	}
+}
 
 func TestCompactFormsComeBack(t *testing.T) {
 	for _, id := range []string{

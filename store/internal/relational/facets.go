@@ -30,9 +30,37 @@ type word struct {
 	value, provider string
 }
 
-// stems are those of the identifiers that an event speaks of, each once.
-func stems(f *hub.Facets) []string {
-	var out []string
+// traits are what an event has in common with others: mostly with the one before it, from which they are taken then.
+type traits struct {
+	provider hub.ProviderID
+	facets   hub.Facets // without its things
+	stems    []string
+	keys     []int64
+	step     int64
+	spare    []string
+}
+
+// of makes t those of an event, and reports whether they were before.
+func (t *traits) of(f *hub.Facets, provider hub.ProviderID) (alike bool) {
+	t.spare = stems(t.spare[:0], f)
+	b := &t.facets
+	if t.keys != nil && t.provider == provider && b.Type == f.Type && b.Action == f.Action && b.BizStep == f.BizStep &&
+		b.Disposition == f.Disposition && b.ReadPoint == f.ReadPoint && b.BizLocation == f.BizLocation &&
+		b.TransformationID == f.TransformationID && slices.Equal(t.stems, t.spare) {
+		return true
+	}
+	t.provider, t.facets, t.step = provider, *f, 0
+	t.facets.Things = nil
+	t.stems, t.spare = t.spare, t.stems
+	t.keys = facetKeys(f, provider, t.stems)
+	if f.BizStep != "" {
+		t.step = stepKey(f.BizStep)
+	}
+	return false
+}
+
+// stems adds to out those of the identifiers that an event speaks of, each once.
+func stems(out []string, f *hub.Facets) []string {
 	for i := range f.Things {
 		if st := stem(f.Things[i].ID); st != "" {
 			out = append(out, st)

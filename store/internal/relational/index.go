@@ -48,6 +48,7 @@ type Entry struct {
 	Seq, Time int64
 	// Things are the keys of what few events speak of: its record, its id, and the identifiers in it. Facets are those of what
 	// it has in common with many. Each stands once.
+	// Events may share the memory of Facets.
 	Things, Facets []int64
 	// Step is the facet's key of its business step, 0 when it states none.
 	Step int64
@@ -93,8 +94,8 @@ type Condition struct {
 	Steps []string
 }
 
-// entry makes the index entry of an event; stems are those of its facets.
-func entry(e *hub.Event, provider hub.ProviderID, seq hub.Seq, stems []string) Entry {
+// entry makes the index entry of an event with its traits.
+func entry(e *hub.Event, seq hub.Seq, t *traits) Entry {
 	f := &e.Facets
 	out := Entry{Seq: int64(seq), Time: micros(f.EventTime)}
 	out.Things = make([]int64, 2, 2+len(f.Things))
@@ -104,10 +105,7 @@ func entry(e *hub.Event, provider hub.ProviderID, seq hub.Seq, stems []string) E
 	}
 	slices.Sort(out.Things) // a thing may have two parts in an event
 	out.Things = slices.Compact(out.Things)
-	out.Facets = facetKeys(f, provider, stems)
-	if f.BizStep != "" {
-		out.Step = stepKey(f.BizStep)
-	}
+	out.Facets, out.Step = t.keys, t.step
 	return out
 }
 
@@ -129,11 +127,12 @@ func (s *Store) entries(ctx context.Context, from uint64, n int) ([]Entry, error
 	}
 	out := make([]Entry, len(found))
 	var words []word
+	var t traits
 	for i := range found {
 		e := &found[i]
-		of := stems(&e.Facets)
-		out[i] = entry(e, e.Leaf.Provider, e.Seq, of)
-		words = s.unknown(words, &e.Facets, e.Leaf.Provider, of)
+		t.of(&e.Facets, e.Leaf.Provider)
+		out[i] = entry(e, e.Seq, &t)
+		words = s.unknown(words, &e.Facets, e.Leaf.Provider, t.stems)
 	}
 	if len(words) == 0 {
 		return out, nil

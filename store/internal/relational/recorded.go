@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"iter"
 	"math"
 	"slices"
 
@@ -18,7 +19,9 @@ type recorded struct {
 	records map[int64]recordRow // rows of records, by key
 	absent  map[int64]bool      // keys that were asked for and are free
 	implied map[hub.RecordRef]hub.Digest
-	events  map[string][]eventRow
+	// events are those of each id: where in rows the last of them is, and before it the others.
+	events map[string]int32
+	rows   []eventRow
 }
 
 // recordRow is a row of records.
@@ -29,8 +32,9 @@ type recordRow struct {
 	dead    hub.DeadLetterID
 }
 
-// eventRow is a recorded event of an id.
+// eventRow is a recorded event of an id, and where the one before it is, -1 for nowhere.
 type eventRow struct {
+	before   int32
 	seq      hub.Seq
 	declared int64
 	content  hub.Content
@@ -42,7 +46,7 @@ func recordKey(ref hub.RecordRef) int64 { return hashKey(string(ref.Connector), 
 func (a *appender) load(outcomes []hub.Outcome) error {
 	r := recorded{
 		s: a.s, records: make(map[int64]recordRow), absent: make(map[int64]bool, len(outcomes)),
-		implied: make(map[hub.RecordRef]hub.Digest, len(outcomes)), events: make(map[string][]eventRow, len(outcomes)),
+		implied: make(map[hub.RecordRef]hub.Digest, len(outcomes)), events: make(map[string]int32, len(outcomes)),
 	}
 	records, keys := make([]int64, len(outcomes)), make([]int64, len(outcomes), 2*len(outcomes))
 	for i := range outcomes {
@@ -184,16 +188,29 @@ func (r *recorded) readEvents(ctx context.Context, tx *Tx, seqs []int64) error {
 	for i := range found {
 		e := &found[i]
 		r.implied[e.Record] = e.Leaf.Raw
-		r.events[e.Key.ID] = append(r.events[e.Key.ID], eventRow{
-			seq: e.Seq, declared: micros(e.Key.DeclaredAt), content: hub.Content{Body: e.Leaf.Event, Hash: e.Hash},
-		})
+		r.addEvent(e, e.Seq)
 	}
 	return nil
 }
 
-// addEvent notes an event that was appended just now, for what follows in the batch.
+// eventsOf yields the recorded events of an id.
+func (r *recorded) eventsOf(id string) iter.Seq[*eventRow] {
+	return func(yield func(*eventRow) bool) {
+		at, ok := r.events[id]
+		for ok && at >= 0 && yield(&r.rows[at]) {
+			at = r.rows[at].before
+		}
+	}
+}
+
+// addEvent notes an event that is recorded, or was appended just now, for what follows in the batch.
 func (r *recorded) addEvent(e *hub.Event, seq hub.Seq) {
-	r.events[e.Key.ID] = append(r.events[e.Key.ID], eventRow{
-		seq: seq, declared: micros(e.Key.DeclaredAt), content: hub.Content{Body: e.Leaf.Event, Hash: e.Hash},
+	before := int32(-1)
+	if at, ok := r.events[e.Key.ID]; ok {
+		before = at
+	}
+	r.events[e.Key.ID] = int32(len(r.rows))
+	r.rows = append(r.rows, eventRow{
+		before: before, seq: seq, declared: micros(e.Key.DeclaredAt), content: hub.Content{Body: e.Leaf.Event, Hash: e.Hash},
 	})
 }
