@@ -181,14 +181,23 @@ func (g *appendGroup) run(ctx context.Context) {
 func (g *appendGroup) take() (group []*submission, all batch) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	for len(all.outcomes) < g.limit {
+	n := 0
+	for n < g.limit {
 		s, ok := g.waiting[g.next]
-		if !ok || len(all.outcomes) > 0 && len(all.outcomes)+len(s.outcomes) > g.limit {
+		if !ok || n > 0 && n+len(s.outcomes) > g.limit {
 			break
 		}
 		delete(g.waiting, g.next)
 		g.next++
-		group, all = append(group, s), all.with(s.batch)
+		n += len(s.outcomes)
+		group = append(group, s)
+	}
+	if len(group) == 1 {
+		return group, group[0].batch
+	}
+	all = batch{make([]hub.Outcome, 0, n), make([]origin, 0, n)}
+	for _, s := range group {
+		all = all.with(s.batch)
 	}
 	return group, all
 }

@@ -27,12 +27,11 @@ func (c *jsonCutter) lines() error {
 		i := bytes.IndexByte(b, '\n')
 		switch {
 		case i >= 0:
-			if err := c.line(b[:i]); err != nil {
+			if err := c.line(b[:i], 1); err != nil {
 				return err
 			}
-			c.skip(1)
 		case c.w.ended():
-			return c.line(b)
+			return c.line(b, 0)
 		case len(b) > c.d.maxRecord:
 			return c.tooLarge()
 		case !c.w.more() && c.failed() != nil:
@@ -41,8 +40,9 @@ func (c *jsonCutter) lines() error {
 	}
 }
 
-// line yields one line and skips it. RFC 7464's record separator may stand before it.
-func (c *jsonCutter) line(b []byte) error {
+// line yields one line and skips it with what ends it, in one step: behind a line break no column need be counted. RFC 7464's
+// record separator may stand before it.
+func (c *jsonCutter) line(b []byte, end int) error {
 	n := len(b)
 	before := n - len(bytes.TrimLeft(b, " \t\r\x1e"))
 	c.skip(before)
@@ -56,7 +56,7 @@ func (c *jsonCutter) line(b []byte) error {
 			return err
 		}
 	}
-	c.skip(n - before)
+	c.skip(n - before + end)
 	return nil
 }
 

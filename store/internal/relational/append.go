@@ -217,17 +217,11 @@ func (a *appender) find(e *hub.Event) (sl slot, same bool) {
 func (a *appender) record(o *hub.Outcome, k known, slots []slot) error {
 	seqs := make([]hub.Seq, 0, len(slots))
 	implied := len(slots) > 0 && !k.found
-	var done map[hub.EventKey]bool
-	if len(slots) > 1 {
-		done = make(map[hub.EventKey]bool, len(slots))
-	}
+	first := firstOf(len(slots))
 	for i, sl := range slots {
 		e := &o.Events[i]
-		if done[e.Key] { // the same event twice in one record counts once
+		if !first(e.Key) { // the same event twice in one record counts once
 			continue
-		}
-		if done != nil {
-			done[e.Key] = true
 		}
 		implied = implied && !sl.old
 		if !sl.old {
@@ -256,6 +250,21 @@ func (a *appender) record(o *hub.Outcome, k known, slots []slot) error {
 		return nil
 	}
 	return a.note(o, k, hub.Recorded, joinSeqs(seqs))
+}
+
+// firstOf returns what reports whether a key, one of n, is met for the first time.
+func firstOf(n int) func(hub.EventKey) bool {
+	if n < 2 {
+		return func(hub.EventKey) bool { return true }
+	}
+	met := make(map[hub.EventKey]bool, n)
+	return func(key hub.EventKey) bool {
+		if met[key] {
+			return false
+		}
+		met[key] = true
+		return true
+	}
 }
 
 func joinSeqs(seqs []hub.Seq) string {
