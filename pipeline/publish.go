@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"context"
+	"runtime"
 	"sync"
 	"time"
 
@@ -143,6 +144,7 @@ func (p *publisher) enqueue(c *call, parts []part) error {
 func (p *publisher) commit() {
 	defer close(p.done)
 	for {
+		runtime.Gosched() // who is about to publish comes along: fewer and larger frames where the processors are busy
 		group, closed := p.take()
 		if len(group) > 0 {
 			p.settle(group, p.write(group))
