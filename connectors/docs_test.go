@@ -5,10 +5,52 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"reflect"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 )
+
+// TestEveryOptionIsDocumented holds that the page has a section for each kind, and names in it each option of the kind.
+func TestEveryOptionIsDocumented(t *testing.T) {
+	page, err := os.ReadFile("../docs/connectors.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	sections := strings.Split(string(page), "\n### ")[1:]
+	for _, k := range kinds() {
+		i := slices.IndexFunc(sections, func(s string) bool {
+			heading, _, _ := strings.Cut(s, "\n")
+			return slices.Contains(strings.Split(heading, ", "), k.Name)
+		})
+		if i < 0 {
+			t.Errorf("no section for %s", k.Name)
+			continue
+		}
+		for _, key := range optionKeys(reflect.TypeOf(k.Options())) {
+			if !regexp.MustCompile(`\b` + key + `\b`).MatchString(sections[i]) {
+				t.Errorf("%s: the option %s is not in its section", k.Name, key)
+			}
+		}
+	}
+}
+
+// optionKeys are the names of a struct's fields in YAML, those of structs in it as well.
+func optionKeys(t reflect.Type) (keys []string) {
+	for t.Kind() == reflect.Pointer || t.Kind() == reflect.Slice {
+		t = t.Elem()
+	}
+	if t.Kind() != reflect.Struct {
+		return nil
+	}
+	for field := range t.Fields() {
+		if key, _, _ := strings.Cut(field.Tag.Get("yaml"), ","); key != "" && key != "-" {
+			keys = append(append(keys, key), optionKeys(field.Type)...)
+		}
+	}
+	return keys
+}
 
 // TestDocumentedKindBuilds takes the kind that docs/connectors.md shows, its folder and its one line, and builds the
 // binary with it.

@@ -2,6 +2,7 @@ package system
 
 import (
 	"context"
+	"io/fs"
 	"net"
 	"os"
 	"os/exec"
@@ -12,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/suyuan-io/suyuan/internal/sample"
 	"github.com/suyuan-io/suyuan/test/hubtest"
 )
 
@@ -77,6 +79,41 @@ func runReadme(t *testing.T, text string) {
 	out, err = shell(t.Context(), blocks[5]).CombinedOutput()
 	if err != nil || !strings.HasPrefix(string(out), "valid receipt.json") {
 		t.Fatalf("verify: %v\n%s", err, out)
+	}
+}
+
+// The commands that connect a system work on a sample, and both READMEs have the same.
+func TestTheReadmesConnectASystem(t *testing.T) {
+	commands := map[string]string{}
+	for _, name := range []string{"README.md", "README.zh.md"} {
+		text, err := os.ReadFile(filepath.Join("..", "..", name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		m := regexp.MustCompile("(?s)```\n(go install.*?)```").FindStringSubmatch(string(text))
+		if m == nil {
+			t.Fatalf("%s does not connect a system", name)
+		}
+		commands[name] = regexp.MustCompile(` +#.*`).ReplaceAllString(m[1], "")
+	}
+	script := commands["README.md"]
+	if script != commands["README.zh.md"] {
+		t.Fatalf("the READMEs differ:\n%s\n%s", script, commands["README.zh.md"])
+	}
+	dir := t.TempDir()
+	rows, err := fs.ReadFile(sample.Files(), "data/wms-outbound.csv")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "outbound.csv"), rows, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	_, script, _ = strings.Cut(script, "\n") // the binary is built already
+	cmd := exec.CommandContext(t.Context(), "bash", "-euo", "pipefail", "-c", "suyuan() { "+hubtest.Binary()+` "$@"; }`+"\n"+script)
+	cmd.Dir = dir
+	out, err := cmd.CombinedOutput()
+	if err != nil || !strings.Contains(string(out), "all is well: 1 connector") || !strings.Contains(string(out), `"eventID"`) {
+		t.Fatalf("%v\n%s", err, out)
 	}
 }
 
