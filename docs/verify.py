@@ -1,18 +1,17 @@
 #!/usr/bin/env python3
-"""Verifies Suyuan receipts offline, as docs/formats.md specifies them: on the embedded notary and on Hyperledger Fabric, of
+"""Verifies Suyuan receipts offline, as docs/formats.md specifies them: on the notary, on witnesses and on Hyperledger Fabric, of
 logs of SHA-256 with Ed25519 and, with sm2.py beside it, of SM3 with SM2.
 
 --key is the log's verifier key, --trust a trust file in JSON, which is YAML, too; without them a receipt is checked in itself
 only. It needs Python 3.8 and the package "cryptography" (42 or later), and exits 0 only if all hold. See also: suyuan verify.
 """
 import argparse, base64, datetime, decimal, functools, hashlib, json, re, sys  # noqa: E401
-from cryptography import x509
-from cryptography.exceptions import InvalidSignature
+from cryptography import exceptions, x509
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, utils
 from cryptography.hazmat.primitives.hashes import SHA256, SM3, Hash
 RECEIPT, NOTARY, FABRIC = ("https://suyuan.dev/%s/v1" % kind for kind in ("receipt", "notary", "fabric"))
 KEY_NAME, NAME = "[!-*,-~]{1,255}", "[a-z0-9][a-z0-9-]{0,62}"
-SM2 = b"\xffsuyuan.dev/sm2\n"  # the mark of SM2 keys
+ED25519, COSIGNER, SM2 = b"\1", b"\4", b"\xffsuyuan.dev/sm2\n"  # the types of keys
 HALF_ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551 // 2  # of the curve P-256
 
 def need(condition, why):
@@ -20,12 +19,9 @@ def need(condition, why):
         raise ValueError(why)
 def number(x):
     """A JSON number as ECMAScript writes it (RFC 8785, section 3.2.2.3)."""
-    need(abs(float(x)) < float("inf"), "a number is too large")
-    _, digits, exponent = decimal.Decimal(repr(abs(float(x)))).normalize().as_tuple()
-    digits, point = "".join(map(str, digits)), len(digits) + exponent
-    text = (digits[:point].ljust(point, "0") + "." + digits[point:] if 0 < point <= 21 else
-            "0." + "0" * -point + digits if -6 < point <= 0 else digits[0] + "." + digits[1:])
-    return "-" * (x < 0) + text.rstrip(".") + ("" if -6 < point <= 21 else "e%+d" % (point - 1))
+    d = decimal.Decimal(repr(float(x) or 0.0)).normalize()  # there is no -0
+    need(d.is_finite(), "a number is too large")
+    return format(d, "f" if d == 0 or -7 < d.adjusted() < 21 else "e")
 def jcs(v):
     """The canonical form of a value (RFC 8785), as text."""
     if isinstance(v, dict):
@@ -34,19 +30,16 @@ def jcs(v):
             number(v) if type(v) in (int, float) else json.dumps(v, ensure_ascii=False))
 KINDS = {
     "count": lambda v: type(v) is int and 0 <= v < 2**53, "digest": lambda v: re.fullmatch("[0-9a-f]{64}", v),
-    "digests": lambda v: type(v) is list and all(map(KINDS["digest"], v)),
+    "digests": lambda v: type(v) is list and all(map(KINDS["digest"], v)), "list": lambda v: type(v) is list,
     "instant": lambda v: datetime.datetime.fromisoformat(v[:-1]).isoformat(timespec="milliseconds") + "Z" == v,
-    "list": lambda v: type(v) is list, "object": lambda v: type(v) is dict, "text": lambda v: type(v) is str,
-    "value": lambda v: True}
+    "object": lambda v: type(v) is dict, "text": lambda v: type(v) is str, "value": lambda v: True}
 def shape(value, **want):
     need(isinstance(value, dict) and set(value) == set(want), "it has not exactly the members " + ", ".join(want))
     for name, kind in want.items():
         need(KINDS[kind](value[name]), "%s is no %s" % (name, kind))
 def read(raw):
-    raw = raw[:-1] if raw.endswith(b"\n") else raw
-    need(len(raw) <= 4 << 20, "it is too large")
-    r = json.loads(raw.decode("utf-8"))
-    need(jcs(r).encode("utf-8") == raw, "it is not in its canonical encoding, or a name stands twice")
+    raw, r = raw[:-1] if raw.endswith(b"\n") else raw, json.loads(raw.decode("utf-8"))
+    need(len(raw) <= 4 << 20 and jcs(r).encode() == raw, "it is too large, not canonically encoded, or has a name twice")
     shape(r, checkpoint="text", event="object", key="text", leaf="object", ledger="list", proof="object", type="text")
     shape(r["leaf"], connector="text", event="digest", eventHash="text", provider="text", raw="digest",
           receivedAt="instant", salt="digest", version="count")
@@ -60,12 +53,12 @@ def unbase64(s):
 def digest(hash_name, b):
     h = Hash(SM3() if hash_name == "sm3" else SHA256())
     return h.update(b) or h.finalize()
-def parse_key(text):
-    """(name, id, check(signature, message), name of the hash) of "name+id+base64" (c2sp.org/signed-note)."""
+def parse_key(text, of=ED25519):
+    """(name, id, check(signature, message), name of the hash) of "name+id+base64" (c2sp.org/signed-note); ED25519 or SM2."""
     name, key_id, b = re.fullmatch("(%s)\\+([^+]*)\\+(.*)" % KEY_NAME, text).groups()
     b, name_line = unbase64(b), name.encode() + b"\n"
-    mark, size, kind = (SM2, 65, "sm3") if b.startswith(SM2) else (b"\1", 32, "sha-256")
-    need(b.startswith(mark) and len(b) == len(mark) + size, "it is neither an Ed25519 nor an SM2 key")
+    mark, size, kind = (SM2, 65, "sm3") if of == ED25519 and b.startswith(SM2) else (of, 32, "sha-256")
+    need(b.startswith(mark) and len(b) == len(mark) + size, "it is neither an Ed25519 nor an SM2 key of its use")
     need(hashlib.sha256(name_line + b).hexdigest()[:8] == key_id, "its id does not fit")
     check = (functools.partial(__import__("sm2").verify, b[len(mark):]) if kind == "sm3" else  # sm2.py, beside this file
              ed25519.Ed25519PublicKey.from_public_bytes(b[1:]).verify)
@@ -88,28 +81,32 @@ def root_of(hash_name, leaf, index, size, hashes):
         h = digest(hash_name, b"\1" + (sibling + h if i >= inner or index >> i & 1 else h + sibling))
     return h
 def check_notary(entry, c, pinned):
-    shape(entry, checkpoint="text", index="count", key="text", previous="digest", recordedAt="instant",
-          signature="text", type="text")
+    shape(entry, checkpoint="text", index="count", key="text", previous="digest", recordedAt="instant", signature="text",
+          type="text")
     need((entry["type"], entry["checkpoint"]) == (NOTARY, c["checkpoint"]), "the entry is about something else")
     need(pinned is None or pinned["key"] == entry["key"], "the notary's key is not the trusted one")
     signed = "suyuan.dev/notary/v1\n" + jcs({k: v for k, v in entry.items() if k != "signature"})
     parse_key(entry["key"])[2](unbase64(entry["signature"]), signed.encode())
+def check_witness(entry, c, pinned):
+    shape(entry, cosignature="text", key="text")
+    need(pinned is None or pinned["key"] == entry["key"], "the witness's key is not the trusted one")
+    name, key_id, check, _ = parse_key(entry["key"], COSIGNER)
+    line = re.fullmatch("— %s ([^\n]+)\n" % re.escape(name), entry["cosignature"])
+    b = unbase64(line[1] if line else "")
+    need(b[:4] == key_id and b[4:5] < b"\x80", "it is not a cosignature (c2sp.org/tlog-cosignature) by the key")
+    check(b[12:], b"cosignature/v1\ntime %d\n%s\n" % (int.from_bytes(b[4:12], "big"), c["checkpoint"].encode().split(b"\n\n")[0]))
 def fields(b):
     """A protocol buffer message as {field number: [value...]}; only fields of integers and of bytes occur."""
-    out, at, numbers = {}, 0, []
+    out, at = {}, 0
     while at < len(b):
-        varint = re.compile(b"[\x80-\xff]*[\0-\x7f]").match(b, at)
-        numbers, at = numbers + [sum((c & 127) << 7 * i for i, c in enumerate(varint[0]))], varint.end()
-        if len(numbers) == 2:
-            (tag, n), numbers = numbers, []
-            need(tag & 7 in (0, 2) and (tag & 7 == 0 or at + n <= len(b)), "a message is malformed")
-            out.setdefault(tag >> 3, []).append(b[at:at + n] if tag & 7 else n)
-            at += n if tag & 7 else 0
+        m = re.compile(b"([\x80-\xff]*[\0-\x7f])" * 2).match(b, at)  # number and type, and an integer or a length
+        tag, n = (sum((c & 127) << 7 * i for i, c in enumerate(varint)) for varint in m.groups())
+        at = m.end() + (n if tag & 7 else 0)
+        need(tag & 7 in (0, 2) and at <= len(b), "a message is malformed")
+        out.setdefault(tag >> 3, []).append(b[m.end():at] if tag & 7 else n)
     return out
-def get(b, *path, default=b""):
-    for n in path:
-        b = fields(b).get(n, [default])[-1]
-    return b
+def get(b, *path):
+    return functools.reduce(lambda b, n: fields(b).get(n, [b""])[-1], path, b)
 def signed(identity, signature, message, who):
     """(MSP id, certificate) of an identity (msp/identities.proto) that signed message."""
     msp, cert = get(identity, 1).decode(), x509.load_pem_x509_certificate(get(identity, 2))
@@ -138,8 +135,8 @@ def check_chain(signer, at, pinned, unit):
     need(roots, "a certificate of %s is from a foreign authority" % msp)
     cert.verify_directly_issued_by(roots[0])  # fails for a foreign authority of the same name
     need(all(c.not_valid_before_utc <= when <= c.not_valid_after_utc for c in (cert, roots[0])), "a certificate had expired")
-    units = [a.value for a in cert.subject if a.oid == x509.NameOID.ORGANIZATIONAL_UNIT_NAME]
-    need(unit == "-" or unit in units, "a certificate of %s is that of no peer" % msp)
+    units = cert.subject.get_attributes_for_oid(x509.NameOID.ORGANIZATIONAL_UNIT_NAME)
+    need(unit in ["-"] + [a.value for a in units], "a certificate of %s is that of no peer" % msp)
 def check_fabric(entry, c, pinned):
     shape(entry, attestation="text", block="count", transaction="text", type="text", validation="text")
     need(entry["type"] == FABRIC and entry["validation"] == "VALID", "the transaction was marked invalid")
@@ -179,20 +176,23 @@ def verify(raw, trust):
         names, ledgers = [e["ledger"] for e in r["ledger"]], trust.get("ledgers", {})
         need(names and len(set(names)) == len(names), "nobody has witnessed it, or somebody twice")
         for e in r["ledger"]:
-            need(e["ledger"] in ("notary", "fabric"), "nothing here checks evidence of %r" % e["ledger"])
-            (check_fabric if e["ledger"] == "fabric" else check_notary)(e["entry"], c, ledgers.get(e["ledger"]))
+            kind, by = e["ledger"].partition("/")[0], {"fabric": check_fabric, "notary": check_notary, "witness": check_witness}
+            need(kind in by, "nothing here checks evidence of %r; its own program does, see suyuan verify --ledger" % kind)
+            by[kind](e["entry"], c, ledgers.get(e["ledger"]))
         check = "trust"
         need(not trust or r["key"] in trust["keys"], "the log's key is not a trusted one")
-        need(len(set(names) & set(ledgers)) >= trust.get("require", len(ledgers)), "too few trusted ledgers witnessed it")
-    except (ValueError, LookupError, RecursionError, OverflowError, TypeError, AttributeError, InvalidSignature) as e:
+        rules = trust.get("require", len(ledgers))
+        for rule in rules if type(rules) is list else [{"count": rules, "of": ledgers}]:
+            of, count = ([rule], 1) if type(rule) is str else (rule["of"], rule.get("count", len(rule["of"])))
+            need(len(set(names) & set(ledgers) & set(of)) >= count, "too few trusted ledgers witnessed it")
+    except (ValueError, LookupError, RecursionError, OverflowError, TypeError, AttributeError, exceptions.InvalidSignature) as e:
         return check, str(e) or "the signature does not fit"
     return None, "leaf %d of %d of %s%s" % (proof["leafIndex"], size, origin, "" if trust else ", by the key that it names itself")
 
 if __name__ == "__main__":
-    args = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    for name, nargs in (("--key", None), ("--trust", None), ("receipts", "+")):
-        args.add_argument(name, nargs=nargs)
-    args = args.parse_args()
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--key"), parser.add_argument("--trust"), parser.add_argument("receipts", nargs="+")
+    args = parser.parse_args()
     pinned = json.load(open(args.trust, "rb")) if args.trust else {"keys": [args.key]} if args.key else {}
     verdicts = [(path, *verify(open(path, "rb").read(), pinned)) for path in args.receipts]
     for path, failed, detail in verdicts:

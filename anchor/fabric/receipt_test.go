@@ -71,7 +71,7 @@ func TestVerifiersOfReceiptsAgree(t *testing.T) {
 		}
 	}
 	script := filepath.Join("..", "..", "docs", "verify.py")
-	for i, got := range fabrictest.Python(t, script, trustFile(key.Public(), n), receipts) {
+	for i, got := range anchortest.Python(t, script, trustFile(key.Public(), n), receipts) {
 		if got != want[i] {
 			t.Errorf("%s: Python says %q, Go says %q", names[i], got, want[i])
 		}

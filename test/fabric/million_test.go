@@ -13,7 +13,6 @@ import (
 	"github.com/suyuan-io/suyuan/anchor"
 	"github.com/suyuan-io/suyuan/anchor/anchortest"
 	"github.com/suyuan-io/suyuan/anchor/fabric"
-	"github.com/suyuan-io/suyuan/anchor/fabric/fabrictest"
 	"github.com/suyuan-io/suyuan/epcis"
 	"github.com/suyuan-io/suyuan/hub"
 	"github.com/suyuan-io/suyuan/store/sqlite"
@@ -189,7 +188,7 @@ func sample(t *testing.T, w *world, n int) {
 	}
 	t.Logf("%d sampled receipts verify offline", sampled)
 	t.Run("in Python", func(t *testing.T) {
-		for i, verdict := range fabrictest.Python(t, filepath.Join("..", "..", "docs", "verify.py"), w.trustFile(t), some) {
+		for i, verdict := range anchortest.Python(t, filepath.Join("..", "..", "docs", "verify.py"), w.trustFile(t), some) {
 			if verdict != "verifies" {
 				t.Errorf("receipt %d: %s", i, verdict)
 			}

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/suyuan-io/suyuan/anchor"
+	"github.com/suyuan-io/suyuan/anchor/anchortest"
 	"github.com/suyuan-io/suyuan/anchor/fabric"
 	"github.com/suyuan-io/suyuan/anchor/fabric/fabrictest"
 	"github.com/suyuan-io/suyuan/hub"
@@ -37,7 +38,7 @@ func TestVerifiersOfReceiptsAgree(t *testing.T) {
 		t.Fatal(err)
 	}
 	v := &anchor.Verifier{Ledgers: map[string]anchor.EvidenceVerifier{fabric.Name: fabric.Verify}}
-	verdicts := fabrictest.Python(t, filepath.Join("..", "..", "docs", "verify.py"), w.trustFile(t), receipts)
+	verdicts := anchortest.Python(t, filepath.Join("..", "..", "docs", "verify.py"), w.trustFile(t), receipts)
 	for i, b := range receipts {
 		report, err := v.Verify(b, trust)
 		want := report.Failed()

@@ -1,4 +1,4 @@
-package fabrictest
+package anchortest
 
 import (
 	"os"
