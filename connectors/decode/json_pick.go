@@ -2,7 +2,9 @@ package decode
 
 import (
 	"bytes"
+	"encoding/binary"
 	"encoding/json"
+	"math/bits"
 	"sync"
 	"unicode/utf8"
 
@@ -134,12 +136,16 @@ type repeats [4]uint64
 
 // mayHave notes the name and reports whether it may have been noted before.
 func (r *repeats) mayHave(name []byte) bool {
-	h := uint32(2166136261) // FNV-1a
-	for _, c := range name {
-		h = (h ^ uint32(c)) * 16777619
+	h := uint64(len(name))
+	if n := len(name); n >= 8 { // how names begin and end tells most of them apart
+		h ^= binary.LittleEndian.Uint64(name) ^ binary.LittleEndian.Uint64(name[n-8:])<<1
+	} else {
+		for _, c := range name {
+			h = h<<8 | uint64(c)
+		}
 	}
-	h ^= h >> 15
-	word, bit := &r[h>>6&3], uint64(1)<<(h&63)
+	h *= 0x9e3779b97f4a7c15
+	word, bit := &r[h>>62], uint64(1)<<(h>>56&63)
 	had := *word&bit != 0
 	*word |= bit
 	return had
@@ -245,18 +251,39 @@ func (p *jsonPicker) elements(depth int, yield func() bool) bool {
 func (p *jsonPicker) str() (raw []byte, escaped, ok bool) {
 	start := p.i
 	for i := start + 1; i < len(p.b); i++ {
-		switch c := p.b[i]; {
-		case c == '"':
+		if i += unescaped(p.b[i:]); i >= len(p.b) {
+			break
+		}
+		switch p.b[i] {
+		case '"':
 			p.i = i + 1
 			return p.b[start:p.i], escaped, true
-		case c == '\\':
+		case '\\':
 			escaped = true
 			i++
-		case c < ' ':
+		default:
 			return nil, false, false
 		}
 	}
 	return nil, false, false
+}
+
+// unescaped returns how many bytes come before the first quote, backslash or control character. It looks at eight at a time.
+func unescaped(b []byte) int {
+	const ones, highs = 0x0101010101010101, 0x8080808080808080
+	i := 0
+	for ; i+8 <= len(b); i += 8 {
+		w := binary.LittleEndian.Uint64(b[i:])
+		// Of each byte the highest bit is set in the difference from a smaller one; the lowest byte found is always right.
+		quote, slash := w^ones*'"', w^ones*'\\'
+		if found := (((w - ones*' ') &^ w) | ((quote - ones) &^ quote) | ((slash - ones) &^ slash)) & highs; found != 0 {
+			return i + bits.TrailingZeros64(found)/8
+		}
+	}
+	for i < len(b) && b[i] != '"' && b[i] != '\\' && b[i] >= ' ' {
+		i++
+	}
+	return i
 }
 
 func (p *jsonPicker) literal(word string) bool {
