@@ -135,6 +135,9 @@ The backup holds the private keys: keep it as carefully as them. See: suyuan res
 
 // backupNow asks the hub that has the data folder for a backup, or is that hub.
 func backupNow(ctx context.Context, cfg Config, c *client, urlSet bool, name string) (m backup.Manifest, err error) {
+	if err := hub.CheckName(name); err != nil {
+		return m, err
+	}
 	h, err := openAside(ctx, cfg)
 	if err == nil {
 		m, err = h.backup(ctx, filepath.Join(cfg.path(cfg.Backups), name))

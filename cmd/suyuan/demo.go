@@ -74,6 +74,9 @@ func (d *demo) run(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
+	if err := checkListen(d.listen); err != nil {
+		return err
+	}
 	cleanup, err := d.prepare(ctx)
 	if err != nil {
 		return err
@@ -128,7 +131,8 @@ func (d *demo) prepare(ctx context.Context) (cleanup func(), err error) {
 		cleanup = func() { _ = os.RemoveAll(dir) }
 	}
 	if err := sample.Write(ctx, filepath.Join(d.dir, "consortium")); err != nil {
-		return nil, err
+		return nil, hub.Faultf(hub.Unavailable, "demo.folder", "cannot lay the sample out in %s", d.dir).Because(err).
+			WithHint("name a folder that can be written with --dir")
 	}
 	return cleanup, nil
 }

@@ -1,10 +1,13 @@
 package main
 
 import (
+	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/spf13/cobra"
 
+	"github.com/suyuan-io/suyuan/connectors"
 	"github.com/suyuan-io/suyuan/hub"
 	"github.com/suyuan-io/suyuan/internal/telemetry"
 	"github.com/suyuan-io/suyuan/pipeline"
@@ -32,13 +35,25 @@ already stays as it is; records that were dead letters are recorded where that i
 			if err != nil {
 				return err
 			}
-			r, err := h.pipeline.ReplayRaw(cmd.Context(), pipeline.RawFilter{Connector: hub.ConnectorID(connector), From: from})
-			fmt.Fprintf(std.out, "%+v\n", r)
-			if err != nil {
-				_ = h.Close() // the first error counts
-				return err
+			id := hub.ConnectorID(connector)
+			if id != "" && !slices.ContainsFunc(h.loaded.instances, func(i *connectors.Instance) bool { return i.ID == id }) {
+				return errors.Join(hub.Faultf(hub.NotFound, "connector.unknown", "there is no connector %q", id).
+					WithHint("list them with: suyuan connector list "+cfg.path(cfg.Connectors)), h.Close())
 			}
-			return h.Close()
+			r, err := h.pipeline.ReplayRaw(cmd.Context(), pipeline.RawFilter{Connector: id, From: from})
+			fmt.Fprintf(std.out, "replayed %d records", r.Records)
+			sep := ": "
+			for _, v := range []hub.Verdict{hub.Recorded, hub.Repeated, hub.Dead, hub.Conflicting} {
+				if r.Verdicts[v] > 0 {
+					fmt.Fprintf(std.out, "%s%d %s", sep, r.Verdicts[v], v)
+					sep = ", "
+				}
+			}
+			fmt.Fprintln(std.out)
+			if err != nil && r.Last > 0 {
+				fmt.Fprintf(std.out, "it ended early; go on with --from %d\n", r.Last+1)
+			}
+			return errors.Join(err, h.Close())
 		},
 	}
 	cmd.Flags().StringVar(&configFile, "config", "suyuan.yaml", "configuration file")

@@ -218,8 +218,8 @@ func fetchToken(ctx context.Context, target, client, secret string) (string, err
 // sendSigned posts a signed request and prints the answer.
 func sendSigned(ctx context.Context, out io.Writer, target string, signed *webhook.Request) error {
 	u, err := url.Parse(target)
-	if err != nil {
-		return usageError{err}
+	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
+		return usageError{fmt.Errorf("%q is no address to post to\n    → write it like https://hub.example.com/in/ID", target)}
 	}
 	if len(signed.Query) > 0 {
 		u.RawQuery = signed.Query.Encode()
