@@ -227,7 +227,9 @@ func (h *Host) SetPosition(ctx context.Context, id hub.ConnectorID, p hub.Positi
 		return err
 	}
 	if err := checkPosition(r.inst.Options, p); err != nil {
-		return err
+		f := hub.AsFault(err)
+		f.Hint, f.HintZh = strings.Replace(f.Hint, " ID ", " "+string(id)+" ", 1), strings.Replace(f.HintZh, " ID ", " "+string(id)+" ", 1)
+		return f
 	}
 	paused := r.mark().Paused
 	if !paused && r.board.read().State != StateTripped {

@@ -355,7 +355,7 @@ func TestBadPositionIsRefusedAtOnce(t *testing.T) {
 		for _, paused := range []bool{false, true} { // also while it runs: nobody should pause it for nothing
 			err := h.SetPosition(t.Context(), "shop", "x")
 			f := hub.AsFault(err)
-			if f.Kind != hub.Invalid || f.Code != "shop.position" || !strings.Contains(f.Hint, "suyuan connector rewind ID --to POSITION, with one like 7") {
+			if f.Kind != hub.Invalid || f.Code != "shop.position" || !strings.Contains(f.Hint, "suyuan connector rewind shop --to POSITION, with one like 7") {
 				t.Errorf("paused %v: %v; %s", paused, err, f.Hint)
 			}
 			if err := h.Pause(t.Context(), "shop"); err != nil {

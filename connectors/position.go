@@ -10,7 +10,8 @@ import (
 	"github.com/suyuan-io/suyuan/hub"
 )
 
-// BadPosition is the fault of a position that a kind cannot be opened at. form is one that it can, as an operator would write it.
+// BadPosition is the fault of a position that a kind cannot be opened at. form is one that it can, as an operator would write it. The
+// host puts the id of the instance for ID in the hint where it knows it.
 func BadPosition(code, form string, cause error) *hub.Fault {
 	f := hub.Faultf(hub.Invalid, code, "this is no position of the connector").Because(plainly(cause))
 	f.MessageZh = "该位置不属于此连接器"
