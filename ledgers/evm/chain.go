@@ -210,8 +210,9 @@ func dearer(price, before *big.Int) *big.Int {
 
 // block is a block's header, with the hash under which the node has it.
 type block struct {
-	header *types.Header
-	hash   common.Hash
+	header       *types.Header
+	hash         common.Hash
+	transactions []common.Hash
 }
 
 // blockAt returns the block of a number.
@@ -220,24 +221,43 @@ func (n *chain) blockAt(ctx context.Context, number uint64) (*block, error) {
 	if err := n.rpc.CallContext(ctx, &raw, "eth_getBlockByNumber", hexutil.Uint64(number), false); err != nil {
 		return nil, fmt.Errorf("read block %d: %w", number, err)
 	}
-	var hash struct{ Hash common.Hash }
+	var rest struct {
+		Hash         common.Hash
+		Transactions []common.Hash
+	}
 	var header *types.Header
-	if err := errors.Join(json.Unmarshal(raw, &header), json.Unmarshal(raw, &hash)); err != nil {
+	if err := errors.Join(json.Unmarshal(raw, &header), json.Unmarshal(raw, &rest)); err != nil {
 		return nil, fmt.Errorf("read block %d: %w", number, err)
 	}
 	if header == nil {
 		return nil, fmt.Errorf("the node has no block %d", number)
 	}
-	return &block{header, hash.Hash}, nil
+	return &block{header, rest.Hash, rest.Transactions}, nil
 }
 
-// receipts returns the receipts of a block.
+// methodNotFound is the code of JSON-RPC for a method that a node does not have.
+const methodNotFound = -32601
+
+// receipts returns the receipts of a block: all at once, or one by one from older nodes, such as GoQuorum's. Whether they are
+// all, and of this block, its header tells.
 func (n *chain) receipts(ctx context.Context, b *block) (types.Receipts, error) {
-	var receipts types.Receipts
-	if err := n.rpc.CallContext(ctx, &receipts, "eth_getBlockReceipts", b.hash); err != nil {
+	var all types.Receipts
+	err := n.rpc.CallContext(ctx, &all, "eth_getBlockReceipts", b.hash)
+	if coded, ok := errors.AsType[rpc.Error](err); ok && coded.ErrorCode() == methodNotFound {
+		err = nil
+		for _, tx := range b.transactions {
+			r, failed := n.eth.TransactionReceipt(ctx, tx)
+			if failed != nil {
+				err = failed
+				break
+			}
+			all = append(all, r)
+		}
+	}
+	if err != nil {
 		return nil, fmt.Errorf("read the receipts of block %v: %w", b.header.Number, err)
 	}
-	return receipts, nil
+	return all, nil
 }
 
 // deploy deploys the contract, waits for its block and prints its address: suyuan-evm deploy rpc=URL chainId=N keyFile=PATH.

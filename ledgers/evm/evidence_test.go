@@ -309,3 +309,17 @@ func TestConversation(t *testing.T) {
 }
 
 func hasher() *trie.StackTrie { return trie.NewStackTrie(nil) }
+
+// TestNodeHangs: the hub is answered before it loses patience.
+func TestNodeHangs(t *testing.T) {
+	w := newWorld(t)
+	l := w.open("wait", "0s")
+	w.Put(func(string, []json.RawMessage, devchain.Forward) (json.RawMessage, error) {
+		<-t.Context().Done()
+		return nil, devchain.ErrGone
+	})
+	r := w.log.commit(0, 5)
+	r.arrivedAt = r.arrivedAt.Add(-grace) // as if it had waited
+	_, err := reply(t.Context(), &l, r)
+	w.failed(err, "unknown", "deadline exceeded")
+}

@@ -420,3 +420,23 @@ func TestDeploy(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// lacking is the error of a node that does not have a method.
+type lacking struct{}
+
+func (lacking) Error() string  { return "the method does not exist" }
+func (lacking) ErrorCode() int { return methodNotFound }
+
+// TestNodeWithoutReceiptsOfABlock is asked for each transaction's.
+func TestNodeWithoutReceiptsOfABlock(t *testing.T) {
+	w := newWorld(t)
+	w.Put(on("eth_getBlockReceipts", func(string, []json.RawMessage, devchain.Forward) (json.RawMessage, error) {
+		return nil, lacking{}
+	}))
+	l := w.open("wait", "0s")
+	w.Manual(true)
+	r := w.log.commit(0, 5)
+	w.refused(l, r, "unknown", "in no block yet")
+	w.pay(w.nonce() + 1) // both come into one block
+	w.holds(l, r)
+}

@@ -16,6 +16,9 @@ import (
 
 const protocol = 1
 
+// grace is how much longer than it may wait for a block a request may take, for the calls to the node.
+const grace = 3 * time.Second
+
 // request is what the hub says.
 type request struct {
 	T           string            `json:"t"`
@@ -152,6 +155,8 @@ func reply(ctx context.Context, l **ledger, r request) (answer, error) {
 	default:
 		return answer{}, refuse("unsupported", "%q is no request that this ledger knows", r.T)
 	}
+	ctx, cancel := context.WithDeadline(ctx, r.arrivedAt.Add((*l).wait+grace)) // a node that hangs must not have the hub kill us
+	defer cancel()
 	switch r.T {
 	case "commit":
 		evidence, err := (*l).commit(ctx, r)
