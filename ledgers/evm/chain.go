@@ -20,6 +20,7 @@ import (
 	"github.com/ethereum/go-ethereum/rpc"
 
 	"github.com/suyuan-io/suyuan/ledgers/evm/contract"
+	"github.com/suyuan-io/suyuan/ledgers/evm/evidence"
 )
 
 // callTimeout bounds what a node answers from what it has.
@@ -208,10 +209,10 @@ func dearer(price, before *big.Int) *big.Int {
 	return more
 }
 
-// block is a block's header, with the hash under which the node has it.
+// block is a block, at first without its receipts.
 type block struct {
-	header       *types.Header
-	hash         common.Hash
+	evidence.Block
+
 	transactions []common.Hash
 }
 
@@ -232,7 +233,7 @@ func (n *chain) blockAt(ctx context.Context, number uint64) (*block, error) {
 	if header == nil {
 		return nil, fmt.Errorf("the node has no block %d", number)
 	}
-	return &block{header, rest.Hash, rest.Transactions}, nil
+	return &block{evidence.Block{Header: header, Hash: rest.Hash, Seals: n.seals}, rest.Transactions}, nil
 }
 
 // methodNotFound is the code of JSON-RPC for a method that a node does not have.
@@ -242,7 +243,7 @@ const methodNotFound = -32601
 // all, and of this block, its header tells.
 func (n *chain) receipts(ctx context.Context, b *block) (types.Receipts, error) {
 	var all types.Receipts
-	err := n.rpc.CallContext(ctx, &all, "eth_getBlockReceipts", b.hash)
+	err := n.rpc.CallContext(ctx, &all, "eth_getBlockReceipts", b.Hash)
 	if coded, ok := errors.AsType[rpc.Error](err); ok && coded.ErrorCode() == methodNotFound {
 		err = nil
 		for _, tx := range b.transactions {
@@ -255,7 +256,7 @@ func (n *chain) receipts(ctx context.Context, b *block) (types.Receipts, error) 
 		}
 	}
 	if err != nil {
-		return nil, fmt.Errorf("read the receipts of block %v: %w", b.header.Number, err)
+		return nil, fmt.Errorf("read the receipts of block %v: %w", b.Header.Number, err)
 	}
 	return all, nil
 }

@@ -15,6 +15,8 @@ import (
 
 	"github.com/ethereum/go-ethereum/common"
 	"github.com/ethereum/go-ethereum/crypto"
+
+	"github.com/suyuan-io/suyuan/ledgers/evm/evidence"
 )
 
 // config is what the hub's configuration says of this ledger; the README has its table.
@@ -67,10 +69,10 @@ func parse(m map[string]string, needed ...string) (*config, error) {
 	})
 	take("dir", "", func(s string) error { c.dir = s; return os.MkdirAll(s, 0o700) })
 	take("confirmations", "1", func(s string) error { return parseDepth(s, &c.confirmations) })
-	take("seals", sealsNone, func(s string) error {
+	take("seals", evidence.SealsNone, func(s string) error {
 		c.seals = s
-		if s != sealsNone && s != sealsQBFT {
-			return fmt.Errorf("%q is neither %s nor %s", s, sealsNone, sealsQBFT)
+		if s != evidence.SealsNone && s != evidence.SealsQBFT {
+			return fmt.Errorf("%q is neither %s nor %s", s, evidence.SealsNone, evidence.SealsQBFT)
 		}
 		return nil
 	})

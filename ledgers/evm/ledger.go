@@ -2,25 +2,25 @@ package main
 
 import (
 	"context"
-	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"time"
 
 	"github.com/ethereum/go-ethereum/crypto"
+
+	"github.com/suyuan-io/suyuan/ledgers/evm/evidence"
 )
 
 // ledger is the contract on a chain. In its folder are the transaction under way, which is signed before it is sent, and the
 // evidence that it has given out, because another node may have other seals of a block.
 type ledger struct {
 	*chain
-	pin *pinned
+	pin *evidence.Pinned
 	// seen is the number of the newest block that any node has told of.
 	seen uint64
 	// spentAt is the newest block when the nonces of the transaction under way were first found taken; sentAt when it was last sent.
@@ -40,8 +40,8 @@ func open(ctx context.Context, settings map[string]string) (*ledger, error) {
 	if err := n.checkContract(ctx); err != nil {
 		return nil, err
 	}
-	l := &ledger{chain: n, pin: &pinned{Contract: n.at, Submitter: &n.account}}
-	if n.seals == sealsQBFT {
+	l := &ledger{chain: n, pin: &evidence.Pinned{Contract: n.at, Submitter: &n.account}}
+	if n.seals == evidence.SealsQBFT {
 		head, err := n.eth.BlockNumber(ctx)
 		if err != nil {
 			return nil, refuse("unavailable", "ask the node for its newest block: %w", err)
@@ -50,11 +50,9 @@ func open(ctx context.Context, settings map[string]string) (*ledger, error) {
 		if err != nil {
 			return nil, refusal{"unavailable", err}
 		}
-		x, err := readQBFT(b.header)
-		if err != nil {
+		if l.pin.Validators, err = evidence.Validators(b.Header); err != nil {
 			return nil, refuse("config", "seals are not those of the chain: %w", err)
 		}
-		l.pin.Validators = x.Validators
 	}
 	return l, nil
 }
@@ -81,8 +79,8 @@ func (l *ledger) commit(ctx context.Context, r request) (json.RawMessage, error)
 	} else if err != nil {
 		return nil, err
 	}
-	if evidence, err := l.answer(ctx, r, until); evidence != nil || err != nil {
-		return evidence, err
+	if known, err := l.answer(ctx, r, until); known != nil || err != nil {
+		return known, err
 	}
 	gas, reason, err := l.try(ctx, input)
 	if err != nil {
@@ -102,11 +100,11 @@ func (l *ledger) commit(ctx context.Context, r request) (json.RawMessage, error)
 	if err := l.settle(ctx, until); err != nil {
 		return nil, err
 	}
-	evidence, err := l.answer(ctx, r, until)
-	if evidence == nil && err == nil {
+	made, err := l.answer(ctx, r, until)
+	if made == nil && err == nil {
 		err = refuse("unavailable", "the transaction changed nothing: the contract refused it, or another took its place")
 	}
-	return evidence, err
+	return made, err
 }
 
 // input encodes the call of a commit whose note states the same checkpoint.
@@ -115,7 +113,7 @@ func (l *ledger) input(r request) ([]byte, error) {
 	if err != nil || len(root) != 32 {
 		return nil, fmt.Errorf("root: %q is no digest", r.Root)
 	}
-	if err := stated(r.Note, r.Origin, r.Size, [32]byte(root)); err != nil {
+	if err := evidence.Stated(r.Note, r.Origin, r.Size, [32]byte(root)); err != nil {
 		return nil, err
 	}
 	path := make([][32]byte, len(r.Consistency))
@@ -127,16 +125,6 @@ func (l *ledger) input(r request) ([]byte, error) {
 		path[i] = [32]byte(b)
 	}
 	return l.ABI.Pack("commit", r.Origin, r.Size, [32]byte(root), path, []byte(r.Note))
-}
-
-// stated checks that a note states a checkpoint.
-func stated(note, origin string, size uint64, root [32]byte) error {
-	lines := strings.SplitN(note, "\n", 4)
-	if len(lines) < 4 || lines[0] != origin || lines[1] != strconv.FormatUint(size, 10) || lines[2] != base64.StdEncoding.EncodeToString(root[:]) ||
-		size == 0 {
-		return errors.New("the note states another checkpoint")
-	}
-	return nil
 }
 
 // refused says what the hub may do after the contract's, or the node's, refusal of a transaction that was not sent.
@@ -166,8 +154,8 @@ func (l *ledger) refused(ctx context.Context, r request, reason string, err erro
 // answer returns the evidence of the checkpoint that a request brings, nil if the contract holds none of its size. It waits
 // until the block is final.
 func (l *ledger) answer(ctx context.Context, r request, until time.Time) (json.RawMessage, error) {
-	note, evidence, err := l.awaitHeld(ctx, r.Origin, r.Size, until)
-	if evidence == nil || err != nil {
+	note, entry, err := l.awaitHeld(ctx, r.Origin, r.Size, until)
+	if entry == nil || err != nil {
 		return nil, err
 	}
 	if held, stated := rootLine(note), rootLine(r.Note); held != stated {
@@ -176,7 +164,7 @@ func (l *ledger) answer(ctx context.Context, r request, until time.Time) (json.R
 	if note != r.Note {
 		return nil, refuse("invalid", "the contract holds size %d with this root and another note", r.Size)
 	}
-	return evidence, nil
+	return entry, nil
 }
 
 func rootLine(note string) string { return strings.SplitN(note, "\n", 4)[2] }
@@ -186,11 +174,11 @@ func (l *ledger) lookup(ctx context.Context, r request) (string, json.RawMessage
 	if err := l.settle(ctx, until); err != nil {
 		return "", nil, err
 	}
-	note, evidence, err := l.awaitHeld(ctx, r.Origin, r.Size, until)
+	note, entry, err := l.awaitHeld(ctx, r.Origin, r.Size, until)
 	if note == "" && err == nil {
 		err = l.sure(ctx)
 	}
-	return note, evidence, err
+	return note, entry, err
 }
 
 // latest returns the note of the newest final checkpoint, "" for none.
@@ -248,15 +236,15 @@ func (l *ledger) heights(ctx context.Context) (head, final uint64, err error) {
 var errNotFinal = errors.New("the block is not final yet")
 
 // awaitHeld is held, but waits for a block that is not final yet.
-func (l *ledger) awaitHeld(ctx context.Context, origin string, size uint64, until time.Time) (note string, evidence json.RawMessage, _ error) {
+func (l *ledger) awaitHeld(ctx context.Context, origin string, size uint64, until time.Time) (note string, entry json.RawMessage, _ error) {
 	var outcome error
 	if err := poll(ctx, until, func() (bool, error) {
-		note, evidence, outcome = l.held(ctx, origin, size)
+		note, entry, outcome = l.held(ctx, origin, size)
 		return !errors.Is(outcome, errNotFinal), outcome
 	}); err != nil {
 		return "", nil, err
 	}
-	return note, evidence, outcome
+	return note, entry, outcome
 }
 
 // held returns a checkpoint's note and evidence: what was given out first, or else made anew; none if the contract does not
@@ -285,42 +273,41 @@ func (l *ledger) held(ctx context.Context, origin string, size uint64) (string, 
 	if err != nil {
 		return "", nil, err
 	}
-	receipts, err := l.receipts(ctx, b)
+	if b.Receipts, err = l.receipts(ctx, b); err != nil {
+		return "", nil, err
+	}
+	made, err := evidence.Prove(b.Block, evidence.Event{Contract: l.at, Origin: origin, Size: size})
 	if err != nil {
 		return "", nil, err
 	}
-	evidence, err := l.prove(b, receipts, crypto.Keccak256Hash([]byte(origin)), size)
-	if err != nil {
-		return "", nil, err
-	}
-	fact, err := examine(evidence)
+	fact, err := evidence.Examine(made)
 	if err != nil {
 		return "", nil, fmt.Errorf("what the node tells of block %d does not hold: %w", c.Number, err)
 	}
-	if err := stated(fact.note, origin, size, c.Root); err != nil {
+	if err := evidence.Stated(fact.Note, origin, size, c.Root); err != nil {
 		return "", nil, fmt.Errorf("block %d: %w", c.Number, err)
 	}
-	return fact.note, evidence, write(l.evidencePath(origin, size), evidence)
+	return fact.Note, made, write(l.evidencePath(origin, size), made)
 }
 
 // again returns evidence that was given out, if its block is still there.
 func (l *ledger) again(ctx context.Context, head uint64, given []byte) (string, json.RawMessage, error) {
-	fact, err := examine(given)
+	fact, err := evidence.Examine(given)
 	if err != nil {
 		return "", nil, fmt.Errorf("read the evidence that was given out: %w", err)
 	}
-	if fact.number > head {
-		return "", nil, fmt.Errorf("the node is at block %d, and the checkpoint in %d", head, fact.number)
+	if fact.Number > head {
+		return "", nil, fmt.Errorf("the node is at block %d, and the checkpoint in %d", head, fact.Number)
 	}
-	b, err := l.blockAt(ctx, fact.number)
+	b, err := l.blockAt(ctx, fact.Number)
 	if err != nil {
 		return "", nil, err
 	}
-	if b.hash != fact.block {
+	if b.Hash != fact.Block {
 		return "", nil, refuse("conflict", "checkpoint %d was in block %d, %v, which was final and is not in the chain any more: raise confirmations",
-			fact.size, fact.number, fact.block)
+			fact.Size, fact.Number, fact.Block)
 	}
-	return fact.note, given, nil
+	return fact.Note, given, nil
 }
 
 func (l *ledger) path(name string) string { return filepath.Join(l.dir, name) }

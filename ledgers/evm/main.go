@@ -12,6 +12,8 @@ import (
 	"io"
 	"os"
 	"time"
+
+	"github.com/suyuan-io/suyuan/ledgers/evm/evidence"
 )
 
 const protocol = 1
@@ -56,11 +58,11 @@ type answer struct {
 }
 
 type spec struct {
-	Name     string  `json:"name"`
-	Version  string  `json:"version"`
-	Kind     string  `json:"kind"`
-	Unsigned bool    `json:"unsigned"`
-	Pin      *pinned `json:"pin,omitempty"`
+	Name     string           `json:"name"`
+	Version  string           `json:"version"`
+	Kind     string           `json:"kind"`
+	Unsigned bool             `json:"unsigned"`
+	Pin      *evidence.Pinned `json:"pin,omitempty"`
 }
 
 // refusal is an error with the code that tells the hub what it may do. Any other error leaves the outcome unknown.
@@ -146,7 +148,10 @@ func reply(ctx context.Context, l **ledger, r request) (answer, error) {
 	case "init":
 		return begin(ctx, l, r)
 	case "verify":
-		by, err := verify(r.Evidence, r.Note, r.Pinned)
+		by, err := evidence.Verify(r.Evidence, r.Note, r.Pinned)
+		if err != nil {
+			err = refusal{"invalid", err}
+		}
 		return answer{T: "genuine", By: by}, err
 	case "commit", "lookup", "latest":
 		if *l == nil {
@@ -159,14 +164,14 @@ func reply(ctx context.Context, l **ledger, r request) (answer, error) {
 	defer cancel()
 	switch r.T {
 	case "commit":
-		evidence, err := (*l).commit(ctx, r)
-		return answer{T: "evidence", Evidence: evidence}, err
+		entry, err := (*l).commit(ctx, r)
+		return answer{T: "evidence", Evidence: entry}, err
 	case "lookup":
-		note, evidence, err := (*l).lookup(ctx, r)
+		note, entry, err := (*l).lookup(ctx, r)
 		if note == "" {
 			return answer{T: "none"}, err
 		}
-		return answer{T: "held", Note: note, Evidence: evidence}, err
+		return answer{T: "held", Note: note, Evidence: entry}, err
 	}
 	note, err := (*l).latest(ctx, r.Origin)
 	if note == "" {
@@ -180,7 +185,7 @@ func begin(ctx context.Context, l **ledger, r request) (answer, error) {
 	if r.Protocol != protocol {
 		return answer{}, refuse("protocol", "this ledger speaks protocol %d", protocol)
 	}
-	s := &spec{Name: "evm", Version: "1", Kind: kind, Unsigned: true}
+	s := &spec{Name: "evm", Version: "1", Kind: evidence.Kind, Unsigned: true}
 	for _, log := range r.Logs {
 		if log.Hash != "" && log.Hash != "sha-256" {
 			return answer{}, refuse("config", "the contract checks proofs of SHA-256, and the log %s is of %s", log.Key, log.Hash)

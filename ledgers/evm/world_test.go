@@ -18,6 +18,7 @@ import (
 	"github.com/ethereum/go-ethereum/crypto"
 	"golang.org/x/mod/sumdb/tlog"
 
+	"github.com/suyuan-io/suyuan/ledgers/evm/evidence"
 	"github.com/suyuan-io/suyuan/ledgers/evm/internal/devchain"
 )
 
@@ -68,11 +69,11 @@ func (w *world) settings(own ...string) map[string]string {
 // must commits.
 func (w *world) must(l *ledger, r request) json.RawMessage {
 	w.t.Helper()
-	evidence, err := l.commit(w.t.Context(), r)
+	entry, err := l.commit(w.t.Context(), r)
 	if err != nil {
 		w.t.Fatalf("commit %d: %v", r.Size, err)
 	}
-	return evidence
+	return entry
 }
 
 // refused checks that a commit fails with a code, "unknown" if it is not known what became of it, and a message.
@@ -97,11 +98,11 @@ func (w *world) failed(err error, code, message string) {
 func (w *world) holds(l *ledger, r request) {
 	w.t.Helper()
 	r.arrivedAt = time.Now()
-	note, evidence, err := l.lookup(w.t.Context(), r)
+	note, entry, err := l.lookup(w.t.Context(), r)
 	if err != nil || note != r.Note {
 		w.t.Fatalf("look up %d: %q, %v", r.Size, note, err)
 	}
-	if _, err := verify(evidence, note, nil); err != nil {
+	if _, err := evidence.Verify(entry, note, nil); err != nil {
 		w.t.Errorf("evidence of %d: %v", r.Size, err)
 	}
 }

@@ -1,14 +1,20 @@
-package main
+// Package evidence makes and checks the evidence of the ledger evm: that the contract's event is in a block, and who sealed it. It
+// needs no chain to check it.
+package evidence
 
 import (
 	"bytes"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math/big"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
+	"github.com/ethereum/go-ethereum/accounts/abi"
 	"github.com/ethereum/go-ethereum/common"
 	"github.com/ethereum/go-ethereum/core/types"
 	"github.com/ethereum/go-ethereum/crypto"
@@ -20,7 +26,9 @@ import (
 )
 
 const (
-	kind      = "evm"
+	// Kind is what this evidence is called in receipts.
+	Kind = "evm"
+
 	proofType = "https://suyuan.dev/evm/v1"
 	// maxProof bounds the nodes from a block's receipts root to a receipt: a key has at most 9 bytes.
 	maxProof = 18
@@ -41,8 +49,8 @@ type proof struct {
 	Type        string `json:"type"`
 }
 
-// pinned is what a reader trusts, as the trust file has it.
-type pinned struct {
+// Pinned is what a reader trusts, as the trust file has it.
+type Pinned struct {
 	Contract  common.Address  `json:"contract"`
 	Submitter *common.Address `json:"submitter,omitempty"`
 	// Validators are those whose seals count, NOf how many of them must have sealed; most, as the chain has it, if 0.
@@ -52,28 +60,45 @@ type pinned struct {
 	Blocks []common.Hash `json:"blocks,omitempty"`
 }
 
-// fact is what genuine evidence says.
-type fact struct {
-	block     common.Hash
-	number    uint64
+// Fact is what genuine evidence says.
+type Fact struct {
+	// Block is the hash of the block, Number its number.
+	Block  common.Hash
+	Number uint64
+	// Size and Note are the checkpoint's.
+	Size uint64
+	Note string
+
 	at        time.Time
-	seals     string
 	sealers   []common.Address
 	contract  common.Address
 	submitter common.Address
 	origin    common.Hash // of its name
-	size      uint64
 	root      [32]byte
-	note      string
 }
 
-// prove makes the evidence of the event of one checkpoint out of the receipts of its block.
-func (n *chain) prove(b *block, receipts types.Receipts, origin common.Hash, size uint64) ([]byte, error) {
-	p := proof{Block: b.hash, Seals: n.seals, Type: proofType}
-	wanted := []common.Hash{n.ABI.Events["Committed"].ID, origin, common.BigToHash(newBig(size))}
+// Event is where to find the event of one checkpoint.
+type Event struct {
+	Contract common.Address
+	Origin   string
+	Size     uint64
+}
+
+// Block is a block with the hash under which a node has it, and the kind of its seals.
+type Block struct {
+	Header   *types.Header
+	Hash     common.Hash
+	Seals    string
+	Receipts types.Receipts
+}
+
+// Prove makes the evidence of an event in a block. Whether what a node told of the block fits, [Examine] tells.
+func Prove(b Block, e Event) ([]byte, error) {
+	p := proof{Block: b.Hash, Seals: b.Seals, Type: proofType}
+	wanted := []common.Hash{committed().ID, crypto.Keccak256Hash([]byte(e.Origin)), common.BigToHash(new(big.Int).SetUint64(e.Size))}
 	found := false
 	t := trie.NewEmpty(nil)
-	for i, r := range receipts {
+	for i, r := range b.Receipts {
 		value, err := r.MarshalBinary()
 		if err == nil {
 			err = t.Update(rlp.AppendUint64(nil, uint64(i)), value)
@@ -82,20 +107,20 @@ func (n *chain) prove(b *block, receipts types.Receipts, origin common.Hash, siz
 			return nil, fmt.Errorf("build the trie of receipts: %w", err)
 		}
 		for j, log := range r.Logs {
-			if log.Address == n.at && len(log.Topics) == 4 && slices.Equal(log.Topics[:3], wanted) {
+			if log.Address == e.Contract && len(log.Topics) == 4 && slices.Equal(log.Topics[:3], wanted) {
 				p.Transaction, p.Log, found = uint64(i), j, true
 			}
 		}
 	}
 	if !found {
-		return nil, fmt.Errorf("the event is not in block %v", b.header.Number)
+		return nil, fmt.Errorf("the event is not in block %v", b.Header.Number)
 	}
 	nodes := (*written)(&p.Proof)
 	if err := t.Prove(rlp.AppendUint64(nil, p.Transaction), nodes); err != nil {
 		return nil, fmt.Errorf("prove the receipt: %w", err)
 	}
 	var err error
-	if p.Header, err = rlp.EncodeToBytes(b.header); err != nil {
+	if p.Header, err = rlp.EncodeToBytes(b.Header); err != nil {
 		return nil, err
 	}
 	return json.Marshal(p)
@@ -134,9 +159,9 @@ var (
 	_ ethdb.KeyValueReader = (*unread)(nil)
 )
 
-// examine checks that evidence is genuine in itself and returns what it says. Whether the block is one of a chain that anybody
+// Examine checks that evidence is genuine in itself and returns what it says. Whether the block is one of a chain that anybody
 // knows only a reader's trust can tell.
-func examine(evidence []byte) (*fact, error) {
+func Examine(evidence []byte) (*Fact, error) {
 	var p proof
 	if err := strict(evidence, &p); err != nil {
 		return nil, err
@@ -151,11 +176,11 @@ func examine(evidence []byte) (*fact, error) {
 	if again, err := rlp.EncodeToBytes(&header); err != nil || !bytes.Equal(again, p.Header) || !header.Number.IsUint64() {
 		return nil, errors.New("the header has another encoding")
 	}
-	f := &fact{block: p.Block, number: header.Number.Uint64(), at: time.Unix(int64(header.Time), 0).UTC(), seals: p.Seals}
+	f := &Fact{Block: p.Block, Number: header.Number.Uint64(), at: time.Unix(int64(header.Time), 0).UTC()}
 	hash, err := header.Hash(), error(nil)
 	switch p.Seals {
-	case sealsNone:
-	case sealsQBFT:
+	case SealsNone:
+	case SealsQBFT:
 		hash, f.sealers, err = checkQBFT(&header)
 	default:
 		err = fmt.Errorf("seals of the kind %.20q are not known", p.Seals)
@@ -175,7 +200,7 @@ func examine(evidence []byte) (*fact, error) {
 }
 
 // readReceipt reads the event out of a receipt.
-func (f *fact) readReceipt(b []byte, at int) error {
+func (f *Fact) readReceipt(b []byte, at int) error {
 	var r types.Receipt
 	if err := r.UnmarshalBinary(b); err != nil {
 		return fmt.Errorf("read the receipt: %w", err)
@@ -183,8 +208,8 @@ func (f *fact) readReceipt(b []byte, at int) error {
 	if r.Status != types.ReceiptStatusSuccessful || at >= len(r.Logs) {
 		return errors.New("the transaction failed, or has no such event")
 	}
-	log, a := r.Logs[at], contract.Checkpoints().ABI
-	if len(log.Topics) != 4 || log.Topics[0] != a.Events["Committed"].ID {
+	log, event := r.Logs[at], committed()
+	if len(log.Topics) != 4 || log.Topics[0] != event.ID {
 		return errors.New("the event is another")
 	}
 	var data struct {
@@ -192,11 +217,15 @@ func (f *fact) readReceipt(b []byte, at int) error {
 		Previous uint64
 		Note     []byte
 	}
-	if err := a.UnpackIntoInterface(&data, "Committed", log.Data); err != nil {
+	values, err := event.Inputs.Unpack(log.Data)
+	if err == nil {
+		err = event.Inputs.Copy(&data, values)
+	}
+	if err != nil {
 		return fmt.Errorf("read the event: %w", err)
 	}
 	f.contract, f.origin, f.submitter = log.Address, log.Topics[1], common.BytesToAddress(log.Topics[3][:])
-	f.size, f.root, f.note = log.Topics[2].Big().Uint64(), data.Root, string(data.Note)
+	f.Size, f.root, f.Note = log.Topics[2].Big().Uint64(), data.Root, string(data.Note)
 	return nil
 }
 
@@ -213,48 +242,48 @@ func strict(b []byte, v any) error {
 	return nil
 }
 
-// verify checks that evidence is genuine, about exactly the checkpoint of a note, and by what the reader has pinned, if that is
+// Verify checks that evidence is genuine, about exactly the checkpoint of a note, and by what the reader has pinned, if that is
 // there. It returns who witnessed, in words.
-func verify(evidence json.RawMessage, note string, trust json.RawMessage) (string, error) {
-	f, err := examine(evidence)
+func Verify(evidence []byte, note string, trust json.RawMessage) (string, error) {
+	f, err := Examine(evidence)
 	if err != nil {
-		return "", refusal{"invalid", err}
+		return "", err
 	}
 	origin, _, _ := strings.Cut(note, "\n")
-	if f.note != note || f.origin != crypto.Keccak256Hash([]byte(origin)) {
-		return "", refuse("invalid", "the evidence is of another checkpoint")
+	if f.Note != note || f.origin != crypto.Keccak256Hash([]byte(origin)) {
+		return "", errors.New("the evidence is of another checkpoint")
 	}
-	if err := stated(note, origin, f.size, f.root); err != nil {
-		return "", refusal{"invalid", err}
+	if err := Stated(note, origin, f.Size, f.root); err != nil {
+		return "", err
 	}
-	by := fmt.Sprintf("the contract %s holds it since block %d of %s", f.contract, f.number, f.at.Format(time.RFC3339))
+	by := fmt.Sprintf("the contract %s holds it since block %d of %s", f.contract, f.Number, f.at.Format(time.RFC3339))
 	if len(trust) == 0 {
 		return by + "; nobody vouches for the block", nil
 	}
-	var p pinned
+	var p Pinned
 	d := json.NewDecoder(bytes.NewReader(trust))
 	d.DisallowUnknownFields()
 	if err := d.Decode(&p); err != nil {
-		return "", refuse("invalid", "read what the trust file pins: %w", err)
+		return "", fmt.Errorf("read what the trust file pins: %w", err)
 	}
 	who, err := f.trusted(&p)
 	if err != nil {
-		return "", refusal{"invalid", err}
+		return "", err
 	}
 	return by + ", " + who, nil
 }
 
 // trusted checks a fact against what is pinned and says who vouches for the block.
-func (f *fact) trusted(p *pinned) (string, error) {
+func (f *Fact) trusted(p *Pinned) (string, error) {
 	switch {
 	case p.Contract != f.contract:
 		return "", fmt.Errorf("it is of the contract %s, and the trusted one is %s", f.contract, p.Contract)
 	case p.Submitter != nil && *p.Submitter != f.submitter:
 		return "", fmt.Errorf("it was submitted by %s, and not by %s", f.submitter, p.Submitter)
-	case slices.Contains(p.Blocks, f.block):
+	case slices.Contains(p.Blocks, f.Block):
 		return "which the reader knows", nil
 	case len(p.Validators) == 0:
-		return "", fmt.Errorf("nobody whom the trust file pins vouches for block %d, %v: it names neither validators nor this block", f.number, f.block)
+		return "", fmt.Errorf("nobody whom the trust file pins vouches for block %d, %v: it names neither validators nor this block", f.Number, f.Block)
 	}
 	all := len(distinct(p.Validators))
 	need := p.NOf
@@ -271,7 +300,20 @@ func (f *fact) trusted(p *pinned) (string, error) {
 		}
 	}
 	if count < need {
-		return "", fmt.Errorf("block %d is sealed by %d of the trusted validators, %d must have", f.number, count, need)
+		return "", fmt.Errorf("block %d is sealed by %d of the trusted validators, %d must have", f.Number, count, need)
 	}
 	return fmt.Sprintf("sealed by %d of %d trusted validators", count, all), nil
 }
+
+// Stated checks that a note states a checkpoint.
+func Stated(note, origin string, size uint64, root [32]byte) error {
+	lines := strings.SplitN(note, "\n", 4)
+	if len(lines) < 4 || lines[0] != origin || lines[1] != strconv.FormatUint(size, 10) || lines[2] != base64.StdEncoding.EncodeToString(root[:]) ||
+		size == 0 {
+		return errors.New("the note states another checkpoint")
+	}
+	return nil
+}
+
+// committed is the contract's event.
+func committed() abi.Event { return contract.Checkpoints().ABI.Events["Committed"] }

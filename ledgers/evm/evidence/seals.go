@@ -1,10 +1,9 @@
-package main
+package evidence
 
 import (
 	"bytes"
 	"errors"
 	"fmt"
-	"math/big"
 	"slices"
 
 	"github.com/ethereum/go-ethereum/common"
@@ -15,8 +14,8 @@ import (
 
 // The kinds of seals that a header may bear.
 const (
-	sealsNone = "none"
-	sealsQBFT = "qbft"
+	SealsNone = "none"
+	SealsQBFT = "qbft"
 )
 
 // qbft is what a header's extra data hold under QBFT (EntEth's QBFT specification, as Besu and GoQuorum have it).
@@ -80,4 +79,11 @@ func distinct(all []common.Address) []common.Address {
 	return slices.Compact(sorted)
 }
 
-func newBig(n uint64) *big.Int { return new(big.Int).SetUint64(n) }
+// Validators are those whom a header of QBFT names.
+func Validators(h *types.Header) ([]common.Address, error) {
+	x, err := readQBFT(h)
+	if err != nil {
+		return nil, err
+	}
+	return x.Validators, nil
+}
