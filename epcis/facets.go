@@ -21,8 +21,9 @@ func (e *Event) Key() hub.EventKey {
 }
 
 // EventTime returns the eventTime in UTC.
-func (e *Event) EventTime() (time.Time, error) {
-	text := e.root.str("eventTime")
+func (e *Event) EventTime() (time.Time, error) { return eventTime(e.root.str("eventTime")) }
+
+func eventTime(text string) (time.Time, error) {
 	if c, ok := scanClock(text); ok {
 		return c.utc(), nil
 	}
@@ -33,26 +34,33 @@ func (e *Event) EventTime() (time.Time, error) {
 // Facets returns the parts by which stores find the event, every identifier in its canonical form, each thing once for
 // each role that it has.
 func (e *Event) Facets() (hub.Facets, error) {
-	r := &e.root
+	var found [fieldCount]*node // in one pass: there are more fields to ask for than an event has
+	for i := range e.root.kids {
+		kid := &e.root.kids[i]
+		found[fieldOf(kid.name)] = kid
+	}
 	f := hub.Facets{
 		Type:             e.Type(),
-		Action:           r.str("action"),
-		BizStep:          bizSteps.word(r.str("bizStep")),
-		Disposition:      dispositions.word(r.str("disposition")),
-		ReadPoint:        canonicalID(r.member("readPoint").str("id")),
-		BizLocation:      canonicalID(r.member("bizLocation").str("id")),
-		TransformationID: canonicalID(r.str("transformationID")),
+		Action:           found[fieldAction].string(),
+		BizStep:          bizSteps.word(found[fieldBizStep].string()),
+		Disposition:      dispositions.word(found[fieldDisposition].string()),
+		TransformationID: canonicalID(found[fieldTransformationID].string()),
+	}
+	point, location := found[fieldReadPoint].str("id"), found[fieldBizLocation].str("id")
+	f.ReadPoint = canonicalID(point)
+	if f.BizLocation = f.ReadPoint; location != point {
+		f.BizLocation = canonicalID(location)
 	}
 	var err error
-	if f.EventTime, err = e.EventTime(); err != nil {
+	if f.EventTime, err = eventTime(found[fieldEventTime].string()); err != nil {
 		return f, err
 	}
-	if d := r.member("errorDeclaration"); d != nil {
+	if d := e.root.member("errorDeclaration"); d != nil {
 		if _, err := ParseTime(d.str("declarationTime")); err != nil {
 			return f, hub.AsFault(err).At(hub.Where{Pointer: "/errorDeclaration/declarationTime"})
 		}
 	}
-	f.Things, err = e.things()
+	f.Things, err = things(&found)
 	return f, err
 }
 
@@ -60,25 +68,25 @@ func (e *Event) Facets() (hub.Facets, error) {
 //
 //nolint:gochecknoglobals // read-only table
 var thingFields = []struct {
-	name  string
+	field field
 	role  hub.Role
 	class bool
 }{
-	{"epcList", hub.RoleEPC, false},
-	{"quantityList", hub.RoleEPC, true},
-	{"parentID", hub.RoleParent, false},
-	{"childEPCs", hub.RoleChild, false},
-	{"childQuantityList", hub.RoleChild, true},
-	{"inputEPCList", hub.RoleInput, false},
-	{"inputQuantityList", hub.RoleInput, true},
-	{"outputEPCList", hub.RoleOutput, false},
-	{"outputQuantityList", hub.RoleOutput, true},
+	{fieldEPCList, hub.RoleEPC, false},
+	{fieldQuantityList, hub.RoleEPC, true},
+	{fieldParentID, hub.RoleParent, false},
+	{fieldChildEPCs, hub.RoleChild, false},
+	{fieldChildQuantityList, hub.RoleChild, true},
+	{fieldInputEPCList, hub.RoleInput, false},
+	{fieldInputQuantityList, hub.RoleInput, true},
+	{fieldOutputEPCList, hub.RoleOutput, false},
+	{fieldOutputQuantityList, hub.RoleOutput, true},
 }
 
-func (e *Event) things() ([]hub.Thing, error) {
+func things(found *[fieldCount]*node) ([]hub.Thing, error) {
 	var list thingList
 	for _, f := range thingFields {
-		items := e.root.member(f.name).items()
+		items := found[f.field].items()
 		list.things = slices.Grow(list.things, len(items))
 		for i := range items {
 			item := &items[i]
@@ -90,7 +98,7 @@ func (e *Event) things() ([]hub.Thing, error) {
 			}
 			if uri == "" {
 				return nil, faultf(hub.Invalid, "epcis.thing", "an identifier is missing or no text", "标识缺失或不是文本").
-					At(hub.Where{Pointer: fmt.Sprintf("/%s/%d", f.name, i)})
+					At(hub.Where{Pointer: fmt.Sprintf("/%s/%d", f.field, i)})
 			}
 			list.add(hub.Thing{Role: f.role, ID: canonicalID(uri), Class: f.class})
 		}

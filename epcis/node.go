@@ -66,9 +66,12 @@ func (n *node) placeOf(name string) int {
 }
 
 // str returns the text of a string member, or "".
-func (n *node) str(name string) string {
-	if m := n.member(name); m != nil && m.kind == kindString {
-		return m.text
+func (n *node) str(name string) string { return n.member(name).string() }
+
+// string returns the text of a string, "" for anything else.
+func (n *node) string() string {
+	if n != nil && n.kind == kindString {
+		return n.text
 	}
 	return ""
 }

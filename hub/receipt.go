@@ -42,7 +42,7 @@ func (l LeafRecord) Append(b []byte) []byte {
 	b = append(append(b, `","eventHash":"`...), l.EventHash...)
 	b = append(append(b, `","provider":"`...), l.Provider...)
 	b = hex.AppendEncode(append(b, `","raw":"`...), l.Raw[:])
-	b = time.Time(l.ReceivedAt).UTC().AppendFormat(append(b, `","receivedAt":"`...), instantLayout)
+	b = l.ReceivedAt.append(append(b, `","receivedAt":"`...))
 	b = hex.AppendEncode(append(b, `","salt":"`...), l.Salt[:])
 	b = strconv.AppendInt(append(b, `","version":`...), int64(l.Version), 10)
 	return append(b, '}')
@@ -64,7 +64,27 @@ type Instant time.Time
 const instantLayout = "2006-01-02T15:04:05.000Z"
 
 // String returns the text form of i.
-func (i Instant) String() string { return time.Time(i).UTC().Format(instantLayout) }
+func (i Instant) String() string { return string(i.append(make([]byte, 0, len(instantLayout)))) }
+
+// append appends the text form of i.
+func (i Instant) append(b []byte) []byte {
+	t := time.Time(i).UTC()
+	year, month, day := t.Date()
+	hour, minute, second := t.Clock()
+	if year < 0 || year > 9999 {
+		return t.AppendFormat(b, instantLayout)
+	}
+	two := func(n int, after byte) { b = append(b, '0'+byte(n/10), '0'+byte(n%10), after) }
+	b = append(b, '0'+byte(year/1000), '0'+byte(year/100%10))
+	two(year%100, '-')
+	two(int(month), '-')
+	two(day, 'T')
+	two(hour, ':')
+	two(minute, ':')
+	two(second, '.')
+	ms := t.Nanosecond() / int(time.Millisecond)
+	return append(b, '0'+byte(ms/100), '0'+byte(ms/10%10), '0'+byte(ms%10), 'Z')
+}
 
 // MarshalText implements [encoding.TextMarshaler].
 func (i Instant) MarshalText() ([]byte, error) { return []byte(i.String()), nil }

@@ -68,3 +68,14 @@ func TestNames(t *testing.T) {
 		}
 	}
 }
+
+func TestInstantIsWrittenAsItsLayoutSays(t *testing.T) {
+	for _, at := range []time.Time{
+		{}, time.Unix(0, 0), time.Date(2026, 11, 30, 6, 1, 2, 987_654_321, time.UTC), time.Date(9999, 12, 31, 23, 59, 59, 999_999_999, time.UTC),
+		time.Date(10_000, 1, 1, 0, 0, 0, 0, time.UTC), time.Date(-1, 1, 1, 0, 0, 0, 0, time.UTC), time.Date(7, 3, 4, 5, 6, 7, 8e6, time.FixedZone("", 3600)),
+	} {
+		if got, want := hub.Instant(at).String(), at.UTC().Format("2006-01-02T15:04:05.000Z"); got != want {
+			t.Errorf("%s, want %s", got, want)
+		}
+	}
+}

@@ -188,11 +188,17 @@ func appendCount(dst []byte, f protowire.Number, n int) []byte {
 	return protowire.AppendVarint(protowire.AppendTag(dst, f, protowire.VarintType), uint64(n))
 }
 
-// sealFrame makes a frame of encoded envelopes. It compresses them when that saves at least an eighth.
-func sealFrame(envelopes []byte) []byte {
+// sealer makes frames. It keeps what it needs on the way for the next, and is used by one goroutine at a time.
+type sealer struct{ packed []byte }
+
+// seal makes a frame of encoded envelopes. It compresses them when that saves at least an eighth.
+func (s *sealer) seal(envelopes []byte) []byte {
 	body, compression := envelopes, compressNone
 	if len(envelopes) >= compressFrom {
-		if packed := s2.Encode(nil, envelopes); len(packed) <= len(envelopes)-len(envelopes)/8 {
+		if n := s2.MaxEncodedLen(len(envelopes)); cap(s.packed) < n {
+			s.packed = make([]byte, n)
+		}
+		if packed := s2.Encode(s.packed[:cap(s.packed)], envelopes); len(packed) <= len(envelopes)-len(envelopes)/8 {
 			body, compression = packed, compressS2
 		}
 	}
@@ -211,5 +217,5 @@ func EncodeFrame(envelopes []hub.Envelope) []byte {
 	for i := range envelopes {
 		b = appendEnvelope(b, &envelopes[i])
 	}
-	return sealFrame(b)
+	return new(sealer).seal(b)
 }

@@ -19,6 +19,10 @@ type publisher struct {
 	bound   int // bytes that may wait
 	metrics *metrics
 
+	// room and sealer are of the goroutine that commits: what a frame is made in, at most limit bytes each.
+	room   []byte
+	sealer sealer
+
 	mu     sync.Mutex
 	queue  []part
 	bytes  int // in queue
@@ -186,14 +190,17 @@ func (p *publisher) write(group []part) error {
 			connector = mixed
 		}
 	}
-	envelopes := make([]byte, 0, size)
+	if cap(p.room) < size {
+		p.room = make([]byte, 0, size)
+	}
+	envelopes := p.room[:0]
 	for _, q := range group {
 		envelopes = append(envelopes, q.bytes...)
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), brokerTimeout)
 	defer cancel()
 	began := time.Now()
-	err := p.send(ctx, p.subject(connector), sealFrame(envelopes))
+	err := p.send(ctx, p.subject(connector), p.sealer.seal(envelopes))
 	p.metrics.sync.Observe(time.Since(began).Seconds())
 	if err != nil {
 		p.metrics.publishFailed.Inc()

@@ -29,7 +29,7 @@ func ID(id string) (u [uuidSize]byte, ok bool) {
 			}
 			at++
 		}
-		hi, lo := digit(text[at]), digit(text[at+1])
+		hi, lo := digits[text[at]], digits[text[at+1]]
 		if hi|lo > 0xf {
 			return u, false
 		}
@@ -56,9 +56,9 @@ func Hash(hash string) (b [hashSize]byte, ok bool) {
 	if len(hash) != len(hashPrefix)+2*hashSize+len(hashSuffix) || !strings.HasPrefix(hash, hashPrefix) || !strings.HasSuffix(hash, hashSuffix) {
 		return b, false
 	}
-	digits := hash[len(hashPrefix):]
+	text := hash[len(hashPrefix):][:2*hashSize]
 	for i := range b {
-		hi, lo := digit(digits[2*i]), digit(digits[2*i+1])
+		hi, lo := digits[text[2*i]], digits[text[2*i+1]]
 		if hi|lo > 0xf {
 			return b, false
 		}
@@ -73,13 +73,15 @@ func HashText(b [hashSize]byte) string {
 	return string(append(hex.AppendEncode(out, b[:]), hashSuffix...))
 }
 
-// digit is the value of a hexadecimal digit in lower case, more than 15 for any other character.
-func digit(c byte) byte {
-	switch {
-	case '0' <= c && c <= '9':
-		return c - '0'
-	case 'a' <= c && c <= 'f':
-		return c - 'a' + 10
+// digits are the values of the hexadecimal digits in lower case, more than 15 for any other character.
+//
+//nolint:gochecknoglobals // read-only table
+var digits = func() (table [256]byte) {
+	for c := range table {
+		table[c] = 0xff
 	}
-	return 0xff
-}
+	for value, c := range []byte("0123456789abcdef") {
+		table[c] = byte(value)
+	}
+	return table
+}()
