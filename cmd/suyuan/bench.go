@@ -147,12 +147,12 @@ func (b *benchRun) withHub(ctx context.Context, durability string, fn func(t ben
 	if durability == "both" {
 		durability = "strict"
 	}
-	url, db, err := openBenchStore(ctx, b.postgres)
+	store, db, err := openBenchStore(ctx, b.postgres)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, db.close()) }()
-	if err := bench.Write(dir, benchSecret, durability, url); err != nil {
+	if err := bench.Write(dir, benchSecret, durability, store); err != nil {
 		return err
 	}
 	p, err := startHub(ctx, dir, b.profile)

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -23,12 +24,12 @@ type benchStore struct {
 	server string
 }
 
-// openBenchStore makes a schema in a database, and returns its URL for the hub; "" for an empty one.
-func openBenchStore(ctx context.Context, url string) (string, *benchStore, error) {
-	if url == "" {
+// openBenchStore makes a schema in the database at an address, and returns its address for the hub; "" for an empty one.
+func openBenchStore(ctx context.Context, address string) (string, *benchStore, error) {
+	if address == "" {
 		return "", nil, nil
 	}
-	cfg, err := pgx.ParseConfig(url)
+	cfg, err := pgx.ParseConfig(address)
 	if err != nil { // the error may hold the password
 		return "", nil, usageError{fmt.Errorf("--postgres is no URL of a database: write postgres://user:password@host:5432/database")}
 	}
@@ -48,14 +49,19 @@ func openBenchStore(ctx context.Context, url string) (string, *benchStore, error
 			b.server = fields[parentPID]
 		}
 	}
-	if !strings.Contains(url, "://") {
-		return url + " search_path=" + b.schema, b, nil
+	return within(address, b.schema), b, nil
+}
+
+// within is the address of a database, a URL or a keyword string, with a schema to work in.
+func within(address, schema string) string {
+	u, err := url.Parse(address)
+	if err != nil || u.Scheme == "" {
+		return address + " search_path=" + schema
 	}
-	sep := "?"
-	if strings.Contains(url, "?") {
-		sep = "&"
-	}
-	return url + sep + "search_path=" + b.schema, b, nil
+	q := u.Query()
+	q.Set("search_path", schema)
+	u.RawQuery = q.Encode()
+	return u.String()
 }
 
 // add adds the database's figures to the hub's: what the schema's tables hold, and the server's processor time if it runs on

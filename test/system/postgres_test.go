@@ -3,7 +3,10 @@ package system
 import (
 	"fmt"
 	"net/http"
+	"strings"
 	"testing"
+
+	"github.com/jackc/pgx/v5"
 
 	"github.com/suyuan-io/suyuan/store/postgres/postgrestest"
 	"github.com/suyuan-io/suyuan/test/hubtest"
@@ -71,5 +74,28 @@ store: { postgres: { url: "${file:%s}" } }
 	}
 	if code := p.Stop(); code != 0 {
 		t.Fatalf("drain ended with %d\n%s", code, p.Log)
+	}
+}
+
+// The benchmark on PostgreSQL finds everything that it sent, and leaves nothing behind.
+func TestBenchOnPostgres(t *testing.T) {
+	server := postgrestest.Require(t)
+	at := server.Database(t)
+	code, out, errs := hubtest.CLI(t, "bench", "ingest", "--records", "500", "--batch", "50", "--connections", "4", "--dir", t.TempDir(), "--postgres", at)
+	if code != 0 || !strings.Contains(out, "accepted = recorded = anchored = 500") {
+		t.Fatalf("%d\n%s%s", code, out, errs)
+	}
+	conn, err := pgx.Connect(t.Context(), at)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close(t.Context())
+	var schemas, tables int
+	if err := conn.QueryRow(t.Context(), `SELECT (SELECT count(*) FROM pg_namespace WHERE nspname LIKE 'suyuan_bench_%'),
+		(SELECT count(*) FROM pg_class WHERE relnamespace = current_schema()::regnamespace)`).Scan(&schemas, &tables); err != nil {
+		t.Fatal(err)
+	}
+	if schemas != 0 || tables != 0 {
+		t.Errorf("%d schemas and %d tables are left", schemas, tables)
 	}
 }
