@@ -16,6 +16,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/suyuan-io/suyuan/hub"
+	"github.com/suyuan-io/suyuan/internal/strictyaml"
 )
 
 // reading is a file system that keeps what was read through it, so that the texts in use stay known when the files change.
@@ -46,6 +47,8 @@ func (r *reading) Stat(name string) (fs.FileInfo, error) {
 type folder struct {
 	dir string
 	log *zap.Logger
+	// secrets makes what resolves the secrets of one reading.
+	secrets func() strictyaml.Lookup
 	// refusing counts the faults that keep the newest state from being applied, reloads what became of changes.
 	refusing prometheus.Gauge
 	reloads  *prometheus.CounterVec
@@ -58,7 +61,7 @@ type folder struct {
 
 func newFolder(dir string, log *zap.Logger, metrics prometheus.Registerer) *folder {
 	return &folder{
-		dir: dir, log: log.Named("folder"),
+		dir: dir, log: log.Named("folder"), secrets: secrets,
 		refusing: promauto.With(metrics).NewGauge(prometheus.GaugeOpts{
 			Name: "suyuan_connectors_folder_faults", Help: "Faults that keep the folder of instance files from being applied as it is.",
 		}),
@@ -68,26 +71,49 @@ func newFolder(dir string, log *zap.Logger, metrics prometheus.Registerer) *fold
 	}
 }
 
-// load reads the folder with its secrets, and takes the footprint of what the result depends on. Of files that known names
-// already, the footprint is from before they were read, so that a change meanwhile is not missed.
+// load reads the folder with its secrets, and returns the footprint of what the result depends on: that of before it was read, so
+// that whatever changes or appears meanwhile is seen as a change. What else the files depend on than known says only they tell;
+// when they tell of something new they are read once more.
 func (f *folder) load(known footprint) (*loaded, footprint, error) {
-	before := f.again(known)
-	read := map[string]bool{}
-	resolve := secrets()
+	names := slices.Collect(maps.Keys(known))
+	for again := false; ; again = true {
+		before := f.look(names)
+		l, read, err := f.read()
+		var more []string
+		for name := range read {
+			if _, ok := before[name]; !ok {
+				more = append(more, name)
+			}
+		}
+		if len(more) == 0 {
+			return l, before, err
+		}
+		if again { // it changes all the time: the next look is to find it changed
+			for _, name := range more {
+				before[name] = "unknown"
+			}
+			return l, before, err
+		}
+		names = append(names, more...)
+	}
+}
+
+// read reads the folder, and tells what was read or looked for.
+func (f *folder) read() (*loaded, map[string]bool, error) {
+	names := map[string]bool{}
+	resolve := f.secrets()
 	l, err := loadConnectors(f.dir, func(scheme, name string) (string, error) {
 		if scheme == "file" {
-			read[name] = true
+			names[name] = true
 		}
 		return resolve(scheme, name)
 	})
 	if l != nil {
 		for _, name := range l.asked {
-			read[filepath.Join(l.root, filepath.FromSlash(name))] = true
+			names[filepath.Join(l.root, filepath.FromSlash(name))] = true
 		}
 	}
-	seen := f.look(slices.Collect(maps.Keys(read)))
-	maps.Copy(seen, before)
-	return l, seen, err
+	return l, names, err
 }
 
 // footprint is how files were when they were looked at: the size and the time of the last change of each.
