@@ -101,6 +101,7 @@ func (r Result) String() string {
 		fmt.Fprintf(&b, "  shed and sent again %d", r.Refused)
 	}
 	if r.Anchored > 0 {
+		fmt.Fprintf(&b, "  anchored %s after the last answer", (r.Anchored - r.Sending).Round(time.Millisecond))
 		fmt.Fprintf(&b, "  accepted = recorded = anchored = %d", r.Records)
 	}
 	return b.String()
