@@ -1,5 +1,6 @@
-// Package body packs the canonical JSON of events for a store. Events are small and alike, so that a dictionary of what
-// EPCIS events are made of saves most of what compressing each by itself cannot.
+// Package body packs what a store keeps of events. Those that are recorded together are packed together, in [Rows]. Of one that
+// comes alone the canonical JSON is packed, with a dictionary of what EPCIS events are made of: events are small and alike, and it
+// saves most of what compressing each by itself cannot.
 //
 // It leaves to its caller where the bytes go. A dictionary never changes once a release stored with it; a better one gets a
 // mark of its own.
