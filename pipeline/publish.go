@@ -11,7 +11,8 @@ import (
 
 // publisher commits in groups. Whoever publishes while a frame is on its way to the disk waits in the queue; when the
 // frame is synced, everything that waits goes into the next one. So the cost of a sync is shared by as many callers as
-// there are, and a lone caller waits for nobody.
+// there are, and a lone caller waits for nobody. A second frame beside the one on its way makes both smaller, which costs more than
+// it gains (docs/performance.md).
 type publisher struct {
 	send    func(ctx context.Context, subject string, frame []byte) error
 	subject func(connector hub.ConnectorID) string
