@@ -72,7 +72,8 @@ type Result struct {
 	Peak     int64
 }
 
-// Rate is records a second until everything is recorded and anchored, or answered where nothing is recorded.
+// Rate is records a second until everything is recorded and anchored, or answered where nothing is recorded. The wait for the last
+// seal is part of it, which weighs less the longer the run.
 func (r Result) Rate() float64 {
 	return float64(r.Records) / cmp.Or(r.Anchored, r.Sending).Seconds()
 }
