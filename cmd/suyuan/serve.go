@@ -98,7 +98,7 @@ func serve(ctx context.Context, cfg Config, log *zap.Logger, out io.Writer) (err
 // maps come on top.
 const (
 	gcPercent   = 400
-	memoryLimit = 320 << 20
+	memoryLimit = 300 << 20
 )
 
 // boundMemory sets the collector, unless GOGC or GOMEMLIMIT say otherwise.
