@@ -5,7 +5,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/suyuan-io/suyuan/anchor"
 	"github.com/suyuan-io/suyuan/anchor/anchortest"
@@ -32,23 +31,7 @@ func TestVerifiersOfReceiptsAgree(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	store := &anchortest.Store{}
-	log, err := anchor.New(anchor.Options{
-		Key: key, Leaves: store, Journal: store, Ledgers: []anchor.Ledger{open(t, config(t, n), t.TempDir())},
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	for i := range 300 {
-		store.Append(anchortest.Event(i, time.Now()))
-	}
-	if err := log.Flush(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	good, err := log.Receipt(t.Context(), 7)
-	if err != nil {
-		t.Fatal(err)
-	}
+	good := anchortest.Receipt(t, key, 300, 7, open(t, config(t, n), t.TempDir()))
 	names, receipts := []string{"the receipt as it was given out"}, [][]byte{encode(t, good)}
 	for _, f := range fabrictest.Forgeries(t, good.Ledger[0].Entry, parties(n)) {
 		forged := good

@@ -21,25 +21,7 @@ import (
 func witnessed(t *testing.T, key *anchor.SigningKey) (hub.Receipt, [2]*served) {
 	t.Helper()
 	by := [2]*served{serve(t, key.Public()), serve(t, key.Public())}
-	store := &anchortest.Store{Hash: key.Public().Hash()}
-	log, err := anchor.New(anchor.Options{
-		Key: key, Leaves: store, Journal: store,
-		Ledgers: []anchor.Ledger{anchor.Named(by[0].Ledger, "a"), anchor.Named(by[1].Ledger, "b")},
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	for i := range 20 {
-		store.Append(anchortest.Event(i, time.Now()))
-	}
-	if err := log.Flush(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	r, err := log.Receipt(t.Context(), 7)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return r, by
+	return anchortest.Receipt(t, key, 20, 7, anchor.Named(by[0].Ledger, "a"), anchor.Named(by[1].Ledger, "b")), by
 }
 
 // forge returns r with another entry by the first witness.

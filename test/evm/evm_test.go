@@ -12,7 +12,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/suyuan-io/suyuan/anchor"
 	"github.com/suyuan-io/suyuan/anchor/anchortest"
@@ -112,21 +111,7 @@ func TestSameCheckpointOnTwoLedgers(t *testing.T) {
 			t.Error(err)
 		}
 	})
-	store := &anchortest.Store{}
-	log, err := anchor.New(anchor.Options{Key: key, Leaves: store, Journal: store, Ledgers: []anchor.Ledger{n, l}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	for i := range 300 {
-		store.Append(anchortest.Event(i, time.Now()))
-	}
-	if err := log.Flush(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	r, err := log.Receipt(t.Context(), 7)
-	if err != nil {
-		t.Fatal(err)
-	}
+	r := anchortest.Receipt(t, key, 300, 7, n, l)
 	receipt, err := anchor.EncodeReceipt(r)
 	if err != nil {
 		t.Fatal(err)
