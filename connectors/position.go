@@ -51,3 +51,16 @@ func StrictPosition(p hub.Position, into any) error {
 	}
 	return nil
 }
+
+// CheckPosition is [Resumer]'s for a kind whose positions are JSON of a V: nothing may be in p that a V does not know, and decode, by
+// which the kind opens, must take it. bad makes a fault of what is wrong.
+func CheckPosition[V any](p hub.Position, bad func(error) error, decode func(hub.Position) (V, error)) error {
+	if p == "" {
+		return nil
+	}
+	if err := StrictPosition(p, new(V)); err != nil {
+		return bad(err)
+	}
+	_, err := decode(p)
+	return err
+}

@@ -250,14 +250,7 @@ func badPosition(err error) error {
 
 // CheckPosition is [connectors.Resumer]'s, for every kind of place.
 func CheckPosition(p hub.Position) error {
-	if p == "" {
-		return nil
-	}
-	if err := connectors.StrictPosition(p, &map[string]version{}); err != nil {
-		return badPosition(err)
-	}
-	_, err := decodePosition(p)
-	return err
+	return connectors.CheckPosition(p, badPosition, decodePosition)
 }
 
 // Close implements [connectors.Source].
