@@ -3,11 +3,9 @@ package ftp
 import (
 	"context"
 	"net"
-	"time"
 
 	"github.com/suyuan-io/suyuan/connectors"
 	"github.com/suyuan-io/suyuan/connectors/internal/drop"
-	"github.com/suyuan-io/suyuan/hub"
 	"github.com/suyuan-io/suyuan/internal/strictyaml"
 )
 
@@ -18,14 +16,7 @@ func Kind() connectors.Kind {
 		Summary: "files dropped into folders of an FTP or FTPS server",
 		Example: example,
 		Options: func() any {
-			return &Options{
-				TLS:     TLS{Mode: "explicit"},
-				Order:   "name",
-				Ready:   drop.Ready{MinAge: 10 * time.Second, StablePolls: 2},
-				After:   drop.After{Success: "keep", Failure: "keep"},
-				Spool:   drop.Spool{Max: drop.DefaultMax},
-				Timeout: 30 * time.Second,
-			}
+			return &Options{TLS: TLS{Mode: "explicit"}, Files: drop.Defaults()}
 		},
 	}
 }
@@ -48,17 +39,10 @@ interval: 1m
 // Options are the settings of an FTP instance.
 type Options struct {
 	// Address is host or host:port, port 21 by default, 990 where TLS is implicit.
-	Address string `yaml:"address,required"`
-	TLS     TLS    `yaml:"tls"`
-	Auth    Auth   `yaml:"auth,required"`
-	// Paths are patterns; relative ones are relative to the folder that the login leads to.
-	Paths []string   `yaml:"paths,required"`
-	Order string     `yaml:"order" enum:"name,mtime"`
-	Ready drop.Ready `yaml:"ready"`
-	After drop.After `yaml:"after"`
-	Spool drop.Spool `yaml:"spool"`
-	// Timeout is for connecting and for every answer, 30s by default.
-	Timeout time.Duration `yaml:"timeout"`
+	Address    string `yaml:"address,required"`
+	TLS        TLS    `yaml:"tls"`
+	Auth       Auth   `yaml:"auth,required"`
+	drop.Files `yaml:",inline"`
 }
 
 // TLS says how the connection is protected.
@@ -79,21 +63,6 @@ type Auth struct {
 	Password strictyaml.Secret `yaml:"password,required"`
 }
 
-// Check implements [strictyaml.Checker].
-func (o *Options) Check(at strictyaml.Locator) hub.Faults {
-	faults := o.drops().Check(at)
-	if o.Timeout <= 0 {
-		faults = append(faults, (&hub.Fault{
-			Kind: hub.Invalid, Code: "ftp.timeout", Message: "the timeout must be more than 0", MessageZh: "timeout 必须大于 0",
-		}).At(at("timeout")))
-	}
-	return faults
-}
-
-func (o *Options) drops() drop.Files {
-	return drop.Files{Paths: o.Paths, Order: o.Order, Ready: o.Ready, After: o.After, Spool: o.Spool}
-}
-
 // address is Address with its port.
 func (o *Options) address() string {
 	if _, _, err := net.SplitHostPort(o.Address); err == nil {
@@ -105,9 +74,6 @@ func (o *Options) address() string {
 	return net.JoinHostPort(o.Address, "21")
 }
 
-// CheckPosition implements [connectors.Resumer].
-func (o *Options) CheckPosition(p hub.Position) error { return drop.CheckPosition(p) }
-
 // Open implements [connectors.Opener].
 func (o *Options) Open(ctx context.Context, env connectors.Env) (connectors.Source, error) {
 	security, err := o.security(env.Dir)
@@ -115,12 +81,12 @@ func (o *Options) Open(ctx context.Context, env connectors.Env) (connectors.Sour
 		return nil, err
 	}
 	p := &place{options: o, security: security, now: env.Now}
-	files := o.drops()
+	var base string
 	if err := p.do(ctx, "ask for the login's folder", func(l *line) (err error) {
-		files.Base, err = l.ftp.CurrentDir()
+		base, err = l.ftp.CurrentDir()
 		return err
 	}); err != nil {
 		return nil, lose(p, whole(err))
 	}
-	return drop.Open(ctx, p, files, env)
+	return o.Source(ctx, p, base, env)
 }

@@ -23,13 +23,9 @@ func Kind() connectors.Kind {
 		Summary: "objects dropped into a bucket of an S3-compatible store",
 		Example: example,
 		Options: func() any {
-			return &Options{
-				TLS: true, Style: "auto", Order: "name",
-				Ready:   drop.Ready{StablePolls: 1}, // an object appears whole
-				After:   drop.After{Success: "keep", Failure: "keep"},
-				Spool:   drop.Spool{Max: drop.DefaultMax},
-				Timeout: 30 * time.Second,
-			}
+			o := &Options{TLS: true, Style: "auto", Files: drop.Defaults()}
+			o.Ready = drop.Ready{StablePolls: 1} // an object appears whole
+			return o
 		},
 	}
 }
@@ -60,14 +56,8 @@ type Options struct {
 	// Style is how the bucket is named in a request: "path", "host", or "auto" by the address.
 	Style string `yaml:"style" enum:"auto,path,host"`
 	Auth  Auth   `yaml:"auth,required"`
-	// Paths are patterns of keys; a leading slash means nothing.
-	Paths []string   `yaml:"paths,required"`
-	Order string     `yaml:"order" enum:"name,mtime"`
-	Ready drop.Ready `yaml:"ready"`
-	After drop.After `yaml:"after"`
-	Spool drop.Spool `yaml:"spool"`
-	// Timeout is for every answer, 30s by default.
-	Timeout time.Duration `yaml:"timeout"`
+	// Files are by key; a leading slash of a pattern means nothing.
+	drop.Files `yaml:",inline"`
 }
 
 // Auth is the pair of keys, with the token of a temporary one.
@@ -76,24 +66,6 @@ type Auth struct {
 	SecretKey    strictyaml.Secret `yaml:"secretKey,required"`
 	SessionToken strictyaml.Secret `yaml:"sessionToken"`
 }
-
-// Check implements [strictyaml.Checker].
-func (o *Options) Check(at strictyaml.Locator) hub.Faults {
-	faults := o.drops().Check(at)
-	if o.Timeout <= 0 {
-		faults = append(faults, (&hub.Fault{
-			Kind: hub.Invalid, Code: "s3.timeout", Message: "the timeout must be more than 0", MessageZh: "timeout 必须大于 0",
-		}).At(at("timeout")))
-	}
-	return faults
-}
-
-func (o *Options) drops() drop.Files {
-	return drop.Files{Paths: o.Paths, Order: o.Order, Ready: o.Ready, After: o.After, Spool: o.Spool, Base: "/"}
-}
-
-// CheckPosition implements [connectors.Resumer].
-func (o *Options) CheckPosition(p hub.Position) error { return drop.CheckPosition(p) }
 
 // Open implements [connectors.Opener].
 func (o *Options) Open(ctx context.Context, env connectors.Env) (connectors.Source, error) {
@@ -114,7 +86,7 @@ func (o *Options) Open(ctx context.Context, env connectors.Env) (connectors.Sour
 		f.MessageZh = "该地址不是有效的存储服务地址"
 		return nil, f.WithHint("write host or host:port, without https:// and bucket")
 	}
-	return drop.Open(ctx, &place{options: o, client: client, transport: transport}, o.drops(), env)
+	return o.Source(ctx, &place{options: o, client: client, transport: transport}, "/", env)
 }
 
 func (o *Options) lookup() minio.BucketLookupType {

@@ -20,14 +20,7 @@ func Kind() connectors.Kind {
 		Summary: "files dropped into folders of an SFTP server",
 		Example: example,
 		Options: func() any {
-			return &Options{
-				Order:     "name",
-				Ready:     drop.Ready{MinAge: 10 * time.Second, StablePolls: 2},
-				After:     drop.After{Success: "keep", Failure: "keep"},
-				Spool:     drop.Spool{Max: drop.DefaultMax},
-				Timeout:   30 * time.Second,
-				KeepAlive: 30 * time.Second,
-			}
+			return &Options{Files: drop.Defaults(), KeepAlive: 30 * time.Second}
 		},
 	}
 }
@@ -56,14 +49,7 @@ type Options struct {
 	// KnownHosts is a file as of OpenSSH, relative to the instance file.
 	KnownHosts string `yaml:"knownHosts"`
 	Auth       Auth   `yaml:"auth,required"`
-	// Paths are patterns; relative ones are relative to the folder that the login leads to.
-	Paths []string   `yaml:"paths,required"`
-	Order string     `yaml:"order" enum:"name,mtime"`
-	Ready drop.Ready `yaml:"ready"`
-	After drop.After `yaml:"after"`
-	Spool drop.Spool `yaml:"spool"`
-	// Timeout is for connecting and for every answer, 30s by default.
-	Timeout time.Duration `yaml:"timeout"`
+	drop.Files `yaml:",inline"`
 	// KeepAlive is how often an idle connection is tried, 30s by default; 0 is never.
 	KeepAlive time.Duration `yaml:"keepAlive"`
 }
@@ -79,15 +65,12 @@ type Auth struct {
 
 // Check implements [strictyaml.Checker].
 func (o *Options) Check(at strictyaml.Locator) hub.Faults {
-	faults := o.drops().Check(at)
+	faults := o.Files.Check(at)
 	refuse := func(path, code, en, zh string) {
 		faults = append(faults, (&hub.Fault{Kind: hub.Invalid, Code: code, Message: en, MessageZh: zh}).At(at(path)))
 	}
 	if !o.Auth.Password.IsSet() && !o.Auth.PrivateKey.IsSet() {
 		refuse("auth", "sftp.auth", "auth needs a password or a privateKey", "auth 需要 password 或 privateKey")
-	}
-	if o.Timeout <= 0 {
-		refuse("timeout", "sftp.timeout", "the timeout must be more than 0", "timeout 必须大于 0")
 	}
 	for _, text := range o.HostKey {
 		if _, err := parsePin(text); err != nil {
@@ -99,10 +82,6 @@ func (o *Options) Check(at strictyaml.Locator) hub.Faults {
 		refuse("auth.privateKey", "sftp.private-key", "the private key cannot be used: "+err.Error(), "无法使用该私钥："+err.Error())
 	}
 	return faults
-}
-
-func (o *Options) drops() drop.Files {
-	return drop.Files{Paths: o.Paths, Order: o.Order, Ready: o.Ready, After: o.After, Spool: o.Spool}
 }
 
 // address is Address with its port.
@@ -125,9 +104,6 @@ func (o *Options) signer() (ssh.Signer, error) {
 	return ssh.ParsePrivateKey([]byte(text))
 }
 
-// CheckPosition implements [connectors.Resumer].
-func (o *Options) CheckPosition(p hub.Position) error { return drop.CheckPosition(p) }
-
 // Open implements [connectors.Opener].
 func (o *Options) Open(ctx context.Context, env connectors.Env) (connectors.Source, error) {
 	pins, err := o.pins(env.Dir)
@@ -139,9 +115,9 @@ func (o *Options) Open(ctx context.Context, env connectors.Env) (connectors.Sour
 	if err != nil {
 		return nil, err
 	}
-	files := o.drops()
-	if files.Base, err = line.files.Getwd(); err != nil {
+	base, err := line.files.Getwd()
+	if err != nil {
 		return nil, lose(p, drop.Lost("sftp", "ask for the login's folder", err))
 	}
-	return drop.Open(ctx, p, files, env)
+	return o.Source(ctx, p, base, env)
 }

@@ -14,6 +14,7 @@ import (
 
 	"github.com/suyuan-io/suyuan/connectors"
 	"github.com/suyuan-io/suyuan/connectors/connectortest"
+	"github.com/suyuan-io/suyuan/connectors/internal/drop"
 	"github.com/suyuan-io/suyuan/connectors/sftp"
 	"github.com/suyuan-io/suyuan/hub"
 	"github.com/suyuan-io/suyuan/internal/strictyaml"
@@ -246,7 +247,7 @@ func TestExampleLoads(t *testing.T) {
 func TestMistakesInTheOptions(t *testing.T) {
 	_, err := load("id: a\nprovider: b\nsource:\n  sftp:\n    address: h\n    hostKey: [SHA256:short]\n    auth: { user: u }\n" +
 		"    paths: [\"/in/[\"]\n    after: { success: archive }\n    timeout: 0s\ndecode: csv\nmap: ./mapping.yaml\n")
-	for _, code := range []string{"sftp.host-key-form", "sftp.auth", "file.pattern", "file.after", "sftp.timeout"} {
+	for _, code := range []string{"sftp.host-key-form", "sftp.auth", "file.pattern", "file.after", "file.timeout"} {
 		found := false
 		var faults hub.Faults
 		errors.As(err, &faults)
@@ -263,7 +264,7 @@ func FuzzHostKey(f *testing.F) {
 	f.Add("SHA256:uNiVztksCsDhcc0u9e8BrwQ9EvXlXOSRSLL/4SDM0tE")
 	f.Add("ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJv2 x")
 	f.Fuzz(func(t *testing.T, text string) {
-		o := &sftp.Options{HostKey: []string{text}, Paths: []string{"/a"}, Timeout: 1}
+		o := &sftp.Options{HostKey: []string{text}, Files: drop.Files{Paths: []string{"/a"}, Timeout: 1}}
 		_ = o.Check(func(string) hub.Where { return hub.Where{} })
 		if _, _, _, _, err := ssh.ParseAuthorizedKey([]byte(text)); err == nil && strings.HasPrefix(text, "SHA256:") {
 			t.Errorf("%q is both", text)

@@ -6,6 +6,8 @@
 // may be strings, [Text] (a string with its place), bools, integers, floats, [time.Duration] ("30s"), [*time.Location] ("Asia/Shanghai" or "+08:00"), [Size] ("1MiB"),
 // [Rate] ("500/s"), [Secret] ("${env:NAME}" or "${file:PATH}", never a literal), [Choice] (one key that selects a kind,
 // and its settings), anything with UnmarshalText, and structs, pointers to structs, slices and string maps of these.
+// The fields of a struct that is embedded with the tag `yaml:",inline"` count as the struct's own, and so do the rules of its
+// [Checker] unless the outer struct has some.
 //
 // A plain text may hold ${env:NAME}, which is replaced. Anchors, aliases, merge keys, tags and further documents are refused: a configuration says what it says in one place.
 //

@@ -148,6 +148,44 @@ source: {a: 1, b: 2}
 	}
 }
 
+// files are settings that several kinds have in common.
+type files struct {
+	Paths []string `yaml:"paths,required"`
+	Order string   `yaml:"order" enum:"name,mtime"`
+}
+
+func (f *files) Check(at strictyaml.Locator) hub.Faults {
+	if len(f.Paths) == 0 {
+		return hub.Faults{(&hub.Fault{Kind: hub.Invalid, Code: "files.none", Message: "paths is empty"}).At(at("paths"))}
+	}
+	return nil
+}
+
+func TestEmbeddedFieldsAreTheStructsOwn(t *testing.T) {
+	type kind struct {
+		Address string `yaml:"address"`
+		files   `yaml:",inline"`
+	}
+	read := func(text string) (kind, hub.Faults) {
+		k := kind{files: files{Order: "name"}}
+		return k, strictyaml.Decode("hub.yaml", []byte(text), &k, strictyaml.Options{})
+	}
+	k, faults := read("address: a\npaths: [b]\n")
+	if want := (kind{"a", files{[]string{"b"}, "name"}}); len(faults) > 0 || !cmp.Equal(k, want, cmp.AllowUnexported(kind{})) {
+		t.Errorf("decoded %+v, %v", k, faults)
+	}
+	for text, want := range map[string]string{
+		"address: a\n":                          `hub.yaml:1:1: key "paths" is missing`,
+		"address: a\npaths: [b]\norder: size\n": `hub.yaml:3:8: unknown value "size"`,
+		"address: a\npaths: []\n":               "hub.yaml:2:8: paths is empty",
+		"address: a\npath: [b]\npaths: [b]\n":   `hub.yaml:2:1: unknown key "path" (did you mean "paths"?)`,
+	} {
+		if _, faults := read(text); !strings.Contains(faults.Error(), want) {
+			t.Errorf("%q: %v, want %s", text, faults, want)
+		}
+	}
+}
+
 func TestRefusedFiles(t *testing.T) {
 	for name, tc := range map[string]struct{ text, want string }{
 		"syntax":          {"id: [", `hub.yaml:1:5: not valid YAML`},

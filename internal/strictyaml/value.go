@@ -18,19 +18,25 @@ import (
 type field struct {
 	name     string
 	required bool
-	index    int
+	index    []int
 	tag      reflect.StructTag
 }
 
-// fieldsOf lists the fields of a struct that have a yaml name.
+// fieldsOf lists the fields of a struct that have a yaml name, with those of the structs that it embeds inline.
 func fieldsOf(t reflect.Type) []field {
 	var out []field
 	for i := range t.NumField() {
-		name, rest, _ := strings.Cut(t.Field(i).Tag.Get("yaml"), ",")
-		if name == "" || name == "-" {
-			continue
+		f := t.Field(i)
+		name, rest, _ := strings.Cut(f.Tag.Get("yaml"), ",")
+		switch {
+		case rest == "inline" && f.Anonymous:
+			for _, inner := range fieldsOf(f.Type) {
+				inner.index = append([]int{i}, inner.index...)
+				out = append(out, inner)
+			}
+		case name != "" && name != "-":
+			out = append(out, field{name: name, required: rest == "required", index: f.Index, tag: f.Tag})
 		}
-		out = append(out, field{name: name, required: rest == "required", index: i, tag: t.Field(i).Tag})
 	}
 	return out
 }
@@ -56,12 +62,12 @@ func (d *decoder) structure(n ast.Node, v reflect.Value, parent hub.Where) {
 				continue
 			}
 			given[e.name] = true
-			d.value(e, v.Field(f.index), f.tag)
+			d.value(e, v.FieldByIndex(f.index), f.tag)
 		}
 	}
 	for _, f := range fields {
 		if f.required && !given[f.name] {
-			d.report(missingKey(f.name, v.Field(f.index)).At(parent))
+			d.report(missingKey(f.name, v.FieldByIndex(f.index)).At(parent))
 		}
 	}
 	if c, ok := reflect.TypeAssert[Checker](v.Addr()); ok {

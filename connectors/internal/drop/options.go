@@ -9,17 +9,28 @@ import (
 	"github.com/suyuan-io/suyuan/internal/strictyaml"
 )
 
-// Files are the settings that the kinds have in common; each kind's options hold them as keys of its own.
+// Files are the settings that the kinds have in common, which each kind's options embed.
 type Files struct {
-	// Paths are patterns as in path.Match; relative ones are relative to Base.
-	Paths []string
+	// Paths are patterns as in path.Match; relative ones are relative to the folder that the server's login leads to.
+	Paths []string `yaml:"paths,required"`
 	// Order is by "name" or by "mtime", oldest first.
-	Order string
-	Ready Ready
-	After After
-	Spool Spool
-	// Base is the folder that the server's login leads to.
-	Base string
+	Order string `yaml:"order" enum:"name,mtime"`
+	Ready Ready  `yaml:"ready"`
+	After After  `yaml:"after"`
+	Spool Spool  `yaml:"spool"`
+	// Timeout is for connecting and for every answer, 30s by default.
+	Timeout time.Duration `yaml:"timeout"`
+}
+
+// Defaults are the settings where nothing is said: a file counts that was the same in two looks and is ten seconds old.
+func Defaults() Files {
+	return Files{
+		Order:   "name",
+		Ready:   Ready{MinAge: 10 * time.Second, StablePolls: 2},
+		After:   After{Success: "keep", Failure: "keep"},
+		Spool:   Spool{Max: 4 << 30},
+		Timeout: 30 * time.Second,
+	}
 }
 
 // Ready says when a file is complete.
@@ -49,11 +60,8 @@ type Spool struct {
 	Max strictyaml.Size `yaml:"max"`
 }
 
-// DefaultMax is the default of Spool.Max.
-const DefaultMax = strictyaml.Size(4 << 30)
-
-// Check returns what is wrong with the paths, for the Check of a kind; Ready and After are checked as they are read.
-func (f Files) Check(at strictyaml.Locator) hub.Faults {
+// Check implements [strictyaml.Checker]; Ready and After are checked as they are read.
+func (f *Files) Check(at strictyaml.Locator) hub.Faults {
 	var faults hub.Faults
 	for _, p := range f.Paths {
 		if _, err := path.Match(p, ""); err != nil || p == "" || strings.HasSuffix(p, "/") {
@@ -62,6 +70,9 @@ func (f Files) Check(at strictyaml.Locator) hub.Faults {
 	}
 	if len(f.Paths) == 0 {
 		faults = append(faults, refuse(at, "paths", "file.no-paths", "paths is empty", "paths 为空"))
+	}
+	if f.Timeout <= 0 {
+		faults = append(faults, refuse(at, "timeout", "file.timeout", "the timeout must be more than 0", "timeout 必须大于 0"))
 	}
 	return faults
 }

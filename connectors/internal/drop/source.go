@@ -62,16 +62,16 @@ const (
 	maxKept = 10_000
 )
 
-// Open returns a source over a place, which it closes when it is closed or when opening fails. The fixed folders of the
-// patterns must be there.
-func Open(ctx context.Context, place Place, files Files, env connectors.Env) (connectors.Source, error) {
-	s := &source{place: place, files: files, now: env.Now, seen: map[string]sighting{}, out: map[string]bool{}}
-	s.success, s.failure = action(files.After.Success, files.Base), action(files.After.Failure, files.Base)
+// Source returns a source over a place, which it closes when it is closed or when opening fails; base is the folder that the
+// login leads to. The fixed folders of the patterns must be there.
+func (f *Files) Source(ctx context.Context, place Place, base string, env connectors.Env) (connectors.Source, error) {
+	s := &source{place: place, files: *f, now: env.Now, seen: map[string]sighting{}, out: map[string]bool{}}
+	s.success, s.failure = action(f.After.Success, base), action(f.After.Failure, base)
 	var err error
 	s.done, err = decodePosition(env.Position)
 	checked := listing{place: place, folders: map[string][]File{}, files: map[string]bool{}}
-	for _, p := range files.Paths {
-		p = Absolute(p, files.Base)
+	for _, p := range f.Paths {
+		p = Absolute(p, base)
 		s.patterns = append(s.patterns, p)
 		if dir, _ := fixed(p); err == nil {
 			if _, err = checked.list(ctx, dir); err != nil {
@@ -248,8 +248,8 @@ func badPosition(err error) error {
 	return connectors.BadPosition("file.position", `{"/in/orders.csv":{"s":812,"m":1767225600000000000,"d":"00112233445566ff"}}`, err)
 }
 
-// CheckPosition is [connectors.Resumer]'s, for every kind of place.
-func CheckPosition(p hub.Position) error {
+// CheckPosition implements [connectors.Resumer].
+func (f *Files) CheckPosition(p hub.Position) error {
 	return connectors.CheckPosition(p, badPosition, decodePosition)
 }
 
