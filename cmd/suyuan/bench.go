@@ -26,6 +26,7 @@ type benchRun struct {
 	runs       int
 	floor      bool
 	peer       string
+	client     string
 	durability string
 	dir        string
 	profile    string
@@ -81,6 +82,10 @@ func (b *benchRun) check() error {
 	if b.durability != "strict" && b.durability != "relaxed" && b.durability != "both" {
 		return usageError{errors.New("durability is strict, relaxed or both")}
 	}
+	if b.client != "" && b.client != "own" && b.client != "net/http" {
+		return usageError{errors.New("client is own or net/http")}
+	}
+	b.load.Plain = b.client == "net/http"
 	scheme, _ := webhook.Preset("standard-webhooks")
 	v, err := webhook.NewVerifier(scheme, benchSecret)
 	if err != nil {

@@ -29,6 +29,8 @@ type Load struct {
 	Connections int
 	// Sign makes the headers of a request.
 	Sign func(id string, body []byte) (http.Header, error)
+	// Plain sends with net/http's client in place of the generator's own connections, which take a fraction of its processor time.
+	Plain bool
 	// Body makes the body of a request of n records from the given number; nil is [Body].
 	Body func(run string, from, n int) []byte
 	// Pace is how many records a second are begun; 0 is as many as are answered.
@@ -211,14 +213,20 @@ func client(connections int) *http.Client {
 func (s *sender) send(ctx context.Context, progress func(done int)) {
 	var next atomic.Int64
 	var workers sync.WaitGroup
+	shared := client(s.load.Connections)
+	defer shared.CloseIdleConnections()
 	for range s.load.Connections {
 		workers.Go(func() {
-			w, err := newWire(ctx, s.target.URL)
-			if err != nil {
-				s.fail(err)
-				return
+			var w poster = &plain{ctx, shared, s.target.URL}
+			if !s.load.Plain {
+				own, err := newWire(ctx, s.target.URL)
+				if err != nil {
+					s.fail(err)
+					return
+				}
+				defer own.close()
+				w = own
 			}
-			defer w.close()
 			s.work(ctx, w, &next, progress)
 		})
 	}
@@ -226,7 +234,7 @@ func (s *sender) send(ctx context.Context, progress func(done int)) {
 }
 
 // work sends over one connection what next says is next, until everything is sent or a request failed.
-func (s *sender) work(ctx context.Context, w *wire, next *atomic.Int64, progress func(done int)) {
+func (s *sender) work(ctx context.Context, w poster, next *atomic.Int64, progress func(done int)) {
 	for ctx.Err() == nil {
 		from := int(next.Add(int64(s.load.Batch))) - s.load.Batch
 		n := min(s.load.Batch, s.load.Records-from)
@@ -254,7 +262,7 @@ func (s *sender) pace(ctx context.Context, from int) bool {
 }
 
 // one sends one request until it is accepted; what is shed is sent again after the time that the hub asked for.
-func (s *sender) one(ctx context.Context, w *wire, from, n int) bool {
+func (s *sender) one(ctx context.Context, w poster, from, n int) bool {
 	id := "msg_" + s.run + "_" + strconv.Itoa(from)
 	body := s.load.Body(s.run, from, n)
 	for {

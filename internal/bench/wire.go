@@ -41,6 +41,11 @@ func newWire(ctx context.Context, base string) (*wire, error) {
 	return &wire{ctx: ctx, host: u.Host, base: u.EscapedPath()}, nil
 }
 
+// poster sends requests one after the other. Its faults are of kind Unavailable: nothing is known of what was sent.
+type poster interface {
+	post(path string, h http.Header, body []byte) (reply, error)
+}
+
 // reply is the answer to a request, without its body.
 type reply struct {
 	status int

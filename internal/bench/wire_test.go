@@ -10,8 +10,8 @@ import (
 	"testing"
 )
 
-// The connection reads every form of answer that HTTP has, sends headers and body whole, and is made anew when it was closed.
-func TestWire(t *testing.T) {
+// Both ways to send read every form of answer that HTTP has, send headers and body whole, and connect anew where a connection ended.
+func TestPosters(t *testing.T) {
 	var asked int
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, err := io.ReadAll(r.Body)
@@ -39,15 +39,21 @@ func TestWire(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer w.close()
-	for i, want := range []reply{{202, false}, {429, true}, {200, false}, {204, false}, {200, false}} {
-		got, err := w.post("/in/x", http.Header{"X-N": {fmt.Sprint(i)}}, fmt.Append(nil, "body ", i))
-		if err != nil || got != want {
-			t.Fatalf("request %d: %v %v, want %v", i, got, err, want)
+	posters := map[string]poster{"own": w, "net/http": &plain{t.Context(), client(1), s.URL + "/base"}}
+	for name, p := range posters {
+		asked = 0
+		for i, want := range []reply{{202, false}, {429, true}, {200, false}, {204, false}, {200, false}} {
+			got, err := p.post("/in/x", http.Header{"X-N": {fmt.Sprint(i)}}, fmt.Append(nil, "body ", i))
+			if err != nil || got != want {
+				t.Fatalf("%s, request %d: %v %v, want %v", name, i, got, err, want)
+			}
 		}
 	}
 	s.Close()
-	if _, err := w.post("/in/x", nil, nil); err == nil {
-		t.Error("a dead server answers")
+	for name, p := range posters {
+		if _, err := p.post("/in/x", nil, nil); err == nil {
+			t.Errorf("%s: a dead server answers", name)
+		}
 	}
 	if _, err := newWire(t.Context(), "https://x"); err == nil {
 		t.Error("https is loaded")
