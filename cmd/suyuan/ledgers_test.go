@@ -98,6 +98,8 @@ func TestHubOfALedgerOutOfProcess(t *testing.T) {
 	if err != nil {
 		t.Fatalf("%v: %s", err, p.Trust())
 	}
+	reader := t.TempDir()
+	t.Chdir(reader)
 	v, err := openVerifiers([]string{"filechain=python3 " + program})
 	if err != nil {
 		t.Fatal(err)
@@ -107,6 +109,9 @@ func TestHubOfALedgerOutOfProcess(t *testing.T) {
 	}
 	if err := v.close(); err != nil {
 		t.Error(err)
+	}
+	if left, err := os.ReadDir(reader); err != nil || len(left) > 0 {
+		t.Errorf("the program left %v with a reader: %v", left, err)
 	}
 	if _, err := verifier().Verify(receipt, trust); err == nil {
 		t.Error("evidence that nobody checked was accepted")

@@ -6,7 +6,7 @@ checkpoints before your consortium's chain with the SDK of that chain. The proto
 needs Python 3.8 and the package "cryptography", for signatures.
 
 config:
-  dir        folder of the chain's file and key; the current folder by default
+  dir        folder of the chain's file and key; without it the program only verifies
 """
 
 import base64
@@ -130,7 +130,7 @@ class Chain:
             if key[:1] != b"\1" or log["hash"] != "sha-256":
                 raise Refused("unsupported", "this ledger serves logs of SHA-256 with Ed25519 keys")
             self.logs[name] = Ed25519PublicKey.from_public_bytes(key[1:])
-        folder = config.get("dir", ".")
+        folder = config["dir"]
         os.makedirs(folder, exist_ok=True)
         self.key = self._load_key(os.path.join(folder, "chain.key"))
         self.public = base64.b64encode(self.key.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)).decode()
@@ -209,6 +209,25 @@ class Chain:
         return entries[-1][2] if entries else None
 
 
+class Reader:
+    """No ledger: what `suyuan verify` starts, which gives neither config nor logs. It leaves nothing in the reader's folder."""
+
+    spec = {"name": "filechain", "version": "1", "kind": KIND}
+
+    def commit(self, *_):
+        raise Refused("config", "without config this program only verifies")
+
+    lookup = latest = commit
+
+
+def open_chain(config, logs):
+    if "dir" in config:
+        return Chain(config, logs)
+    if logs:
+        raise Refused("config", "config lacks dir, the folder of the chain's file and key")
+    return Reader()
+
+
 def parse(note):
     """(origin, size, root) that a checkpoint states (c2sp.org/tlog-checkpoint)."""
     try:
@@ -258,4 +277,4 @@ def node(left, right):
 
 
 if __name__ == "__main__":
-    Hub().serve(Chain)
+    Hub().serve(open_chain)
