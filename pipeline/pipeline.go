@@ -103,7 +103,7 @@ func (p *Pipeline) connect(ctx context.Context) (err error) {
 	if p.link, err = openLink(ctx, p.cfg, p.embedded, p.deps.Log); err != nil {
 		return err
 	}
-	if _, err = openConsumer(ctx, p.link.js, p.cfg.Partition); err != nil {
+	if err = openConsumer(ctx, p.link.js, p.cfg.Partition); err != nil {
 		p.link.nc.Close()
 	}
 	return err

@@ -9,7 +9,6 @@ import (
 
 	"github.com/ThreeDotsLabs/watermill/message"
 	"github.com/ThreeDotsLabs/watermill/message/router/middleware"
-	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/suyuan-io/suyuan/hub"
 )
@@ -77,15 +76,17 @@ func (p *Pipeline) lifetime(ctx context.Context) (life context.Context, end cont
 
 func (p *Pipeline) subscriber(life context.Context, group *appendGroup) *subscriber {
 	return &subscriber{
-		open: func(ctx context.Context) (jetstream.Consumer, error) {
-			return openConsumer(ctx, p.link.js, p.cfg.Partition)
+		open: func(ctx context.Context) (*puller, error) {
+			if err := openConsumer(ctx, p.link.js, p.cfg.Partition); err != nil {
+				return nil, err
+			}
+			return newPuller(p.link.nc, p.cfg.Partition, max(p.cfg.InFlight/2, int(p.link.nc.MaxPayload())+frameOverhead))
 		},
 		life:  func() context.Context { return life },
 		group: group,
 
 		recorded: p.behind.recorded,
 		budget:   int64(p.cfg.InFlight),
-		pull:     max(p.cfg.InFlight/2, int(p.link.nc.MaxPayload())+frameOverhead),
 		log:      p.deps.Log,
 		metrics:  p.metrics,
 	}

@@ -110,8 +110,8 @@ func openStream(ctx context.Context, cfg Config, js jetstream.JetStream) (jetstr
 
 // openConsumer makes the partition's durable consumer, or brings an existing one to this release. Acknowledgement is
 // explicit and not cumulative, because several processes may share the consumer: one must not acknowledge for another.
-func openConsumer(ctx context.Context, js jetstream.JetStream, partition string) (jetstream.Consumer, error) {
-	c, err := js.CreateOrUpdateConsumer(ctx, streamName, jetstream.ConsumerConfig{
+func openConsumer(ctx context.Context, js jetstream.JetStream, partition string) error {
+	_, err := js.CreateOrUpdateConsumer(ctx, streamName, jetstream.ConsumerConfig{
 		Durable:       consumerName(partition),
 		Description:   "Normalises and records partition " + partition,
 		FilterSubject: rawSubject(partition, ">"),
@@ -122,10 +122,10 @@ func openConsumer(ctx context.Context, js jetstream.JetStream, partition string)
 		MaxAckPending: maxAckPending,
 	})
 	if err != nil {
-		return nil, hub.Faultf(hub.Unavailable, "pipeline.consumer", "the consumer of partition %s cannot be opened", partition).
+		return hub.Faultf(hub.Unavailable, "pipeline.consumer", "the consumer of partition %s cannot be opened", partition).
 			Because(err)
 	}
-	return c, nil
+	return nil
 }
 
 func consumerName(partition string) string { return "suyuan-" + partition }

@@ -9,7 +9,7 @@ import (
 
 	"github.com/ThreeDotsLabs/watermill/message"
 	"github.com/cenkalti/backoff/v5"
-	"github.com/nats-io/nats.go/jetstream"
+	"github.com/nats-io/nats.go"
 	"go.uber.org/zap"
 	"golang.org/x/sync/semaphore"
 )
@@ -20,10 +20,9 @@ import (
 // A frame is acknowledged to the stream when the router acknowledges the message, that is after its outcomes are
 // recorded. A crash before that hands it out again after [ackWait]; a lost acknowledgement does too: repeats are harmless.
 type subscriber struct {
-	open    func(context.Context) (jetstream.Consumer, error)
+	open    func(context.Context) (*puller, error)
 	group   *appendGroup
 	budget  int64 // bytes in flight, before compression
-	pull    int   // bytes of one request to the server
 	log     *zap.Logger
 	metrics *metrics
 	// life is the context of messages: it outlives the subscription, so that a stop lets what is in flight finish.
@@ -41,15 +40,8 @@ type subscriber struct {
 type inFlight struct {
 	sync.Mutex
 	sync.WaitGroup
-	msgs map[jetstream.Msg]struct{}
+	msgs map[*nats.Msg]struct{}
 }
-
-const (
-	// pullMessages is how many frames one request to the server asks for.
-	pullMessages = 64
-	// pullWait is how long a request waits for them; after it another is made, so that one that was lost is soon forgotten.
-	pullWait = 2 * time.Second
-)
 
 type turnKey struct{}
 
@@ -68,7 +60,7 @@ const (
 // Subscribe implements [message.Subscriber]. The topic is the partition's; it is only a name here.
 func (s *subscriber) Subscribe(ctx context.Context, _ string) (<-chan *message.Message, error) {
 	ctx, s.stop = context.WithCancel(ctx)
-	s.flying.msgs = make(map[jetstream.Msg]struct{})
+	s.flying.msgs = make(map[*nats.Msg]struct{})
 	out := make(chan *message.Message)
 	s.loop.Go(func() {
 		defer close(out)
@@ -95,9 +87,9 @@ func (s *subscriber) consume(ctx context.Context, out chan<- *message.Message) {
 	pause := backoff.NewExponentialBackOff()
 	pause.InitialInterval, pause.MaxInterval = 50*time.Millisecond, 5*time.Second
 	for {
-		consumer, err := s.open(ctx)
+		from, err := s.open(ctx)
 		if err == nil {
-			err = s.pullUntil(ctx, consumer, room, out, pause.Reset)
+			err = s.pullUntil(ctx, from, room, out, pause.Reset)
 		}
 		if ctx.Err() != nil {
 			return
@@ -113,15 +105,16 @@ func (s *subscriber) consume(ctx context.Context, out chan<- *message.Message) {
 
 // pullUntil hands out frames until ctx is done or the pull ends.
 func (s *subscriber) pullUntil(
-	ctx context.Context, consumer jetstream.Consumer, room *semaphore.Weighted, out chan<- *message.Message, good func(),
+	ctx context.Context, from *puller, room *semaphore.Weighted, out chan<- *message.Message, good func(),
 ) error {
 	ctx, cancel := context.WithCancel(ctx)
-	q := &pullQueue{frames: make(chan jetstream.Msg, 2*pullMessages), low: make(chan struct{}, 1)}
+	q := &pullQueue{frames: make(chan *nats.Msg, 2*pullMessages), low: make(chan struct{}, 1)}
 	var err error
 	var pulling sync.WaitGroup
 	pulling.Go(func() {
 		defer close(q.frames)
-		err = s.pullInto(ctx, consumer, q)
+		err = s.pullInto(ctx, from, q)
+		from.close()
 	})
 	handed := s.handOut(ctx, q, room, out, good)
 	cancel()
@@ -136,12 +129,12 @@ func (s *subscriber) pullUntil(
 // pullQueue holds frames that came from the server and wait for room. They are reported as being worked on, because they may
 // wait longer than [ackWait], and more are asked for only when those that may come have a place.
 type pullQueue struct {
-	frames chan jetstream.Msg
+	frames chan *nats.Msg
 	low    chan struct{} // a token after there were few
 }
 
 // pullInto fills q until ctx is done or a request fails.
-func (s *subscriber) pullInto(ctx context.Context, consumer jetstream.Consumer, q *pullQueue) error {
+func (s *subscriber) pullInto(ctx context.Context, from *puller, q *pullQueue) error {
 	for ctx.Err() == nil {
 		if len(q.frames) > pullMessages {
 			select {
@@ -150,23 +143,13 @@ func (s *subscriber) pullInto(ctx context.Context, consumer jetstream.Consumer, 
 			}
 			continue
 		}
-		wait, cancel := context.WithTimeout(ctx, pullWait)
-		batch, err := consumer.Fetch(pullMessages, jetstream.FetchContext(wait), jetstream.FetchMaxBytes(s.pull))
-		if late := wait.Err() != nil; err != nil {
-			cancel()
-			if late { // the processors were elsewhere for so long that nothing was asked
-				continue
-			}
-			return err
-		}
-		for m := range batch.Messages() {
+		err := from.pull(ctx, func(m *nats.Msg) {
 			s.flying.Lock()
 			s.flying.msgs[m] = struct{}{}
 			s.flying.Unlock()
-			q.frames <- m // it has room for all that were asked for
-		}
-		cancel()
-		if err := batch.Error(); err != nil && !errors.Is(err, context.DeadlineExceeded) {
+			q.frames <- m // it has room for all that one request asks for
+		})
+		if err != nil {
 			return err
 		}
 	}
@@ -183,7 +166,7 @@ func (s *subscriber) handOut(
 			return ctx.Err()
 		}
 		good()
-		size := min(unpackedSize(m.Data()), s.budget)
+		size := min(unpackedSize(m.Data), s.budget)
 		if err := room.Acquire(ctx, size); err != nil {
 			s.let(m)
 			_ = m.Nak() // at worst it is handed out again later
@@ -202,7 +185,7 @@ func (s *subscriber) handOut(
 }
 
 // next takes the next frame; false when the pull or ctx has ended.
-func (q *pullQueue) next(ctx context.Context) (jetstream.Msg, bool) {
+func (q *pullQueue) next(ctx context.Context) (*nats.Msg, bool) {
 	select {
 	case m, ok := <-q.frames:
 		if len(q.frames) <= pullMessages {
@@ -218,15 +201,15 @@ func (q *pullQueue) next(ctx context.Context) (jetstream.Msg, bool) {
 }
 
 // let forgets a frame that is no longer worked on.
-func (s *subscriber) let(m jetstream.Msg) {
+func (s *subscriber) let(m *nats.Msg) {
 	s.flying.Lock()
 	delete(s.flying.msgs, m)
 	s.flying.Unlock()
 }
 
 // wrap makes m a message of the router and gives it its turn.
-func (s *subscriber) wrap(m jetstream.Msg) *message.Message {
-	uuid, delivered := m.Subject(), "1"
+func (s *subscriber) wrap(m *nats.Msg) *message.Message {
+	uuid, delivered := m.Subject, "1"
 	if meta, err := m.Metadata(); err == nil {
 		uuid = strconv.FormatUint(meta.Sequence.Stream, 10)
 		delivered = strconv.FormatUint(meta.NumDelivered, 10)
@@ -234,15 +217,15 @@ func (s *subscriber) wrap(m jetstream.Msg) *message.Message {
 			s.metrics.redelivered.Inc()
 		}
 	}
-	msg := message.NewMessageWithContext(context.WithValue(s.life(), turnKey{}, s.group.turn()), uuid, m.Data())
+	msg := message.NewMessageWithContext(context.WithValue(s.life(), turnKey{}, s.group.turn()), uuid, m.Data)
 	msg.Metadata.Set(metaSequence, uuid)
 	msg.Metadata.Set(metaDelivered, delivered)
-	s.metrics.inFlight.Add(float64(unpackedSize(m.Data())))
+	s.metrics.inFlight.Add(float64(unpackedSize(m.Data)))
 	return msg
 }
 
 // settle waits for the router's word on msg and passes it on to the stream.
-func (s *subscriber) settle(m jetstream.Msg, msg *message.Message, done func()) {
+func (s *subscriber) settle(m *nats.Msg, msg *message.Message, done func()) {
 	defer s.flying.Done()
 	var err error
 	select {
@@ -256,7 +239,7 @@ func (s *subscriber) settle(m jetstream.Msg, msg *message.Message, done func()) 
 		err = m.NakWithDelay(time.Second)
 	}
 	s.let(m)
-	s.metrics.inFlight.Sub(float64(unpackedSize(m.Data())))
+	s.metrics.inFlight.Sub(float64(unpackedSize(m.Data)))
 	done()
 	if err != nil { // the frame is handed out again, which is harmless
 		s.log.Debug("cannot acknowledge a frame", zap.String("sequence", msg.UUID), zap.Error(err))

@@ -87,17 +87,18 @@ cluster { name: c, listen: "127.0.0.1:%d", routes: [%s] }
 	return nodes, strings.Join(clients, ",")
 }
 
-// freePorts finds ports that nobody listens on now.
+// freePorts finds ports that nobody listens on now, below those that systems give away: a node that is down finds its own again.
 func freePorts(t *testing.T, n int) []int {
 	t.Helper()
 	var ports []int
-	for range n {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
+	for len(ports) < n {
+		port := 20000 + rand.IntN(12000)
+		l, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
 		if err != nil {
-			t.Fatal(err)
+			continue // somebody has it
 		}
 		defer l.Close()
-		ports = append(ports, l.Addr().(*net.TCPAddr).Port)
+		ports = append(ports, port)
 	}
 	return ports
 }
@@ -113,6 +114,35 @@ type cluster struct {
 	hubs     []*hubtest.Process
 	key      string
 	at       int // where in hubs the next push begins
+	began    []*hubtest.Process
+}
+
+// keep leaves the logs of a test that failed in a folder that stays.
+func (c *cluster) keep() {
+	if !c.t.Failed() {
+		return
+	}
+	dir, err := os.MkdirTemp("", "suyuan-cluster-")
+	if err != nil {
+		c.t.Error(err)
+		return
+	}
+	write := func(name string, text []byte) {
+		if err := os.WriteFile(filepath.Join(dir, name), text, 0o600); err != nil {
+			c.t.Error(err)
+		}
+	}
+	for i, p := range c.began {
+		write(fmt.Sprintf("hub-%02d.log", i), p.Log.All())
+	}
+	for i, n := range c.nodes {
+		text, err := os.ReadFile(filepath.Join(filepath.Dir(n.config), "log"))
+		if err != nil {
+			c.t.Error(err)
+		}
+		write(fmt.Sprintf("nats-%d.log", i), text)
+	}
+	c.t.Logf("logs are kept in %s", dir)
 }
 
 func newCluster(t *testing.T, hubs int) *cluster {
@@ -120,6 +150,7 @@ func newCluster(t *testing.T, hubs int) *cluster {
 	c := &cluster{t: t, server: postgrestest.Require(t), shared: t.TempDir()}
 	c.database = c.server.Database(t)
 	c.nodes, c.urls = startNATS(t)
+	t.Cleanup(c.keep)
 	for range hubs {
 		site := c.site()
 		site.Key = c.key
@@ -152,6 +183,13 @@ func (c *cluster) launch(s *hubtest.Site) *hubtest.Process {
 	for {
 		p, err := s.TryLaunch()
 		if err == nil {
+			c.began = append(c.began, p)
+			c.t.Cleanup(func() {
+				if c.t.Failed() && p.Cmd.ProcessState == nil {
+					_ = p.Cmd.Process.Signal(syscall.SIGQUIT) // its log ends with where its goroutines stand
+					_ = p.Cmd.Wait()
+				}
+			})
 			p.Await("ready", func() bool { return p.Get("/readyz", nil) == http.StatusOK })
 			return p
 		}

@@ -131,6 +131,13 @@ func (l *Log) String() string {
 	return string(b[max(0, len(b)-16<<10):])
 }
 
+// All returns all that was written so far.
+func (l *Log) All() []byte {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return bytes.Clone(l.b.Bytes())
+}
+
 // Start runs the hub until it is ready.
 func (s *Site) Start() *Process {
 	s.T.Helper()
