@@ -28,6 +28,8 @@ const (
 func (l *Log) Follow(ctx context.Context) error {
 	tick := time.NewTicker(l.opts.Poll)
 	defer tick.Stop()
+	l.metrics.waiting.Set(0) // the process that seals tells what waits, and what the ledgers hold
+	l.metrics.held.Reset()
 	for {
 		recent, err := l.opts.Journal.SealedFrom(ctx, math.MaxInt64, -2)
 		if ctx.Err() != nil {
@@ -45,6 +47,9 @@ func (l *Log) Follow(ctx context.Context) error {
 				}
 			}
 		})
+		known := l.snapshot()
+		l.metrics.sealed.Set(float64(known.sealed))
+		l.metrics.committed.Set(float64(known.committed))
 		select {
 		case <-tick.C:
 		case <-ctx.Done():

@@ -4,6 +4,9 @@ import (
 	"context"
 	"sync"
 	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/suyuan-io/suyuan/anchor"
 	"github.com/suyuan-io/suyuan/hub"
@@ -68,4 +71,40 @@ func TestAFollowerKnowsWhatIsCommitted(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.checkReceipt(t, follower, 4)
+}
+
+// A process that sealed, and loses the lease before the ledger has taken it, says as soon as it follows what its successor commits:
+// otherwise its metrics would tell for ever that a checkpoint waits.
+func TestAProcessThatNoLongerSealsTellsWhatIsCommitted(t *testing.T) {
+	w := newWorld(t)
+	opts, registry := w.options(), prometheus.NewRegistry()
+	opts.Registerer, opts.Ledgers = registry, []anchor.Ledger{&outage{Ledger: w.memory, until: time.Now().Add(time.Hour)}}
+	former, err := anchor.New(opts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.record(5)
+	if err := former.Flush(t.Context()); hub.KindOf(err) != hub.Unavailable {
+		t.Fatalf("the ledger is down: %v", err)
+	}
+	if err := w.open(t).Flush(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	w.record(3)
+	if err := w.open(t).Flush(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	var following sync.WaitGroup
+	following.Go(func() { _ = former.Follow(ctx) })
+	if err := former.WaitCommitted(ctx, 8); err != nil {
+		t.Fatal(err)
+	}
+	stop()
+	following.Wait()
+	for name, want := range map[string]float64{"sealed": 8, "committed": 8, "waiting": 0} {
+		if got := gauge(t, registry, "suyuan_anchor_"+name+"_leaves"); got != want {
+			t.Errorf("%v leaves are %s, want %v", got, name, want)
+		}
+	}
 }
