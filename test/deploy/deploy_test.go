@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 	"net/http"
@@ -190,6 +191,82 @@ func TestTheConfigurationIsGood(t *testing.T) {
 			t.Errorf("%s: exit code %d\n%s%s", name, code, out, errs)
 		}
 	}
+}
+
+// Every container of a hub can write where its hub writes, has the memory that one takes, is asked whether it is ready for longer
+// than the hub takes to answer, and is given longer to stop than it drains.
+func TestTheContainersFitTheHub(t *testing.T) {
+	hubs := 0
+	files(t, func(name string, text []byte) {
+		dec := yaml.NewDecoder(bytes.NewReader(text))
+		for {
+			var doc struct {
+				Metadata struct{ Name string }
+				Spec     struct{ Template struct{ Spec pod } }
+			}
+			if err := dec.Decode(&doc); err != nil {
+				return
+			}
+			for _, c := range doc.Spec.Template.Spec.Containers {
+				if c.Image == "suyuan" {
+					hubs++
+					for _, fault := range c.faults(doc.Spec.Template.Spec.Grace) {
+						t.Errorf("%s, %s: %s", name, doc.Metadata.Name, fault)
+					}
+				}
+			}
+		}
+	}, ".yaml")
+	if hubs < 6 {
+		t.Errorf("%d containers of a hub found", hubs)
+	}
+}
+
+type pod struct {
+	Grace      int `yaml:"terminationGracePeriodSeconds"`
+	Containers []container
+}
+
+type container struct {
+	Image     string
+	Args      []string
+	Env       []struct{ Name string }
+	Readiness struct {
+		Timeout int `yaml:"timeoutSeconds"`
+	} `yaml:"readinessProbe"`
+	Resources struct{ Limits struct{ Memory string } }
+	Mounts    []mount `yaml:"volumeMounts"`
+}
+
+type mount struct {
+	Path string `yaml:"mountPath"`
+}
+
+func (c container) faults(grace int) (faults []string) {
+	const drain, probe = 20, 5 // the defaults of the configuration, and of /readyz
+	if grace < 3*drain {
+		faults = append(faults, fmt.Sprintf("%d s to stop", grace))
+	}
+	if c.Readiness.Timeout <= probe {
+		faults = append(faults, fmt.Sprintf("%d s for /readyz", c.Readiness.Timeout))
+	}
+	if c.Resources.Limits.Memory != "1Gi" {
+		faults = append(faults, "memory limit "+c.Resources.Limits.Memory)
+	}
+	for _, e := range c.Env {
+		if e.Name == "GOMEMLIMIT" {
+			faults = append(faults, "GOMEMLIMIT turns off the hub's own limit")
+		}
+	}
+	for _, path := range []string{"/var/lib/suyuan", "/tmp"} {
+		if !slices.ContainsFunc(c.Mounts, func(m mount) bool { return m.Path == path }) {
+			faults = append(faults, path+" cannot be written")
+		}
+	}
+	if i := slices.Index(c.Args, "--roles"); i >= 0 && !slices.Contains([]string{"ingest", "pipeline", "anchor", "web"}, c.Args[i+1]) {
+		faults = append(faults, "role "+c.Args[i+1])
+	}
+	return faults
 }
 
 // Prometheus' own tool accepts the rules and their tests.
