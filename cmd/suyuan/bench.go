@@ -42,8 +42,8 @@ memory and bytes in the store for each record, and fails unless accepted, record
 
 Records have about 700 bytes and are mapped by a YAML mapping of the sample's brand record. Figures of a shared machine mean
 something only as ratios within one run: measure against --floor, --peer or --durability with --runs 5, which runs the
-contenders by turns and prints medians. --postgres records in a PostgreSQL database, in a schema that is dropped again;
-where its server runs on this machine, its processor time is printed beside the hub's.
+contenders by turns and prints medians. --postgres records in a PostgreSQL database, in a schema that is dropped again, and with it those
+that killed runs have left; where its server runs on this machine, its processor time is printed beside the hub's.
 
 docs/performance.md has the commands behind every published figure.`,
 		Example: "  suyuan bench ingest --records 100000 --batch 100 --floor --runs 5\n  suyuan bench import --format csv\n" +

@@ -32,7 +32,7 @@ func startHub(ctx context.Context, dir, profile string) (*hubProcess, error) {
 	}
 	p := &hubProcess{dir: dir, cmd: exec.CommandContext(ctx, self, "serve", "--config", filepath.Join(dir, "suyuan.yaml"),
 		"--cpuprofile", profile)}
-	p.cmd.Stderr = os.Stderr
+	p.cmd.Stderr, p.cmd.SysProcAttr = os.Stderr, endsWithUs()
 	out, err := p.cmd.StdoutPipe()
 	if err != nil {
 		return nil, err

@@ -37,10 +37,11 @@ func openBenchStore(ctx context.Context, address string) (string, *benchStore, e
 	if err != nil {
 		return "", nil, hub.Faultf(hub.Unavailable, "bench.postgres", "cannot reach the database of --postgres").Because(err)
 	}
-	b := &benchStore{conn: conn, schema: fmt.Sprintf("suyuan_bench_%d", time.Now().UnixNano())}
-	if _, err := conn.Exec(ctx, `CREATE SCHEMA `+b.schema); err != nil {
+	b := &benchStore{conn: conn, schema: fmt.Sprintf(benchSchema+"%d", time.Now().UnixNano())}
+	if err := b.make(ctx); err != nil {
 		_ = conn.Close(ctx)
-		return "", nil, hub.Faultf(hub.Unavailable, "bench.postgres", "cannot make a schema in the database of --postgres").Because(err)
+		return "", nil, hub.Faultf(hub.Unavailable, "bench.postgres", "cannot make a schema in the database of --postgres").Because(err).
+			WithHint("the user of the URL needs CREATE on the database")
 	}
 	// The process of our session has the server as its parent, if the pid is one of this machine at all.
 	pid := strconv.FormatUint(uint64(conn.PgConn().PID()), 10)
@@ -50,6 +51,46 @@ func openBenchStore(ctx context.Context, address string) (string, *benchStore, e
 		}
 	}
 	return within(address, b.schema), b, nil
+}
+
+// benchSchema is what the names of schemas begin with that benchmarks make.
+const benchSchema = "suyuan_bench_"
+
+// make makes the schema, and drops those of runs that were killed. A run holds a lock of its schema's name from before there is
+// the schema: one whose lock can be had belongs to nobody.
+func (b *benchStore) make(ctx context.Context) error {
+	if _, err := b.lock(ctx, b.schema); err != nil {
+		return err
+	}
+	rows, err := b.conn.Query(ctx, `SELECT nspname FROM pg_namespace WHERE nspname ~ $1 AND nspowner = current_user::regrole`,
+		"^"+benchSchema+"[0-9]+$")
+	if err != nil {
+		return err
+	}
+	found, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	if err != nil {
+		return err
+	}
+	for _, left := range found {
+		free, err := b.lock(ctx, left)
+		if err != nil {
+			return err
+		}
+		if !free {
+			continue
+		}
+		if _, err := b.conn.Exec(ctx, `DROP SCHEMA IF EXISTS `+left+` CASCADE`); err != nil {
+			return err
+		}
+	}
+	_, err = b.conn.Exec(ctx, `CREATE SCHEMA `+b.schema)
+	return err
+}
+
+// lock takes the lock of a schema's name until the session ends; false when another session has it.
+func (b *benchStore) lock(ctx context.Context, schema string) (free bool, err error) {
+	err = b.conn.QueryRow(ctx, `SELECT pg_try_advisory_lock(hashtextextended($1, 0))`, schema).Scan(&free)
+	return free, err
 }
 
 // within is the address of a database, a URL or a keyword string, with a schema to work in.
