@@ -241,6 +241,7 @@ func TestWhatIsWrongWithARequestIsSaid(t *testing.T) {
 		"no body":              {"POST", "/v1/keys", "", 400, "body.empty"},
 		"no JSON":              {"POST", "/v1/keys", "{", 400, "body.json"},
 		"unknown member":       {"POST", "/v1/keys", `{"provider":"a","scope":["query"]}`, 400, "body.json"},
+		"a number for a text":  {"POST", "/v1/keys", `{"provider":5}`, 400, "body.json"},
 		"two values":           {"POST", "/v1/keys", `{"provider":"a","scopes":["query"]} {}`, 400, "body.json"},
 		"a bad name":           {"POST", "/v1/keys", `{"provider":"A B","scopes":["query"]}`, 400, "name.invalid"},
 		"no scopes":            {"POST", "/v1/keys", `{"provider":"a"}`, 400, "key.scopes"},
@@ -260,6 +261,8 @@ func TestWhatIsWrongWithARequestIsSaid(t *testing.T) {
 		a := w.ask("admin", c.method, c.path, c.body)
 		if p := w.problem(a); a.status != c.status || p.Code != c.code || p.Detail == "" {
 			t.Errorf("%s: %d %s, want %d %s", name, a.status, a.body, c.status, c.code)
+		} else if strings.Contains(p.Detail, "json:") || strings.Contains(p.Detail, "Go ") {
+			t.Errorf("%s: speaks of the hub's inside: %s", name, p.Detail)
 		}
 	}
 }

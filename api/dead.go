@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 	"unicode/utf8"
 
@@ -119,8 +120,9 @@ func (s *Server) ownLetter(r *http.Request, scope hub.Scope) (hub.DeadLetter, er
 	}
 	d, err := s.Morgue.DeadLetter(r.Context(), hub.DeadLetterID(id))
 	if hub.KindOf(err) == hub.NotFound || (err == nil && !sees(k, d.Provider)) { // another party's is not even known to exist
-		return hub.DeadLetter{}, hub.Faultf(hub.NotFound, "dead-letter.unknown", "there is no dead letter %d", id).
-			WithHint("list them with: suyuan dead list")
+		f := hub.Faultf(hub.NotFound, "dead-letter.unknown", "there is no dead letter %d", id).WithHint("list them with: suyuan dead list")
+		f.MessageZh, f.HintZh = fmt.Sprintf("没有编号为 %d 的死信", id), "可用 suyuan dead list 列出死信"
+		return hub.DeadLetter{}, f
 	}
 	return d, err
 }
@@ -267,9 +269,28 @@ func readJSON(w http.ResponseWriter, r *http.Request, into any) error {
 	case err == nil:
 		return nil
 	case errors.Is(err, io.EOF):
-		return hub.Faultf(hub.Invalid, "body.empty", "the request has no body")
+		return inBody(hub.Faultf(hub.Invalid, "body.empty", "the request has no body"), "请求没有正文")
 	case errors.As(err, &large):
 		return hub.Faultf(hub.TooLarge, "body.too-large", "the body has more than %d bytes", large.Limit)
 	}
-	return hub.Faultf(hub.Invalid, "body.json", "the body is not the JSON that this takes").Because(err)
+	return inBody(hub.Faultf(hub.Invalid, "body.json", "the body is not the JSON that this takes").Because(plainly(err)), "请求正文不是此接口所需的 JSON")
+}
+
+func inBody(f *hub.Fault, zh string) error {
+	f.MessageZh, f.HintZh = zh, "/v1/openapi.json 说明了每个请求的正文"
+	return f.WithHint("/v1/openapi.json describes the body of every request")
+}
+
+// plainly says what encoding/json found without naming it or types of Go.
+func plainly(err error) error {
+	if e, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
+		if e.Field == "" {
+			return fmt.Errorf("it is a JSON %s", e.Value)
+		}
+		return fmt.Errorf("its %s is a JSON %s", e.Field, e.Value)
+	}
+	if what, ok := strings.CutPrefix(err.Error(), "json: "); ok {
+		return errors.New(what)
+	}
+	return err
 }

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"fmt"
 	"net/http"
 	"slices"
 
@@ -43,7 +44,14 @@ func (s *Server) connector(w http.ResponseWriter, r *http.Request) error {
 		answer(w, http.StatusOK, found[0])
 		return nil
 	}
-	return hub.Faultf(hub.NotFound, "connector.unknown", "there is no connector %q", r.PathValue("id"))
+	return noConnector(r)
+}
+
+// noConnector is the fault of a connector that there is not, or not for the key.
+func noConnector(r *http.Request) error {
+	f := hub.Faultf(hub.NotFound, "connector.unknown", "there is no connector %q", r.PathValue("id")).WithHint("they are listed at /v1/connectors")
+	f.MessageZh, f.HintZh = fmt.Sprintf("没有名为 %s 的连接器", r.PathValue("id")), "可在 /v1/connectors 查看全部连接器"
+	return f
 }
 
 func (s *Server) pause(w http.ResponseWriter, r *http.Request) error {

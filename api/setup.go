@@ -49,7 +49,7 @@ func (s *Server) files(w http.ResponseWriter, r *http.Request) error {
 	}
 	files := s.Setup.Files(hub.ConnectorID(r.PathValue("id")))
 	if len(files) == 0 {
-		return hub.Faultf(hub.NotFound, "connector.unknown", "there is no connector %q", r.PathValue("id"))
+		return noConnector(r)
 	}
 	answer(w, http.StatusOK, map[string]any{"files": files})
 	return nil

@@ -233,8 +233,10 @@ func (h *Host) SetPosition(ctx context.Context, id hub.ConnectorID, p hub.Positi
 	}
 	paused := r.mark().Paused
 	if !paused && r.board.read().State != StateTripped {
-		return hub.Faultf(hub.Conflict, "connector.running", "the position of %s can only be set while it is paused", id).
+		f := hub.Faultf(hub.Conflict, "connector.running", "the position of %s can only be set while it is paused", id).
 			WithHint(fmt.Sprintf("suyuan connector pause %s", id))
+		f.MessageZh, f.HintZh = fmt.Sprintf("只有在连接器 %s 暂停时才能设定其读取位置", id), f.Hint
+		return f
 	}
 	return r.save(ctx, mark{At: p, Paused: paused})
 }

@@ -3,6 +3,7 @@ package pipeline
 import (
 	"context"
 	"errors"
+	"fmt"
 
 	"go.uber.org/zap"
 
@@ -24,11 +25,15 @@ func (p *Pipeline) Replay(ctx context.Context, id hub.DeadLetterID) error {
 	switch was {
 	case hub.DeadWaiting, hub.DeadReplaying:
 	case hub.DeadResolved, hub.DeadDropped:
-		return hub.Faultf(hub.Conflict, "dead-letter.state", "dead letter %d is %s, only a waiting one can be replayed", id, was)
+		f := hub.Faultf(hub.Conflict, "dead-letter.state", "dead letter %d is %s, only a waiting one can be replayed", id, was)
+		f.MessageZh = fmt.Sprintf("死信 %d 已处理，只能重放等待中的死信", id)
+		return f
 	}
 	if d.Stage == stageReceive && d.Note == "" {
-		return hub.Faultf(hub.Conflict, "dead-letter.incomplete", "dead letter %d holds only the beginning of its record", id).
+		f := hub.Faultf(hub.Conflict, "dead-letter.incomplete", "dead letter %d holds only the beginning of its record", id).
 			WithHint("have its sender send it again within the limit, or edit the letter to hold the whole record")
+		f.MessageZh, f.HintZh = fmt.Sprintf("死信 %d 只保存了记录的开头", id), "请让发送方在限额内重新发送，或将死信编辑为完整的记录"
+		return f
 	}
 	d.State = hub.DeadReplaying
 	if err := p.deps.Morgue.UpdateDeadLetter(ctx, d, was); err != nil {

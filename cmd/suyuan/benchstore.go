@@ -35,7 +35,8 @@ func openBenchStore(ctx context.Context, address string) (string, *benchStore, e
 	}
 	conn, err := pgx.ConnectConfig(ctx, cfg)
 	if err != nil {
-		return "", nil, hub.Faultf(hub.Unavailable, "bench.postgres", "cannot reach the database of --postgres").Because(err)
+		return "", nil, hub.Faultf(hub.Unavailable, "bench.postgres", "cannot reach the database of --postgres").Because(err).
+			WithHint("check that its server runs, and the URL's user, password and database")
 	}
 	b := &benchStore{conn: conn, schema: fmt.Sprintf(benchSchema+"%d", time.Now().UnixNano())}
 	if err := b.make(ctx); err != nil {

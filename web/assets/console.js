@@ -8,7 +8,10 @@ let timer;
 async function get(path, options = {}) {
   const answer = await fetch(path, { ...options, headers: { Authorization: "Bearer " + key } });
   const body = await answer.json();
-  if (!answer.ok && !body.checks) throw new Error((zh && body.detailZh) || body.detail || answer.statusText);
+  if (!answer.ok && !body.checks) {
+    const detail = (zh && body.detailZh) || body.detail || answer.statusText, hint = (zh && body.hintZh) || body.hint;
+    throw new Error(hint ? `${detail} → ${hint}` : detail);
+  }
   return body;
 }
 
