@@ -102,6 +102,22 @@ func BenchmarkStandardXML(b *testing.B) {
 
 func BenchmarkNDJSON(b *testing.B) { bench(b, "ndjson", "", strings.Repeat(benchJSON, 2000)) }
 
+// BenchmarkJSONSplit cuts a webhook's body of 100 records that all stand on one line.
+func BenchmarkJSONSplit(b *testing.B) {
+	record := strings.ReplaceAll(strings.Repeat(benchJSON, 6), "\n", "")
+	record = `{"parts":[` + strings.ReplaceAll(record, "}{", "},{") + `]}`
+	body := []byte(`{"records":[` + strings.Repeat(record+",", 99) + record + `]}`)
+	d := newDecoder(b, "json", "split: /records")
+	b.SetBytes(int64(len(body)))
+	b.ReportAllocs()
+	for b.Loop() {
+		n := 0
+		if err := d.Split(inMemory{bytes.NewReader(body), body}, func(connectors.Piece) error { n++; return nil }); err != nil || n != 100 {
+			b.Fatal(n, err)
+		}
+	}
+}
+
 // BenchmarkStandardJSON reads the same lines with encoding/json.
 func BenchmarkStandardJSON(b *testing.B) {
 	item := strings.Repeat(benchJSON, 2000)

@@ -2,6 +2,7 @@ package decode
 
 import (
 	"bytes"
+	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -73,9 +74,9 @@ func (p *place) advance(b []byte, columns func([]byte) int) {
 	}
 	p.afterCR = len(b) > 0 && b[len(b)-1] == '\r'
 	if bytes.IndexByte(b, '\r') < 0 {
-		p.line += bytes.Count(b, []byte{'\n'})
-		if i := bytes.LastIndexByte(b, '\n'); i >= 0 {
-			p.col, b = 1, b[i+1:]
+		if lines := bytes.Count(b, []byte{'\n'}); lines > 0 {
+			p.line += lines
+			p.col, b = 1, b[bytes.LastIndexByte(b, '\n')+1:]
 		}
 		p.col += columns(b)
 		return
@@ -101,8 +102,20 @@ func placeIn(b []byte, offset int, columns func([]byte) int) place {
 	return p
 }
 
-// countRunes counts columns as hub.Where does in text: code points.
-func countRunes(b []byte) int { return utf8.RuneCount(b) }
+// countRunes counts columns as hub.Where does in text: code points, as utf8.RuneCount does, but eight at a time where they are
+// ASCII. A batch is often one long line, of which every record asks where it begins.
+func countRunes(b []byte) (n int) {
+	const highs = 0x8080808080808080
+	for i := 0; i < len(b); {
+		if i+8 <= len(b) && binary.LittleEndian.Uint64(b[i:])&highs == 0 {
+			i, n = i+8, n+8
+			continue
+		}
+		_, size := utf8.DecodeRune(b[i:])
+		i, n = i+size, n+1
+	}
+	return n
+}
 
 // countBytes counts columns as hub.Where does in EDI: bytes.
 func countBytes(b []byte) int { return len(b) }

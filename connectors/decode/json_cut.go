@@ -366,7 +366,7 @@ func (s *jsonScan) char(char byte) jsonStep {
 
 // str follows a string and returns how many bytes beyond the first it took.
 func (s *jsonScan) str(b []byte, cs charset) int {
-	if end := bytes.IndexByte(b, '"'); end >= 0 && !s.escaped && !cs.lead && bytes.IndexByte(b[:end], '\\') < 0 {
+	if end := unescaped(b); end < len(b) && b[end] == '"' && !s.escaped && !cs.lead {
 		s.inString = false
 		return end
 	}
