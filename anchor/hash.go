@@ -54,10 +54,13 @@ func (h Hash) Sum(b []byte) hub.Digest {
 // Empty returns the root of the tree without leaves, the hash of nothing.
 func (h Hash) Empty() hub.Digest { return h.Sum(nil) }
 
+// usualLeaf is more than a leaf with a hub's record has, so that it is hashed without being allocated.
+const usualLeaf = 768
+
 // Leaf returns the hash of a leaf with the given bytes: Sum(0x00 || record).
 func (h Hash) Leaf(record []byte) hub.Digest {
-	b := make([]byte, 1, 1+len(record))
-	return h.Sum(append(b, record...))
+	var room [usualLeaf]byte
+	return h.Sum(append(room[:1], record...))
 }
 
 // Node returns the hash of an inner node: Sum(0x01 || left || right).

@@ -78,6 +78,7 @@ type emitter struct {
 	held  *cut
 	n     int
 	err   error
+	name  []byte // room for a record's id
 }
 
 // add takes one piece; refused is why it cannot be taken whole, or nil.
@@ -95,7 +96,8 @@ func (e *emitter) add(p Piece, refused *hub.Fault) error {
 	}
 	next := cut{p.Preamble, hub.Record{Body: slices.Clip(body), Line: p.Line, Column: p.Column, Refused: refused}}
 	if e.n == 1 {
-		e.held = &next
+		first := next // which alone lives in the heap
+		e.held = &first
 		return nil
 	}
 	if e.held != nil {
@@ -105,7 +107,8 @@ func (e *emitter) add(p Piece, refused *hub.Fault) error {
 		}
 		e.held = nil
 	}
-	next.record.ID = hub.RecordID(e.id + "#" + strconv.Itoa(e.n))
+	e.name = strconv.AppendInt(append(append(e.name[:0], e.id...), '#'), int64(e.n), 10)
+	next.record.ID = hub.RecordID(e.name)
 	e.err = e.yield(next)
 	return e.err
 }

@@ -79,21 +79,19 @@ func FromMembers(m Members, inherited *Context) (*Event, error) {
 
 // build makes an event of the object that fill makes.
 func build(inherited *Context, fill func(b *builder, root *node) error) (*Event, error) {
-	var b builder
-	b.slab.open(64, true)
-	var root node
-	if err := fill(&b, &root); err != nil {
+	e := &Event{size: 768}
+	e.slab.open(64, true)
+	if err := fill((*builder)(&e.slab), &e.root); err != nil {
 		return nil, err
 	}
-	e, err := newEvent(root, inherited)
-	if err == nil {
-		e.size, e.slab = 768, b.slab
+	if err := e.begin(inherited); err != nil {
+		return nil, err
 	}
-	return e, err
+	return e, nil
 }
 
-// builder turns plain Go data into nodes. Its methods fill in a node whose name is set and whose other fields are zero.
-type builder struct{ slab slab }
+// builder turns plain Go data into nodes of a slab. Its methods fill in a node whose name is set and whose other fields are zero.
+type builder slab
 
 func (b *builder) value(n *node, v any, depth int) error {
 	switch v := v.(type) {
@@ -128,7 +126,7 @@ func (b *builder) kids(n, more, depth int) ([]node, error) {
 	if depth >= maxDepth {
 		return nil, tooDeep(maxDepth)
 	}
-	kids := b.slab.take(n + more)[:n]
+	kids := (*slab)(b).take(n + more)[:n]
 	clear(kids)
 	return kids, nil
 }

@@ -47,22 +47,33 @@ func (p *parser) event(root node, inherited *Context) (*Event, error) {
 }
 
 func newEvent(root node, inherited *Context) (*Event, error) {
-	if root.kind != kindObject {
-		return nil, faultf(hub.Invalid, "epcis.event.object", "an event is a JSON object", "事件必须是 JSON 对象")
+	e := &Event{root: root}
+	if err := e.begin(inherited); err != nil {
+		return nil, err
 	}
-	ctx := inherited
+	return e, nil
+}
+
+// begin takes the context out of the event's object, and sees that it is one.
+func (e *Event) begin(inherited *Context) error {
+	root := &e.root
+	if root.kind != kindObject {
+		return faultf(hub.Invalid, "epcis.event.object", "an event is a JSON object", "事件必须是 JSON 对象")
+	}
+	e.ctx = inherited
 	if own := root.member("@context"); own != nil {
-		var err error
-		if ctx, err = inherited.extend(own); err != nil {
-			return nil, err
+		ctx, err := inherited.extend(own)
+		if err != nil {
+			return err
 		}
+		e.ctx = ctx
 		root.remove("@context")
 	}
 	if t := root.member("type"); t == nil || t.kind != kindString || t.text == "" {
 		f := faultf(hub.Invalid, "epcis.event.type", "the event has no type", "事件没有 type").At(hub.Where{Pointer: "/type"})
-		return nil, hinted(f, `state "type", such as "ObjectEvent"`, `请写明 "type"，例如 "ObjectEvent"`)
+		return hinted(f, `state "type", such as "ObjectEvent"`, `请写明 "type"，例如 "ObjectEvent"`)
 	}
-	return &Event{root: root, ctx: ctx}, nil
+	return nil
 }
 
 // Release gives the memory of an event back, for the next to use. After it neither e nor its [Context] nor any

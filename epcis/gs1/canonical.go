@@ -44,7 +44,7 @@ func appendCanonical(b []byte, uri string) (out []byte, class, ok bool) {
 			return p.appendLink(b), p.isClass(), true
 		}
 	case 'h', 'H':
-		if l, found := parseLink(cutQuery(uri)); found {
+		if l, found := parseLink(uri); found {
 			return l.appendCanonical(b)
 		}
 	}

@@ -41,14 +41,15 @@ func PlaceInBlock(row []byte) (place int, ok bool) {
 
 // idAt returns where the id stands in a body, -1 where it does not, or not in these bytes.
 func idAt(body []byte, id string) int {
-	const before = `"eventID":"`
+	const name, rare = `"event`, `ID":"` // a letter that is rare is sooner found than a quote
 	for from := 0; id != ""; {
-		at := bytes.Index(body[from:], []byte(before))
+		at := bytes.Index(body[from:], []byte(rare))
 		if at < 0 {
 			break
 		}
-		from += at + len(before)
-		if rest := body[from:]; len(rest) > len(id) && rest[len(id)] == '"' && string(rest[:len(id)]) == id {
+		named := bytes.HasSuffix(body[:from+at], []byte(name))
+		from += at + len(rare)
+		if rest := body[from:]; named && len(rest) > len(id) && rest[len(id)] == '"' && string(rest[:len(id)]) == id {
 			return from
 		}
 	}

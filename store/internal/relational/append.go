@@ -33,7 +33,7 @@ func (s *Store) Append(ctx context.Context, outcomes []hub.Outcome) ([]hub.Verdi
 			return err
 		}
 		for i := range outcomes {
-			v, err := a.one(&outcomes[i])
+			v, err := a.one(&outcomes[i], a.recorded.keys[i])
 			if err != nil {
 				return fmt.Errorf("%s: %w", outcomes[i].Record, err)
 			}
@@ -99,9 +99,15 @@ type appender struct {
 	recorded recorded
 	rows     Writer
 	found    Additions
-	// leaves are the leaf hashes of what was appended, leaf is room for a leaf record.
+	// leaves are the leaf hashes of what was appended.
 	leaves []hub.Digest
-	leaf   []byte
+	// room is where the keys of the index's entries live.
+	room []int64
+	// leaf, slots, seqs and entry are room for what is made for one outcome.
+	leaf  []byte
+	slots []slot
+	seqs  []hub.Seq
+	entry Entry
 	// traits are those of the event that was inserted last.
 	traits traits
 
@@ -111,6 +117,7 @@ type appender struct {
 
 // known is what the records table says of a record.
 type known struct {
+	hash    int64 // its record's key
 	key     int64 // where it is, or where it goes
 	found   bool
 	raw     hub.Digest
@@ -119,8 +126,10 @@ type known struct {
 }
 
 // one decides on one outcome: first by the record's id, then by the events' keys.
-func (a *appender) one(o *hub.Outcome) (hub.Verdict, error) {
-	k, err := a.lookup(o.Record)
+func (a *appender) one(o *hub.Outcome, key int64) (hub.Verdict, error) {
+	ids := a.recorded.ids[:len(o.Events)]
+	a.recorded.ids = a.recorded.ids[len(ids):]
+	k, err := a.lookup(o.Record, key)
 	if err != nil {
 		return 0, err
 	}
@@ -136,7 +145,7 @@ func (a *appender) one(o *hub.Outcome) (hub.Verdict, error) {
 	if o.Dead != nil {
 		return a.bury(o, k)
 	}
-	slots, repeated, clash := a.match(o)
+	slots, repeated, clash := a.match(o, ids)
 	if clash != nil {
 		d := *o
 		d.Dead = deadFrom(o, clash)
@@ -154,32 +163,33 @@ func (a *appender) one(o *hub.Outcome) (hub.Verdict, error) {
 	return hub.Recorded, nil
 }
 
-func (a *appender) lookup(ref hub.RecordRef) (known, error) {
-	for key := recordKey(ref); ; key++ {
-		row, ok, err := a.recorded.record(a.ctx, a.tx, key)
+func (a *appender) lookup(ref hub.RecordRef, hash int64) (known, error) {
+	for key := hash; ; key++ {
+		row, ok, err := a.recorded.record(a.ctx, a.tx, key, key == hash)
 		if err != nil {
 			return known{}, fmt.Errorf("find record: %w", err)
 		}
 		if !ok {
-			raw, implied := a.recorded.implied[ref]
-			return known{key: key, found: implied, raw: raw, verdict: hub.Recorded}, nil
+			raw, implied := a.recorded.isImplied(hash, ref)
+			return known{hash: hash, key: key, found: implied, raw: raw, verdict: hub.Recorded}, nil
 		}
 		if row.ref == ref {
-			return known{key: key, found: true, raw: row.raw, verdict: row.verdict, dead: row.dead}, nil
+			return known{hash: hash, key: key, found: true, raw: row.raw, verdict: row.verdict, dead: row.dead}, nil
 		}
 	}
 }
 
-// slot says whether an event of an outcome is recorded already, and where.
+// slot says whether an event of an outcome is recorded already, and where; id is the key of its id.
 type slot struct {
 	seq hub.Seq
 	old bool
+	id  int64
 }
 
 // match looks up the events' keys. It reports repeated when every event is recorded already, and a fault when one key is
 // recorded with another body.
-func (a *appender) match(o *hub.Outcome) (slots []slot, repeated bool, clash *hub.Fault) {
-	repeated = len(o.Events) > 0
+func (a *appender) match(o *hub.Outcome, ids []int64) (slots []slot, repeated bool, clash *hub.Fault) {
+	slots, repeated = a.slots[:0], len(o.Events) > 0
 	var inRecord map[hub.EventKey]hub.Content
 	if len(o.Events) > 1 {
 		inRecord = make(map[hub.EventKey]hub.Content, len(o.Events))
@@ -193,29 +203,30 @@ func (a *appender) match(o *hub.Outcome) (slots []slot, repeated bool, clash *hu
 			}
 			inRecord[e.Key] = content
 		}
-		sl, same := a.find(e)
+		sl, same := a.find(e, ids[i])
 		if sl.old && !same {
 			return nil, false, eventConflict(e)
 		}
 		repeated = repeated && sl.old
 		slots = append(slots, sl)
 	}
+	a.slots = slots
 	return slots, repeated, nil
 }
 
 // find looks for the event and reports whether what is recorded is the same.
-func (a *appender) find(e *hub.Event) (sl slot, same bool) {
-	for row := range a.recorded.eventsOf(e.Key.ID) {
+func (a *appender) find(e *hub.Event, id int64) (sl slot, same bool) {
+	for row := range a.recorded.eventsOf(id, e.Key.ID) {
 		if row.declared == micros(e.Key.DeclaredAt) {
-			return slot{seq: row.seq, old: true}, row.content.Same(hub.Content{Body: e.Leaf.Event, Hash: e.Hash}, e.Key)
+			return slot{row.seq, true, id}, row.content.Same(hub.Content{Body: e.Leaf.Event, Hash: e.Hash}, e.Key)
 		}
 	}
-	return slot{}, false
+	return slot{id: id}, false
 }
 
 // record appends what is new of a good outcome and notes the record. A dead letter of the same record is resolved.
 func (a *appender) record(o *hub.Outcome, k known, slots []slot) error {
-	seqs := make([]hub.Seq, 0, len(slots))
+	seqs := a.seqs[:0]
 	implied := len(slots) > 0 && !k.found
 	first := firstOf(len(slots))
 	for i, sl := range slots {
@@ -226,14 +237,15 @@ func (a *appender) record(o *hub.Outcome, k known, slots []slot) error {
 		implied = implied && !sl.old
 		if !sl.old {
 			sl.seq = hub.Seq(a.s.size)
-			if err := a.insert(e, o, sl); err != nil {
+			if err := a.insert(e, o, sl, k); err != nil {
 				return err
 			}
-			a.recorded.addEvent(e, sl.seq)
+			a.recorded.addEvent(sl.id, e, sl.seq)
 			a.s.size++
 		}
 		seqs = append(seqs, sl.seq)
 	}
+	a.seqs = seqs
 	for i := range o.Master {
 		if err := a.state(&o.Master[i]); err != nil {
 			return err
@@ -246,7 +258,7 @@ func (a *appender) record(o *hub.Outcome, k known, slots []slot) error {
 		}
 	}
 	if implied { // the events say it all: whose they are, and what the record's bytes were
-		a.recorded.implied[o.Record] = o.RawDigest
+		a.recorded.imply(k.hash, o.Record, o.RawDigest)
 		return nil
 	}
 	return a.note(o, k, hub.Recorded, joinSeqs(seqs))
@@ -275,7 +287,7 @@ func joinSeqs(seqs []hub.Seq) string {
 	return strings.Join(text, ",")
 }
 
-func (a *appender) insert(e *hub.Event, o *hub.Outcome, sl slot) error {
+func (a *appender) insert(e *hub.Event, o *hub.Outcome, sl slot, k known) error {
 	a.leaf = e.Leaf.Append(a.leaf[:0])
 	leaf := a.s.config.LeafHash(a.leaf)
 	a.leaves = append(a.leaves, leaf)
@@ -288,14 +300,25 @@ func (a *appender) insert(e *hub.Event, o *hub.Outcome, sl slot) error {
 	}
 	e.Record = o.Record
 	alike := a.traits.of(&e.Facets, o.Provider)
-	found := entry(e, sl.seq, &a.traits)
-	if err := a.found.Add(&found); err != nil {
+	a.entry = entry(e, sl.seq, &a.traits, append(a.keys(2+len(e.Facets.Things)), k.hash, sl.id))
+	if err := a.found.Add(&a.entry); err != nil {
 		return fmt.Errorf("index event: %w", err)
 	}
 	if alike { // what its like stated is known
 		return nil
 	}
 	return a.s.know(a.ctx, a.tx, a.s.unknown(nil, &e.Facets, o.Provider, a.traits.stems))
+}
+
+// keys returns room for n keys of an entry.
+func (a *appender) keys(n int) []int64 {
+	const most = 1024
+	if cap(a.room)-len(a.room) < n {
+		a.room = make([]int64, 0, max(most, n))
+	}
+	at := len(a.room)
+	a.room = a.room[:at+n]
+	return a.room[at : at : at+n]
 }
 
 // insertRow inserts an event as a row of events.

@@ -148,13 +148,16 @@ func stem(id string) string {
 	if !ok {
 		return ""
 	}
-	key, value, _ := strings.Cut(rest, "/")
+	key, value, ok := strings.Cut(rest, "/")
+	if !ok {
+		return canonicalStem + key + "/"
+	}
 	value, _, _ = strings.Cut(value, "/")
 	keep := 8
 	if key == "01" {
 		keep = 13
 	}
-	return canonicalStem + key + "/" + value[:min(len(value), keep)]
+	return id[:len(canonicalStem)+len(key)+1+min(len(value), keep)]
 }
 
 const canonicalStem = "https://id.gs1.org/"

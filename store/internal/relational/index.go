@@ -16,7 +16,7 @@ type Index interface {
 	// Begin begins what one transaction of Append adds.
 	Begin(ctx context.Context, tx *Tx) (Additions, error)
 	// Lookup returns, in the order of the log and each once, the events that have any of the keys among their Things. It may stop
-	// when it has found more than most. tx is the transaction within which it is asked, nil for none.
+	// when it has found more than most, and leaves keys as they are. tx is the transaction within which it is asked, nil for none.
 	Lookup(ctx context.Context, tx *Tx, keys []int64, most int) ([]int64, error)
 	// Walk begins a search.
 	Walk(ctx context.Context, s Search) (Walk, error)
@@ -94,19 +94,15 @@ type Condition struct {
 	Steps []string
 }
 
-// entry makes the index entry of an event with its traits.
-func entry(e *hub.Event, seq hub.Seq, t *traits) Entry {
+// entry makes the index entry of an event with its traits. things are the keys of its record and of its id, and have room for those
+// of what it speaks of.
+func entry(e *hub.Event, seq hub.Seq, t *traits, things []int64) Entry {
 	f := &e.Facets
-	out := Entry{Seq: int64(seq), Time: micros(f.EventTime)}
-	out.Things = make([]int64, 2, 2+len(f.Things))
-	out.Things[0], out.Things[1] = recordKey(e.Record), eventIDKey(e.Key.ID)
 	for i := range f.Things {
-		out.Things = append(out.Things, hashKey(f.Things[i].ID))
+		things = append(things, hashKey(f.Things[i].ID))
 	}
-	slices.Sort(out.Things) // a thing may have two parts in an event
-	out.Things = slices.Compact(out.Things)
-	out.Facets, out.Step = t.keys, t.step
-	return out
+	slices.Sort(things) // a thing may have two parts in an event
+	return Entry{Seq: int64(seq), Time: micros(f.EventTime), Things: slices.Compact(things), Facets: t.keys, Step: t.step}
 }
 
 func stepKey(step string) int64 { return hashKey(facetStep, step) }
@@ -131,7 +127,8 @@ func (s *Store) entries(ctx context.Context, from uint64, n int) ([]Entry, error
 	for i := range found {
 		e := &found[i]
 		t.of(&e.Facets, e.Leaf.Provider)
-		out[i] = entry(e, e.Seq, &t)
+		things := make([]int64, 0, 2+len(e.Facets.Things))
+		out[i] = entry(e, e.Seq, &t, append(things, recordKey(e.Record), eventIDKey(e.Key.ID)))
 		words = s.unknown(words, &e.Facets, e.Leaf.Provider, t.stems)
 	}
 	if len(words) == 0 {

@@ -15,12 +15,14 @@ import (
 // recorded is what the store knows of the records and events of one batch: read with few queries before the batch is
 // decided on, and kept true while it is appended.
 type recorded struct {
-	s       *Store
-	records map[int64]recordRow // rows of records, by key
-	absent  map[int64]bool      // keys that were asked for and are free
-	implied map[hub.RecordRef]hub.Digest
-	// events are those of each id: where in rows the last of them is, and before it the others.
-	events map[string]int32
+	s *Store
+	// keys are those of the batch's records, ids those of its events' ids, in its order. For every one of keys the table was asked.
+	keys, ids []int64
+	records   map[int64]recordRow // rows of records, by key
+	// implied are records of which their events say everything, by their keys or, where one collides, by the next that is free.
+	implied map[int64]impliedRecord
+	// events are those whose ids have one key: where in rows the last of them is, and before it the others.
+	events map[int64]int32
 	rows   []eventRow
 }
 
@@ -32,9 +34,16 @@ type recordRow struct {
 	dead    hub.DeadLetterID
 }
 
-// eventRow is a recorded event of an id, and where the one before it is, -1 for nowhere.
+// impliedRecord is a record without a row, and the digest of its bytes.
+type impliedRecord struct {
+	ref hub.RecordRef
+	raw hub.Digest
+}
+
+// eventRow is a recorded event, and where the one before it is whose id has the same key, -1 for nowhere.
 type eventRow struct {
 	before   int32
+	id       string
 	seq      hub.Seq
 	declared int64
 	content  hub.Content
@@ -44,20 +53,21 @@ func recordKey(ref hub.RecordRef) int64 { return hashKey(string(ref.Connector), 
 
 // load reads what is known of the batch.
 func (a *appender) load(outcomes []hub.Outcome) error {
-	r := recorded{
-		s: a.s, records: make(map[int64]recordRow), absent: make(map[int64]bool, len(outcomes)),
-		implied: make(map[hub.RecordRef]hub.Digest, len(outcomes)), events: make(map[string]int32, len(outcomes)),
-	}
-	records, keys := make([]int64, len(outcomes)), make([]int64, len(outcomes), 2*len(outcomes))
+	keys := make([]int64, len(outcomes), 2*len(outcomes))
 	for i := range outcomes {
-		key := recordKey(outcomes[i].Record)
-		records[i], keys[i] = key, key
-		r.absent[key] = true
+		keys[i] = recordKey(outcomes[i].Record)
+	}
+	for i := range outcomes {
 		for j := range outcomes[i].Events {
 			keys = append(keys, eventIDKey(outcomes[i].Events[j].Key.ID))
 		}
 	}
-	for part := range slices.Chunk(a.s.mayBeNoted(records), perQuery) {
+	records, ids := keys[:len(outcomes):len(outcomes)], keys[len(outcomes):]
+	r := recorded{
+		s: a.s, keys: records, ids: ids, records: make(map[int64]recordRow),
+		implied: make(map[int64]impliedRecord, len(records)), events: make(map[int64]int32, len(ids)), rows: make([]eventRow, 0, len(ids)),
+	}
+	for part := range slices.Chunk(a.s.mayBeNoted(slices.Clone(records)), perQuery) {
 		if err := r.readRecords(a.ctx, a.tx, part); err != nil {
 			return fmt.Errorf("find records: %w", err)
 		}
@@ -154,22 +164,18 @@ func (r *recorded) readRecords(ctx context.Context, tx *Tx, keys []int64) error 
 			return err
 		}
 		r.records[key] = row
-		delete(r.absent, key)
 	}
 	return rows.Err()
 }
 
-// record returns the row at a key. Keys beyond those of the batch are asked for only when one collides.
-func (r *recorded) record(ctx context.Context, tx *Tx, key int64) (recordRow, bool, error) {
-	if row, ok := r.records[key]; ok {
-		return row, true, nil
+// record returns the row at a key; asked says that it is one of the batch's. Others are asked for only when one collides.
+func (r *recorded) record(ctx context.Context, tx *Tx, key int64, asked bool) (recordRow, bool, error) {
+	if row, ok := r.records[key]; ok || asked {
+		return row, ok, nil
 	}
-	if r.absent[key] {
-		return recordRow{}, false, nil
-	}
-	row, err := r.scan(tx.QueryRowContext(ctx, `SELECT key, `+recordColumns+` FROM records WHERE key = ?`, key), &key)
+	var same int64 // key itself would live in the heap in every call
+	row, err := r.scan(tx.QueryRowContext(ctx, `SELECT key, `+recordColumns+` FROM records WHERE key = ?`, key), &same)
 	if errors.Is(err, sql.ErrNoRows) {
-		r.absent[key] = true
 		return row, false, nil
 	}
 	if err != nil {
@@ -177,6 +183,28 @@ func (r *recorded) record(ctx context.Context, tx *Tx, key int64) (recordRow, bo
 	}
 	r.records[key] = row
 	return row, true, nil
+}
+
+// imply notes a record, whose key is key, of which its events say everything.
+func (r *recorded) imply(key int64, ref hub.RecordRef, raw hub.Digest) {
+	for {
+		if known, ok := r.implied[key]; !ok || known.ref == ref {
+			r.implied[key] = impliedRecord{ref, raw}
+			return
+		}
+		key++
+	}
+}
+
+// isImplied returns the digest of a record, whose key is key, of which its events say everything.
+func (r *recorded) isImplied(key int64, ref hub.RecordRef) (raw hub.Digest, ok bool) {
+	for {
+		known, ok := r.implied[key]
+		if !ok || known.ref == ref {
+			return known.raw, ok
+		}
+		key++
+	}
 }
 
 // readEvents notes the events at seqs and the records that they come from.
@@ -187,30 +215,33 @@ func (r *recorded) readEvents(ctx context.Context, tx *Tx, seqs []int64) error {
 	}
 	for i := range found {
 		e := &found[i]
-		r.implied[e.Record] = e.Leaf.Raw
-		r.addEvent(e, e.Seq)
+		r.imply(recordKey(e.Record), e.Record, e.Leaf.Raw)
+		r.addEvent(eventIDKey(e.Key.ID), e, e.Seq)
 	}
 	return nil
 }
 
-// eventsOf yields the recorded events of an id.
-func (r *recorded) eventsOf(id string) iter.Seq[*eventRow] {
+// eventsOf yields the recorded events of an id, whose key is key.
+func (r *recorded) eventsOf(key int64, id string) iter.Seq[*eventRow] {
 	return func(yield func(*eventRow) bool) {
-		at, ok := r.events[id]
-		for ok && at >= 0 && yield(&r.rows[at]) {
-			at = r.rows[at].before
+		at, ok := r.events[key]
+		for ; ok && at >= 0; at = r.rows[at].before {
+			if row := &r.rows[at]; row.id == id && !yield(row) {
+				return
+			}
 		}
 	}
 }
 
-// addEvent notes an event that is recorded, or was appended just now, for what follows in the batch.
-func (r *recorded) addEvent(e *hub.Event, seq hub.Seq) {
-	before := int32(-1)
-	if at, ok := r.events[e.Key.ID]; ok {
-		before = at
+// addEvent notes an event that is recorded, or was appended just now, for what follows in the batch; key is that of its id.
+func (r *recorded) addEvent(key int64, e *hub.Event, seq hub.Seq) {
+	before, ok := r.events[key]
+	if !ok {
+		before = -1
 	}
-	r.events[e.Key.ID] = int32(len(r.rows))
+	r.events[key] = int32(len(r.rows))
 	r.rows = append(r.rows, eventRow{
-		before: before, seq: seq, declared: micros(e.Key.DeclaredAt), content: hub.Content{Body: e.Leaf.Event, Hash: e.Hash},
+		before: before, id: e.Key.ID, seq: seq, declared: micros(e.Key.DeclaredAt),
+		content: hub.Content{Body: e.Leaf.Event, Hash: e.Hash},
 	})
 }
