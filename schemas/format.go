@@ -136,6 +136,9 @@ func isHierPart[T text](s T) bool {
 
 // isAuthority checks [userinfo "@"] host [":" port].
 func isAuthority[T text](s T) bool {
+	if allOf(s, hostByte) { // as most are: no user, no port, no address in brackets
+		return true
+	}
 	host := 0
 	for i := range len(s) {
 		if s[i] == '@' {
