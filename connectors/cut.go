@@ -143,10 +143,10 @@ type trackingReader struct {
 	// held is an item that is in memory, of which done bytes are in pieces and read were read.
 	held       []byte
 	done, read int
-	// ahead is what was read but is in no piece yet; lost is set when pieces can no longer be found in it.
-	ahead []byte
-	lost  bool
-	last  Piece
+	// ahead is what was read but is in no piece yet, part of room; lost is set when pieces can no longer be found in it.
+	ahead, room []byte
+	lost        bool
+	last        Piece
 }
 
 // Held returns all of an item that is in memory; it stays as it is. It is nil for one that is read from somewhere. Whoever
@@ -166,12 +166,24 @@ func (t *trackingReader) Read(p []byte) (int, error) {
 		t.err = err
 	}
 	if !t.lost {
+		t.makeRoom(n)
 		t.ahead = append(t.ahead, p[:n]...)
 		if len(t.ahead) > t.keep+len(p) {
-			t.ahead, t.lost = nil, true
+			t.ahead, t.room, t.lost = nil, nil, true
 		}
 	}
 	return n, err
+}
+
+// makeRoom sees that ahead has room for n bytes more: where pieces have left room before it, it goes there.
+func (t *trackingReader) makeRoom(n int) {
+	if n <= cap(t.ahead)-len(t.ahead) {
+		return
+	}
+	if want := len(t.ahead) + n; cap(t.room) < want {
+		t.room = make([]byte, 0, 2*want)
+	}
+	t.ahead = append(t.room[:0], t.ahead...)
 }
 
 // taken drops what belongs to a piece from what was read ahead. A piece that is not there byte for byte (an unpacked or
@@ -190,7 +202,7 @@ func (t *trackingReader) taken(p Piece) {
 		if i := bytes.Index(t.ahead, p.Body); i >= 0 {
 			t.ahead = t.ahead[i+len(p.Body):]
 		} else {
-			t.ahead, t.lost = nil, true
+			t.ahead, t.room, t.lost = nil, nil, true
 		}
 	}
 }

@@ -31,8 +31,9 @@ type session struct {
 	worked atomic.Bool
 	// resume is where a mid-item mark of the last run points to, until its item comes.
 	resume mark
-	// held is the last record that was read: whether it ends its item is not known yet.
-	held *entry
+	// held is the last record that was read, if there is one: whether it ends its item is not known yet.
+	held    entry
+	holding bool
 }
 
 // entry is one record on its way to the writer, or, with no record, the end of an item.
@@ -186,7 +187,7 @@ func (s *session) read(ctx context.Context, item Item) error {
 	if s.resume.Item != "" && s.resume.Item == item.ID {
 		skip, s.resume = s.resume.Done, mark{}
 	}
-	s.held = nil
+	s.holding = false
 	var refused error
 	n := 0
 	err := s.cut(item, func(c cut) error {
@@ -241,19 +242,19 @@ func itemsOwn(err error) bool {
 
 // offer holds e back until the next record or the end of the item shows whether it is the last.
 func (s *session) offer(ctx context.Context, e entry) error {
-	if s.held != nil {
-		if err := s.send(ctx, *s.held); err != nil {
+	if s.holding {
+		if err := s.send(ctx, s.held); err != nil {
 			return err
 		}
 	}
-	s.held = &e
+	s.held, s.holding = e, true
 	return nil
 }
 
 func (s *session) endItem(ctx context.Context, item *Item, refused error) error {
 	last := entry{item: item}
-	if s.held != nil {
-		last, s.held = *s.held, nil
+	if s.holding {
+		last, s.held, s.holding = s.held, entry{}, false
 	}
 	last.end, last.refused = true, refused
 	return s.send(ctx, last)

@@ -200,14 +200,15 @@ func markAfter(at hub.Position, group []entry) mark {
 }
 
 func (s *session) release(group []entry) {
-	inFlight := 0
+	inFlight, weight := 0, int64(0)
 	for i := range group {
-		s.records.Release(1)
-		s.bytes.Release(group[i].weight)
+		weight += group[i].weight
 		if group[i].hasRecord {
 			inFlight++
 		}
 	}
+	s.records.Release(int64(len(group)))
+	s.bytes.Release(weight)
 	s.r.board.inFlight.Add(-int64(inFlight))
 }
 

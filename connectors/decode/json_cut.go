@@ -43,10 +43,15 @@ func (c *jsonCutter) lines() error {
 // line yields one line and skips it with what ends it, in one step: behind a line break no column need be counted. RFC 7464's
 // record separator may stand before it.
 func (c *jsonCutter) line(b []byte, end int) error {
-	n := len(b)
-	before := n - len(bytes.TrimLeft(b, " \t\r\x1e"))
+	n, before := len(b), 0
+	for before < n && (blank(b[before]) || b[before] == '\x1e') {
+		before++
+	}
 	c.skip(before)
-	body := bytes.TrimRight(b[before:], " \t\r")
+	body := b[before:]
+	for len(body) > 0 && blank(body[len(body)-1]) {
+		body = body[:len(body)-1]
+	}
 	if len(body) > c.d.maxRecord {
 		return c.tooLarge()
 	}
@@ -59,6 +64,9 @@ func (c *jsonCutter) line(b []byte, end int) error {
 	c.skip(n - before + end)
 	return nil
 }
+
+// blank reports whether c is white space within a line.
+func blank(c byte) bool { return c == ' ' || c == '\t' || c == '\r' }
 
 // document yields the records of one JSON text.
 func (c *jsonCutter) document() error {

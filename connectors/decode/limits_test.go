@@ -68,10 +68,14 @@ func TestHostileItemsTakeLinearTime(t *testing.T) {
 				verdicts(d, item)
 				return time.Since(start)
 			}
-			small := took(c.item(n))
-			if large := took(c.item(4 * n)); large > 10*small+2*time.Second {
-				t.Errorf("%v for %d bytes, %v for four times as many", small, n, large)
+			var small, large time.Duration
+			for range 5 { // a busy machine may stall one of them
+				small, large = took(c.item(n)), took(c.item(4*n))
+				if large <= 10*small+2*time.Second {
+					return
+				}
 			}
+			t.Errorf("%v for %d bytes, %v for four times as many", small, n, large)
 		})
 	}
 }
