@@ -21,6 +21,7 @@ import (
 
 	"github.com/suyuan-io/suyuan/ledgers/evm/contract"
 	"github.com/suyuan-io/suyuan/ledgers/evm/evidence"
+	"github.com/suyuan-io/suyuan/ledgers/program"
 )
 
 // callTimeout bounds what a node answers from what it has.
@@ -42,15 +43,15 @@ type chain struct {
 func dial(ctx context.Context, c *config) (*chain, error) {
 	client, err := rpc.DialOptions(ctx, c.rpc, rpc.WithHTTPClient(&http.Client{Timeout: callTimeout}))
 	if err != nil {
-		return nil, refuse("unavailable", "connect to the node: %w", err)
+		return nil, program.Refuse(program.Unavailable, "connect to the node: %w", err)
 	}
 	n := &chain{config: c, Artifact: contract.Checkpoints(), rpc: client, eth: ethclient.NewClient(client), account: crypto.PubkeyToAddress(c.key.PublicKey)}
 	id, err := n.eth.ChainID(ctx)
 	if err != nil {
-		return nil, refuse("unavailable", "ask the node for its chain: %w", err)
+		return nil, program.Refuse(program.Unavailable, "ask the node for its chain: %w", err)
 	}
 	if id.Cmp(c.chainID) != 0 {
-		return nil, refuse("config", "the node is of chain %v, not %v", id, c.chainID)
+		return nil, program.Refuse(program.Config, "the node is of chain %v, not %v", id, c.chainID)
 	}
 	return n, nil
 }
@@ -60,11 +61,11 @@ func (n *chain) checkContract(ctx context.Context) error {
 	code, err := n.eth.CodeAt(ctx, n.at, nil)
 	switch {
 	case err != nil:
-		return refuse("unavailable", "read the contract: %w", err)
+		return program.Refuse(program.Unavailable, "read the contract: %w", err)
 	case len(code) == 0:
-		return refuse("config", "there is no contract at %s of chain %v; deploy it, or correct contract", n.at, n.chainID)
+		return program.Refuse(program.Config, "there is no contract at %s of chain %v; deploy it, or correct contract", n.at, n.chainID)
 	case string(code) != string(n.Code):
-		return refuse("config", "the contract at %s is not the one of this program: its code differs", n.at)
+		return program.Refuse(program.Config, "the contract at %s is not the one of this program: its code differs", n.at)
 	}
 	return nil
 }

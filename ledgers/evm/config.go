@@ -17,6 +17,7 @@ import (
 	"github.com/ethereum/go-ethereum/crypto"
 
 	"github.com/suyuan-io/suyuan/ledgers/evm/evidence"
+	"github.com/suyuan-io/suyuan/ledgers/program"
 )
 
 // config is what the hub's configuration says of this ledger; the README has its table.
@@ -86,7 +87,7 @@ func parse(m map[string]string, needed ...string) (*config, error) {
 		wrong = append(wrong, errors.New("config needs one of key and keyFile"))
 	}
 	if len(wrong) > 0 {
-		return nil, refusal{"config", fmt.Errorf("%s", strings.ReplaceAll(errors.Join(wrong...).Error(), "\n", "; "))}
+		return nil, program.Refusal{Code: program.Config, Err: fmt.Errorf("%s", strings.ReplaceAll(errors.Join(wrong...).Error(), "\n", "; "))}
 	}
 	return c, nil
 }

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/ethereum/go-ethereum"
+
+	"github.com/suyuan-io/suyuan/ledgers/program"
 )
 
 // TestGas holds the README's figures: at most 120 000 units of gas for a checkpoint of a log of 300 000 events.
@@ -45,7 +47,7 @@ func TestContractChecksEveryProof(t *testing.T) {
 	w := newWorld(t)
 	l := w.open()
 	const most = 17
-	ask := func(r request) string {
+	ask := func(r program.Request) string {
 		input, err := l.input(r)
 		if err != nil {
 			t.Fatal(err)
@@ -77,12 +79,12 @@ func TestContractChecksEveryProof(t *testing.T) {
 }
 
 // spoil returns what is wrong in one way each.
-func spoil(good request) map[string]request {
+func spoil(good program.Request) map[string]program.Request {
 	zeros := string(bytes.Repeat([]byte("0"), 64))
 	longer, none := good, good
 	longer.Consistency = append(append([]string{}, good.Consistency...), zeros)
 	none.Consistency = nil
-	bad := map[string]request{"one hash more": longer}
+	bad := map[string]program.Request{"one hash more": longer}
 	if len(good.Consistency) > 0 {
 		bad["no proof"] = none
 	}

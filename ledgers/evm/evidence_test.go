@@ -16,6 +16,7 @@ import (
 	"github.com/suyuan-io/suyuan/ledgers/evm/evidence"
 	"github.com/suyuan-io/suyuan/ledgers/evm/internal/devchain"
 	"github.com/suyuan-io/suyuan/ledgers/evm/internal/qbfttest"
+	"github.com/suyuan-io/suyuan/ledgers/program"
 )
 
 // between makes the blocks of a node look sealed by some.
@@ -126,20 +127,17 @@ func TestSealsThatAreNotEnough(t *testing.T) {
 // TestConversation is what goes over standard input and output.
 func TestConversation(t *testing.T) {
 	w := newWorld(t)
-	a, err := reply(t.Context(), new(*ledger), request{T: "init", Protocol: protocol, Config: w.settings()})
-	if err != nil || a.Spec.Pin.Contract != w.Contract || *a.Spec.Pin.Submitter != crypto.PubkeyToAddress(w.Key.PublicKey) {
-		t.Errorf("it pins %+v, %v", a.Spec, err)
+	_, pin, err := begin(t.Context(), program.Settings{Config: w.settings()})
+	if p, ok := pin.(*evidence.Pinned); err != nil || !ok || p.Contract != w.Contract || *p.Submitter != crypto.PubkeyToAddress(w.Key.PublicKey) {
+		t.Errorf("it pins %+v, %v", pin, err)
 	}
 	for _, c := range []struct{ name, in, want string }{
-		{"another protocol", `{"t":"init","protocol":2,"config":{}}`, "speaks protocol 1"},
 		{"a log of SM3", `{"t":"init","protocol":1,"config":{},"logs":[{"key":"k","hash":"sm3"}]}`, "checks proofs of SHA-256"},
 		{"a bad config", `{"t":"init","protocol":1,"config":{"rpc":"x"}}`, "config lacks chainId"},
 		{"to verify", `{"t":"init","protocol":1}` + "\n" + `{"t":"commit","id":1}`, "only verifies"},
-		{"an unknown request", `{"t":"init","protocol":1}` + "\n" + `{"t":"tomorrow","id":7}`, `"id":7,"code":"unsupported"`},
-		{"no message", `x`, "read request"},
 	} {
 		var out bytes.Buffer
-		err := serve(strings.NewReader(c.in+"\n"), &out)
+		err := served().Serve(strings.NewReader(c.in+"\n"), &out)
 		if said := fmt.Sprint(out.String(), err); !strings.Contains(said, c.want) {
 			t.Errorf("%s: %s", c.name, said)
 		}
@@ -155,7 +153,7 @@ func TestNodeHangs(t *testing.T) {
 		return nil, devchain.ErrGone
 	})
 	r := w.log.commit(0, 5)
-	r.arrivedAt = r.arrivedAt.Add(-grace) // as if it had waited
-	_, err := reply(t.Context(), &l, r)
+	r.ArrivedAt = r.ArrivedAt.Add(-grace) // as if it had waited
+	_, err := l.Commit(t.Context(), r)
 	w.failed(err, "unknown", "deadline exceeded")
 }

@@ -4,6 +4,7 @@ go 1.26
 
 require (
 	github.com/ethereum/go-ethereum v1.17.10
+	github.com/suyuan-io/suyuan/ledgers/program v0.0.0
 	golang.org/x/mod v0.40.0
 )
 
@@ -102,3 +103,5 @@ require (
 	gopkg.in/natefinch/lumberjack.v2 v2.2.1 // indirect
 	gopkg.in/yaml.v2 v2.4.0 // indirect
 )
+
+replace github.com/suyuan-io/suyuan/ledgers/program => ../program

@@ -14,6 +14,7 @@ import (
 	"github.com/ethereum/go-ethereum/crypto"
 
 	"github.com/suyuan-io/suyuan/ledgers/evm/evidence"
+	"github.com/suyuan-io/suyuan/ledgers/program"
 )
 
 // ledger is the contract on a chain. In its folder are the transaction under way, which is signed before it is sent, and the
@@ -44,14 +45,14 @@ func open(ctx context.Context, settings map[string]string) (*ledger, error) {
 	if n.seals == evidence.SealsQBFT {
 		head, err := n.eth.BlockNumber(ctx)
 		if err != nil {
-			return nil, refuse("unavailable", "ask the node for its newest block: %w", err)
+			return nil, program.Refuse(program.Unavailable, "ask the node for its newest block: %w", err)
 		}
 		b, err := n.blockAt(ctx, head)
 		if err != nil {
-			return nil, refusal{"unavailable", err}
+			return nil, program.Refusal{Code: program.Unavailable, Err: err}
 		}
 		if l.pin.Validators, err = evidence.Validators(b.Header); err != nil {
-			return nil, refuse("config", "seals are not those of the chain: %w", err)
+			return nil, program.Refuse(program.Config, "seals are not those of the chain: %w", err)
 		}
 	}
 	return l, nil
@@ -64,18 +65,18 @@ func open(ctx context.Context, settings map[string]string) (*ledger, error) {
 //	after settle   it is in a final block, or can never be; the contract says what it holds
 //
 // A checkpoint that reaches the contract twice is taken once, so that two transactions for it do no harm.
-func (l *ledger) commit(ctx context.Context, r request) (json.RawMessage, error) {
+func (l *ledger) commit(ctx context.Context, r program.Request) (json.RawMessage, error) {
 	input, err := l.input(r)
 	if err != nil {
-		return nil, refusal{"invalid", err}
+		return nil, program.Refusal{Code: program.Invalid, Err: err}
 	}
-	until := r.arrivedAt.Add(l.wait)
+	until := r.ArrivedAt.Add(l.wait)
 	p, err := l.pending()
 	if err != nil {
 		return nil, err
 	}
 	if err := l.settle(ctx, until); err != nil && !p.is(r.Origin, r.Size) {
-		return nil, refuse("unavailable", "an earlier transaction is under way: %w", err)
+		return nil, program.Refuse(program.Unavailable, "an earlier transaction is under way: %w", err)
 	} else if err != nil {
 		return nil, err
 	}
@@ -88,27 +89,27 @@ func (l *ledger) commit(ctx context.Context, r request) (json.RawMessage, error)
 	}
 	nonce, err := l.eth.NonceAt(ctx, l.account, nil)
 	if err != nil {
-		return nil, refuse("unavailable", "ask the node for the account: %w", err)
+		return nil, program.Refuse(program.Unavailable, "ask the node for the account: %w", err)
 	}
 	tx, err := l.sign(ctx, nonce, input, gas, nil)
 	if err != nil {
-		return nil, refusal{"unavailable", err}
+		return nil, program.Refusal{Code: program.Unavailable, Err: err}
 	}
 	if err := l.save(&pending{Origin: r.Origin, Size: r.Size}, tx); err != nil {
-		return nil, refusal{"unavailable", err}
+		return nil, program.Refusal{Code: program.Unavailable, Err: err}
 	}
 	if err := l.settle(ctx, until); err != nil {
 		return nil, err
 	}
 	made, err := l.answer(ctx, r, until)
 	if made == nil && err == nil {
-		err = refuse("unavailable", "the transaction changed nothing: the contract refused it, or another took its place")
+		err = program.Refuse(program.Unavailable, "the transaction changed nothing: the contract refused it, or another took its place")
 	}
 	return made, err
 }
 
 // input encodes the call of a commit whose note states the same checkpoint.
-func (l *ledger) input(r request) ([]byte, error) {
+func (l *ledger) input(r program.Request) ([]byte, error) {
 	root, err := hex.DecodeString(r.Root)
 	if err != nil || len(root) != 32 {
 		return nil, fmt.Errorf("root: %q is no digest", r.Root)
@@ -128,49 +129,49 @@ func (l *ledger) input(r request) ([]byte, error) {
 }
 
 // refused says what the hub may do after the contract's, or the node's, refusal of a transaction that was not sent.
-func (l *ledger) refused(ctx context.Context, r request, reason string, err error) error {
-	code := "unavailable"
+func (l *ledger) refused(ctx context.Context, r program.Request, reason string, err error) error {
+	code := program.Unavailable
 	switch reason {
 	case "AnotherRoot", "LargerHeld":
-		code = "conflict"
+		code = program.Conflict
 	case "NotOwner":
-		code = "forbidden"
+		code = program.Forbidden
 	case "Malformed":
-		code = "invalid"
+		code = program.Invalid
 	case "Inconsistent":
-		code = "invalid"
+		code = program.Invalid
 		if size, err := l.newest(ctx, r.Origin); err != nil {
 			return err
 		} else if size == r.Previous {
-			code = "conflict"
+			code = program.Conflict
 		}
 	}
 	if reason == "" {
 		reason = "the node"
 	}
-	return refuse(code, "checkpoint %d is refused, %s: %w", r.Size, reason, err)
+	return program.Refuse(code, "checkpoint %d is refused, %s: %w", r.Size, reason, err)
 }
 
 // answer returns the evidence of the checkpoint that a request brings, nil if the contract holds none of its size. It waits
 // until the block is final.
-func (l *ledger) answer(ctx context.Context, r request, until time.Time) (json.RawMessage, error) {
+func (l *ledger) answer(ctx context.Context, r program.Request, until time.Time) (json.RawMessage, error) {
 	note, entry, err := l.awaitHeld(ctx, r.Origin, r.Size, until)
 	if entry == nil || err != nil {
 		return nil, err
 	}
 	if held, stated := rootLine(note), rootLine(r.Note); held != stated {
-		return nil, refuse("conflict", "the contract holds the root %s for size %d, not %s", held, r.Size, stated)
+		return nil, program.Refuse(program.Conflict, "the contract holds the root %s for size %d, not %s", held, r.Size, stated)
 	}
 	if note != r.Note {
-		return nil, refuse("invalid", "the contract holds size %d with this root and another note", r.Size)
+		return nil, program.Refuse(program.Invalid, "the contract holds size %d with this root and another note", r.Size)
 	}
 	return entry, nil
 }
 
 func rootLine(note string) string { return strings.SplitN(note, "\n", 4)[2] }
 
-func (l *ledger) lookup(ctx context.Context, r request) (string, json.RawMessage, error) {
-	until := r.arrivedAt.Add(l.wait)
+func (l *ledger) lookup(ctx context.Context, r program.Request) (string, json.RawMessage, error) {
+	until := r.ArrivedAt.Add(l.wait)
 	if err := l.settle(ctx, until); err != nil {
 		return "", nil, err
 	}
@@ -287,7 +288,7 @@ func (l *ledger) held(ctx context.Context, origin string, size uint64) (string, 
 	if err := evidence.Stated(fact.Note, origin, size, c.Root); err != nil {
 		return "", nil, fmt.Errorf("block %d: %w", c.Number, err)
 	}
-	return fact.Note, made, write(l.evidencePath(origin, size), made)
+	return fact.Note, made, program.WriteFile(l.evidencePath(origin, size), made)
 }
 
 // again returns evidence that was given out, if its block is still there.
@@ -304,7 +305,7 @@ func (l *ledger) again(ctx context.Context, head uint64, given []byte) (string, 
 		return "", nil, err
 	}
 	if b.Hash != fact.Block {
-		return "", nil, refuse("conflict", "checkpoint %d was in block %d, %v, which was final and is not in the chain any more: raise confirmations",
+		return "", nil, program.Refuse(program.Conflict, "checkpoint %d was in block %d, %v, which was final and is not in the chain any more: raise confirmations",
 			fact.Size, fact.Number, fact.Block)
 	}
 	return fact.Note, given, nil
@@ -314,31 +315,4 @@ func (l *ledger) path(name string) string { return filepath.Join(l.dir, name) }
 
 func (l *ledger) evidencePath(origin string, size uint64) string {
 	return l.path(fmt.Sprintf("evidence-%x-%d.json", crypto.Keccak256([]byte(origin)), size))
-}
-
-// write puts b under path so that after a crash the file holds all of it or what it held before.
-func write(path string, b []byte) error {
-	file, err := os.Create(path + ".new")
-	if err != nil {
-		return err
-	}
-	_, err = file.Write(b)
-	if err == nil {
-		err = file.Sync()
-	}
-	if closed := file.Close(); err == nil {
-		err = closed
-	}
-	if err == nil {
-		err = os.Rename(path+".new", path)
-	}
-	if err != nil {
-		return err
-	}
-	dir, err := os.Open(filepath.Dir(path))
-	if err != nil {
-		return err
-	}
-	defer dir.Close()
-	return dir.Sync()
 }

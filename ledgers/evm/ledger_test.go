@@ -14,6 +14,7 @@ import (
 	"github.com/ethereum/go-ethereum/crypto"
 
 	"github.com/suyuan-io/suyuan/ledgers/evm/internal/devchain"
+	"github.com/suyuan-io/suyuan/ledgers/program"
 )
 
 func contains(s, part string) bool { return strings.Contains(s, part) }
@@ -68,7 +69,7 @@ func TestNodeGoesDown(t *testing.T) {
 		w.Put(nil)
 		w.dir = filepath.Clean(w.dir)
 		l = w.open()
-		r.arrivedAt = time.Now()
+		r.ArrivedAt = time.Now()
 		note, _, err := l.lookup(t.Context(), r)
 		if err != nil {
 			t.Fatalf("call %d: look up: %v", at, err)
@@ -322,7 +323,7 @@ func TestContractRefuses(t *testing.T) {
 	l := w.open()
 	w.must(l, w.log.commit(0, 5))
 	fork := newLog(t, "log.example/b")
-	forked := func(previous, size int64) request {
+	forked := func(previous, size int64) program.Request {
 		fork.origin = "log.example/b"
 		r := fork.commit(previous, size)
 		r.Note = strings.ReplaceAll(r.Note, fork.origin, w.log.origin)

@@ -10,6 +10,8 @@ import (
 
 	"github.com/ethereum/go-ethereum/common/hexutil"
 	"github.com/ethereum/go-ethereum/core/types"
+
+	"github.com/suyuan-io/suyuan/ledgers/program"
 )
 
 // resend is after how long a transaction that is in no block is sent again: nodes forget some when they start anew.
@@ -167,5 +169,5 @@ func (l *ledger) save(p *pending, tx *types.Transaction) error {
 	if b, err = json.Marshal(p); err != nil {
 		return err
 	}
-	return write(l.path("pending.json"), b)
+	return program.WriteFile(l.path("pending.json"), b)
 }

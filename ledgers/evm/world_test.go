@@ -5,7 +5,6 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"maps"
 	"math/big"
@@ -20,6 +19,7 @@ import (
 
 	"github.com/suyuan-io/suyuan/ledgers/evm/evidence"
 	"github.com/suyuan-io/suyuan/ledgers/evm/internal/devchain"
+	"github.com/suyuan-io/suyuan/ledgers/program"
 )
 
 // world is a chain and a log to commit to it.
@@ -67,7 +67,7 @@ func (w *world) settings(own ...string) map[string]string {
 }
 
 // must commits.
-func (w *world) must(l *ledger, r request) json.RawMessage {
+func (w *world) must(l *ledger, r program.Request) json.RawMessage {
 	w.t.Helper()
 	entry, err := l.commit(w.t.Context(), r)
 	if err != nil {
@@ -77,7 +77,7 @@ func (w *world) must(l *ledger, r request) json.RawMessage {
 }
 
 // refused checks that a commit fails with a code, "unknown" if it is not known what became of it, and a message.
-func (w *world) refused(l *ledger, r request, code, message string) {
+func (w *world) refused(l *ledger, r program.Request, code, message string) {
 	w.t.Helper()
 	_, err := l.commit(w.t.Context(), r)
 	w.failed(err, code, message)
@@ -85,19 +85,15 @@ func (w *world) refused(l *ledger, r request, code, message string) {
 
 func (w *world) failed(err error, code, message string) {
 	w.t.Helper()
-	got := "unknown"
-	if refused := (refusal{}); errors.As(err, &refused) {
-		got = refused.code
-	}
-	if err == nil || got != code || !contains(err.Error(), message) {
+	if got := program.CodeOf(err); err == nil || got != code || !contains(err.Error(), message) {
 		w.t.Errorf("got %s: %v; want %s: …%s…", got, err, code, message)
 	}
 }
 
 // holds checks that the ledger holds a checkpoint.
-func (w *world) holds(l *ledger, r request) {
+func (w *world) holds(l *ledger, r program.Request) {
 	w.t.Helper()
-	r.arrivedAt = time.Now()
+	r.ArrivedAt = time.Now()
 	note, entry, err := l.lookup(w.t.Context(), r)
 	if err != nil || note != r.Note {
 		w.t.Fatalf("look up %d: %q, %v", r.Size, note, err)
@@ -108,16 +104,16 @@ func (w *world) holds(l *ledger, r request) {
 }
 
 // lacks checks that the ledger is sure not to hold it.
-func (w *world) lacks(l *ledger, r request) {
+func (w *world) lacks(l *ledger, r program.Request) {
 	w.t.Helper()
-	r.arrivedAt = time.Now()
+	r.ArrivedAt = time.Now()
 	if note, _, err := l.lookup(w.t.Context(), r); err != nil || note != "" {
 		w.t.Fatalf("look up %d: %q, %v", r.Size, note, err)
 	}
 }
 
 // unsure checks that a look-up does not say that it is not held.
-func (w *world) unsure(l *ledger, r request, message string) {
+func (w *world) unsure(l *ledger, r program.Request, message string) {
 	w.t.Helper()
 	_, _, err := l.lookup(w.t.Context(), r)
 	w.failed(err, "unknown", message)
@@ -194,11 +190,11 @@ func (l *testLog) root(size int64) tlog.Hash {
 }
 
 // commit is a request to commit the checkpoint of a size.
-func (l *testLog) commit(previous, size int64) request {
+func (l *testLog) commit(previous, size int64) program.Request {
 	l.t.Helper()
 	root := l.root(size)
-	r := request{
-		T: "commit", Origin: l.origin, Size: uint64(size), Root: hex.EncodeToString(root[:]), Previous: uint64(previous), arrivedAt: time.Now(),
+	r := program.Request{
+		Origin: l.origin, Size: uint64(size), Root: hex.EncodeToString(root[:]), Previous: uint64(previous), ArrivedAt: time.Now(),
 		Note: fmt.Sprintf("%s\n%d\n%s\n\n— %s AAAA\n", l.origin, size, base64.StdEncoding.EncodeToString(root[:]), l.origin),
 	}
 	if previous > 0 {

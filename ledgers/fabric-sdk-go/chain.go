@@ -22,6 +22,8 @@ import (
 	"github.com/hyperledger/fabric-sdk-go/pkg/core/config"
 	"github.com/hyperledger/fabric-sdk-go/pkg/fab/txn"
 	"github.com/hyperledger/fabric-sdk-go/pkg/fabsdk"
+
+	"github.com/suyuan-io/suyuan/ledgers/program"
 )
 
 // callTimeout bounds what peers answer from what they have.
@@ -41,7 +43,7 @@ type chain struct {
 func connect(c map[string]string) (*chain, error) {
 	for _, name := range []string{"profile", "org", "certificate", "key", "channel"} {
 		if c[name] == "" {
-			return nil, refuse("config", "config lacks %s", name)
+			return nil, program.Refuse(program.Config, "config lacks %s", name)
 		}
 	}
 	l := &chain{channel: c["channel"], contract: c["chaincode"]}
@@ -50,17 +52,17 @@ func connect(c map[string]string) (*chain, error) {
 	}
 	sdk, err := fabsdk.New(config.FromFile(c["profile"]))
 	if err != nil {
-		return nil, refuse("config", "read profile: %w", err)
+		return nil, program.Refuse(program.Config, "read profile: %w", err)
 	}
 	identity, err := signer(sdk, c)
 	if err != nil {
-		return nil, refuse("config", "read identity: %w", err)
+		return nil, program.Refuse(program.Config, "read identity: %w", err)
 	}
 	if l.ctx, err = sdk.ChannelContext(l.channel, fabsdk.WithIdentity(identity))(); err != nil {
-		return nil, refusal{"unavailable", err}
+		return nil, program.Refusal{Code: program.Unavailable, Err: err}
 	}
 	if err := l.findPeers(c["endorsers"]); err != nil {
-		return nil, refusal{"config", err}
+		return nil, program.Refusal{Code: program.Config, Err: err}
 	}
 	return l, nil
 }

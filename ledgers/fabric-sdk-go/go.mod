@@ -6,6 +6,7 @@ require (
 	github.com/golang/protobuf v1.3.3
 	github.com/hyperledger/fabric-protos-go v0.0.0-20200707132912-fee30f3ccd23
 	github.com/hyperledger/fabric-sdk-go v1.0.0
+	github.com/suyuan-io/suyuan/ledgers/program v0.0.0
 )
 
 require (
@@ -49,3 +50,5 @@ require (
 	google.golang.org/grpc v1.29.1 // indirect
 	gopkg.in/yaml.v2 v2.3.0 // indirect
 )
+
+replace github.com/suyuan-io/suyuan/ledgers/program => ../program

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
@@ -13,6 +14,8 @@ import (
 
 	"github.com/golang/protobuf/proto"
 	"github.com/hyperledger/fabric-protos-go/peer"
+
+	"github.com/suyuan-io/suyuan/ledgers/program"
 )
 
 // The time limits of one commit: for the block, and for the other organisations' peers to have it, too. Both together are
@@ -61,25 +64,25 @@ type proof struct {
 func open(config map[string]string) (*ledger, error) {
 	l := &ledger{dir: config["dir"], metadata: config["metadata"]}
 	if l.dir == "" {
-		return nil, refuse("config", "config needs dir, the folder of what this ledger remembers")
+		return nil, program.Refuse(program.Config, "config needs dir, the folder of what this ledger remembers")
 	}
 	if err := os.MkdirAll(l.dir, 0o700); err != nil {
-		return nil, refuse("config", "make folder: %w", err)
+		return nil, program.Refuse(program.Config, "make folder: %w", err)
 	}
 	var err error
 	l.chain, err = connect(config)
 	return l, err
 }
 
-// commit brings a checkpoint before the channel. What is true after a crash:
+// Commit implements [program.Ledger]. What is true after a crash:
 //
 //	before save    nothing was submitted
 //	after save     the outcome is unknown; the next commit of this origin settles it by the same transaction
 //	after settle   the transaction is in a block, valid or not; the channel's state says what it holds
-func (l *ledger) commit(r request) (json.RawMessage, error) {
+func (l *ledger) Commit(_ context.Context, r program.Request) (json.RawMessage, error) {
 	if stated := strings.SplitN(r.Note, "\n", 4); len(stated) < 4 || stated[0] != r.Origin || stated[1] != strconv.FormatUint(r.Size, 10) ||
 		stated[2] != base64Of(r.Root) || r.Size == 0 {
-		return nil, refuse("invalid", "the note states another checkpoint")
+		return nil, program.Refuse(program.Invalid, "the note states another checkpoint")
 	}
 	if err := l.settle(r.Origin); err != nil {
 		return nil, err
@@ -94,7 +97,7 @@ func (l *ledger) commit(r request) (json.RawMessage, error) {
 	}
 	tx, payload, err := l.chain.endorse("Commit", r.Origin, strconv.FormatUint(r.Size, 10), r.Root, r.Note, string(consistency), l.metadata)
 	if err != nil {
-		return nil, refusal{"unavailable", err}
+		return nil, program.Refusal{Code: program.Unavailable, Err: err}
 	}
 	var a contractAnswer
 	if err := json.Unmarshal(payload, &a); err != nil {
@@ -103,7 +106,7 @@ func (l *ledger) commit(r request) (json.RawMessage, error) {
 	switch a.Status {
 	case "committed":
 		if err := l.save(r.Origin, tx); err != nil {
-			return nil, refusal{"unavailable", err}
+			return nil, program.Refusal{Code: program.Unavailable, Err: err}
 		}
 		if err := l.settle(r.Origin); err != nil {
 			return nil, err
@@ -115,49 +118,59 @@ func (l *ledger) commit(r request) (json.RawMessage, error) {
 		return nil, fmt.Errorf("the contract answers %q to a commit", a.Status)
 	}
 	if evidence, err = l.held(r); evidence == nil && err == nil {
-		err = refuse("unavailable", "the transaction was ordered after another and is invalid")
+		err = program.Refuse(program.Unavailable, "the transaction was ordered after another and is invalid")
 	}
 	return evidence, err
 }
 
 // refusal turns a refusal of the contract into what the hub may do, as the hub's own driver does.
-func (a contractAnswer) refusal(r request) error {
-	code := "invalid"
+func (a contractAnswer) refusal(r program.Request) error {
+	code := program.Invalid
 	switch {
 	case a.Code == "root", a.Code == "size", a.Code == "proof" && a.Head.Size == r.Previous:
-		code = "conflict"
+		code = program.Conflict
 	case a.Code == "owner":
-		code = "forbidden"
+		code = program.Forbidden
 	}
-	return refuse(code, "the contract refuses checkpoint %d: %s", r.Size, a.Message)
+	return program.Refuse(code, "the contract refuses checkpoint %d: %s", r.Size, a.Message)
 }
 
 // held returns the evidence of a checkpoint that the channel holds, nil if it holds none of this size.
-func (l *ledger) held(r request) (json.RawMessage, error) {
+func (l *ledger) held(r program.Request) (json.RawMessage, error) {
 	rec, err := l.record("Get", r.Origin, strconv.FormatUint(r.Size, 10))
 	if err != nil || rec == nil {
 		return nil, err
 	}
 	if rec.Root != r.Root {
-		return nil, refuse("conflict", "the channel holds the root %s for size %d", rec.Root, r.Size)
+		return nil, program.Refuse(program.Conflict, "the channel holds the root %s for size %d", rec.Root, r.Size)
 	}
 	return l.evidence(rec)
 }
 
-func (l *ledger) lookup(origin string, size uint64) (string, json.RawMessage, error) {
-	rec, err := l.record("Get", origin, strconv.FormatUint(size, 10))
+// Lookup implements [program.Ledger].
+func (l *ledger) Lookup(_ context.Context, r program.Request) (program.Held, error) {
+	rec, err := l.record("Get", r.Origin, strconv.FormatUint(r.Size, 10))
 	if err != nil || rec == nil {
-		return "", nil, err
+		return program.Held{}, err
 	}
 	evidence, err := l.evidence(rec)
-	return rec.Checkpoint, evidence, err
+	return program.Held{Note: rec.Checkpoint, Evidence: evidence}, err
+}
+
+// Latest implements [program.Ledger].
+func (l *ledger) Latest(_ context.Context, r program.Request) (program.Held, error) {
+	rec, err := l.record("Latest", r.Origin)
+	if err != nil || rec == nil {
+		return program.Held{}, err
+	}
+	return program.Held{Note: rec.Checkpoint}, nil
 }
 
 // record asks one peer for a record, nil for none.
 func (l *ledger) record(function string, args ...string) (*record, error) {
 	b, err := l.chain.query(l.chain.contract, function, args...)
 	if err != nil {
-		return nil, refusal{"unavailable", err}
+		return nil, program.Refusal{Code: program.Unavailable, Err: err}
 	}
 	var a contractAnswer
 	if err := json.Unmarshal(b, &a); err != nil {
@@ -218,7 +231,7 @@ func (l *ledger) evidence(r *record) (json.RawMessage, error) {
 	if err != nil {
 		return nil, err
 	}
-	return b, write(path, b)
+	return b, program.WriteFile(path, b)
 }
 
 // attest has the organisations read r and sign what they read. Just after a commit some peers lack the block yet, and their
@@ -268,7 +281,7 @@ func (l *ledger) save(origin string, tx *transaction) error {
 	if err != nil {
 		return err
 	}
-	return write(l.path("pending", origin, 0), b)
+	return program.WriteFile(l.path("pending", origin, 0), b)
 }
 
 func (l *ledger) drop(origin string) error {
@@ -276,33 +289,6 @@ func (l *ledger) drop(origin string) error {
 		return err
 	}
 	return nil
-}
-
-// write puts b under path so that after a crash the file holds all of it or what it held before.
-func write(path string, b []byte) error {
-	file, err := os.Create(path + ".new")
-	if err != nil {
-		return err
-	}
-	_, err = file.Write(b)
-	if err == nil {
-		err = file.Sync()
-	}
-	if closed := file.Close(); err == nil {
-		err = closed
-	}
-	if err == nil {
-		err = os.Rename(path+".new", path)
-	}
-	if err != nil {
-		return err
-	}
-	dir, err := os.Open(filepath.Dir(path))
-	if err != nil {
-		return err
-	}
-	defer dir.Close()
-	return dir.Sync()
 }
 
 // base64Of returns the base64 of hexadecimal digits, "" if they are none.

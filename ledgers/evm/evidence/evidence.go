@@ -244,7 +244,7 @@ func strict(b []byte, v any) error {
 
 // Verify checks that evidence is genuine, about exactly the checkpoint of a note, and by what the reader has pinned, if that is
 // there. It returns who witnessed, in words.
-func Verify(evidence []byte, note string, trust json.RawMessage) (string, error) {
+func Verify(evidence json.RawMessage, note string, trust json.RawMessage) (string, error) {
 	f, err := Examine(evidence)
 	if err != nil {
 		return "", err
