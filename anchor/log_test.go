@@ -313,6 +313,27 @@ func TestRunSealsByAge(t *testing.T) {
 	})
 }
 
+// A log that looks seldom seals no later for it: it knows when what it has seen is old enough.
+func TestRunSealsOnTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		opts := w.options()
+		opts.MaxAge, opts.Poll = 10*time.Second, 7*time.Second
+		l, stop := run(t, opts)
+		defer stop()
+		start := time.Now()
+		w.now = start
+		w.record(3)
+		l.Nudge()
+		if err := l.WaitCommitted(t.Context(), 3); err != nil {
+			t.Fatal(err)
+		}
+		if took := time.Since(start); took != 10*time.Second {
+			t.Errorf("committed after %v", took)
+		}
+	})
+}
+
 func TestRunSealsBySizeWhenNudged(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)

@@ -94,6 +94,7 @@ func (l *Log) Run(ctx context.Context) error {
 			continue
 		default:
 			wait.Reset()
+			pause = l.lull()
 		}
 		timer := time.NewTimer(pause)
 		select {
@@ -104,6 +105,22 @@ func (l *Log) Run(ctx context.Context) error {
 		timer.Stop()
 	}
 	return nil
+}
+
+// lull is how long nothing will be due by itself: until the oldest leaf that waits is old enough, or for a poll if that is
+// sooner.
+func (l *Log) lull() time.Duration {
+	l.rounds.Lock()
+	defer l.rounds.Unlock()
+	at := l.snapshot().oldestAt
+	if at.IsZero() {
+		return l.opts.Poll
+	}
+	left := l.opts.MaxAge - l.age(at)
+	if left <= 0 { // it waits for more leaves to pay for
+		return l.opts.Poll
+	}
+	return min(left, l.opts.Poll)
 }
 
 // Flush seals and commits what is in the log now, without waiting for size or age, and returns the first error. It also
