@@ -77,7 +77,7 @@ func (l *Log) Run(ctx context.Context) error {
 	wait.InitialInterval, wait.MaxInterval = min(100*time.Millisecond, l.opts.MaxBackoff), l.opts.MaxBackoff
 	for ctx.Err() == nil {
 		progress, err := l.round(ctx, false)
-		pause, wake := l.opts.Poll, l.nudge
+		pause, wake := time.Duration(0), l.nudge
 		switch {
 		case ctx.Err() != nil:
 			return nil

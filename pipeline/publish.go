@@ -10,9 +10,9 @@ import (
 )
 
 // publisher commits in groups. Whoever publishes while a frame is on its way to the disk waits in the queue; when the
-// frame is synced, everything that waits goes into the next one. So the cost of a sync is shared by as many callers as
-// there are, and a lone caller waits for nobody. A second frame beside the one on its way makes both smaller, which costs more than
-// it gains (docs/performance.md).
+// frame is synced, everything that waits goes into the next one, and most of those who have just been answered if they come again
+// at once (gather). So the cost of a sync is shared by as many callers as there are, and a lone caller waits for nobody. A second
+// frame beside the one on its way makes both smaller, which costs more than it gains (docs/performance.md).
 type publisher struct {
 	send    func(ctx context.Context, subject string, frame []byte) error
 	subject func(connector hub.ConnectorID) string
@@ -27,6 +27,7 @@ type publisher struct {
 	mu     sync.Mutex
 	queue  []part
 	bytes  int // in queue
+	wanted int // how many in queue make a frame worth its sync
 	closed bool
 	wake   chan struct{}
 	done   chan struct{}
@@ -133,13 +134,51 @@ func (p *publisher) enqueue(c *call, parts []part) error {
 		return hub.Faultf(hub.Unavailable, "pipeline.busy", "%d bytes wait to be written, at most %d may", p.bytes, p.bound).
 			WithHint("records arrive faster than the disk takes them: retry with back-off")
 	}
+	idle := len(p.queue) == 0
 	p.queue = append(p.queue, parts...)
 	p.bytes += size
-	select {
-	case p.wake <- struct{}{}:
-	default:
+	if idle || p.enough() { // between these two it would wake up for nothing
+		select {
+		case p.wake <- struct{}{}:
+		default:
+		}
 	}
 	return nil
+}
+
+// enough reports whether what waits makes a frame: as many as are wanted, all that fit, or so much that others are about to be
+// refused. The caller holds p.mu.
+func (p *publisher) enough() bool {
+	return p.closed || len(p.queue) >= p.wanted || p.bytes >= min(p.limit, p.bound/2)
+}
+
+// gathering bounds how long a frame waits for callers to come again.
+const gathering = 2 * time.Millisecond
+
+// gather waits until the queue holds three of four callers that there seem to be: those who were answered by the last frame, and
+// those who wait already. Without it a frame of all callers is followed by one of the first who come again, and so on by turns, for
+// two syncs where one does; the last of four are answered and read while the disk works. It waits no longer than the last frame
+// took.
+func (p *publisher) gather(answered int, took time.Duration) {
+	p.mu.Lock()
+	p.wanted = (answered + len(p.queue)) * 3 / 4
+	enough := p.enough()
+	p.mu.Unlock()
+	if enough {
+		return
+	}
+	timer := time.NewTimer(min(took, gathering))
+	defer timer.Stop()
+	for !enough {
+		select {
+		case <-p.wake:
+		case <-timer.C:
+			return
+		}
+		p.mu.Lock()
+		enough = p.enough()
+		p.mu.Unlock()
+	}
 }
 
 // commit writes frame after frame until the publisher is closed and its queue is empty.
@@ -152,7 +191,9 @@ func (p *publisher) commit() {
 		runtime.Gosched() // who is about to publish comes along: fewer and larger frames where the processors are busy
 		group, closed := p.take()
 		if len(group) > 0 {
+			began := time.Now()
 			p.settle(group, p.write(group))
+			p.gather(len(group), time.Since(began))
 			continue
 		}
 		if closed {
