@@ -80,6 +80,7 @@ type database interface { //nolint:interfacebloat // each part asks for at most 
 	api.Keyring
 	api.Records
 	capturing
+	remaking
 	ping
 }
 

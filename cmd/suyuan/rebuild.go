@@ -13,7 +13,6 @@ import (
 
 	"github.com/suyuan-io/suyuan/anchor"
 	"github.com/suyuan-io/suyuan/hub"
-	"github.com/suyuan-io/suyuan/store/sqlite"
 )
 
 func rebuildCommand(std stdio) *cobra.Command {
@@ -40,17 +39,20 @@ What the raw stream still holds is normalised again by: suyuan replay`,
 	return cmd
 }
 
+// remaking is a store that makes again what follows from its events.
+type remaking interface {
+	Damaged(ctx context.Context) ([]hub.Seq, error)
+	Rebuild(ctx context.Context) (before, after map[string]string, err error)
+	PutTiles(ctx context.Context, tiles []hub.Tile) error
+}
+
 // rebuild checks the events, then rebuilds what follows from them.
 func (h *Hub) rebuild(ctx context.Context, out io.Writer) error {
-	store, err := h.embedded()
+	damaged, err := h.store.Damaged(ctx)
 	if err != nil {
 		return err
 	}
-	damaged, err := store.Damaged(ctx)
-	if err != nil {
-		return err
-	}
-	before, after, err := store.Rebuild(ctx)
+	before, after, err := h.store.Rebuild(ctx)
 	if err != nil {
 		return err
 	}
@@ -61,7 +63,7 @@ func (h *Hub) rebuild(ctx context.Context, out io.Writer) error {
 		}
 		fmt.Fprintf(out, "%-10s  %s; it %s\n", name, after[name], said)
 	}
-	if err := h.rebuildTiles(ctx, store, out); err != nil {
+	if err := h.rebuildTiles(ctx, out); err != nil {
 		return err
 	}
 	for _, seq := range damaged {
@@ -74,15 +76,15 @@ func (h *Hub) rebuild(ctx context.Context, out io.Writer) error {
 }
 
 // rebuildTiles makes the tiles again from the leaves, unless these contradict the last checkpoint.
-func (h *Hub) rebuildTiles(ctx context.Context, store *sqlite.Store, out io.Writer) error {
-	sealed, err := store.SealedFrom(ctx, math.MaxInt64, -1)
+func (h *Hub) rebuildTiles(ctx context.Context, out io.Writer) error {
+	sealed, err := h.store.SealedFrom(ctx, math.MaxInt64, -1)
 	if err != nil || len(sealed) == 0 {
 		return err
 	}
 	last := sealed[0].Checkpoint
 	tree, wrong := anchor.NewTree(h.cfg.Anchor.hash()), 0
 	for tree.Size() < last.Size {
-		hashes, err := store.LeafHashes(ctx, tree.Size(), int(min(last.Size-tree.Size(), 1<<14)))
+		hashes, err := h.store.LeafHashes(ctx, tree.Size(), int(min(last.Size-tree.Size(), 1<<14)))
 		if err != nil || len(hashes) == 0 {
 			return errors.Join(err, hub.Faultf(hub.Conflict, "rebuild.leaves", "there are %d leaves, %d are sealed", tree.Size(), last.Size))
 		}
@@ -94,7 +96,7 @@ func (h *Hub) rebuildTiles(ctx context.Context, store *sqlite.Store, out io.Writ
 	}
 	tiles := tree.TakeTiles()
 	for _, t := range tiles {
-		stored, err := store.Tile(ctx, t.Level, t.Index)
+		stored, err := h.store.Tile(ctx, t.Level, t.Index)
 		if hub.KindOf(err) == hub.Unavailable {
 			return err
 		}
@@ -102,7 +104,7 @@ func (h *Hub) rebuildTiles(ctx context.Context, store *sqlite.Store, out io.Writ
 			wrong++
 		}
 	}
-	if err := store.PutTiles(ctx, tiles); err != nil {
+	if err := h.store.PutTiles(ctx, tiles); err != nil {
 		return err
 	}
 	said := "they were the same"

@@ -46,31 +46,34 @@ func onConn(tx *relational.Tx, fn func(*pgx.Conn) error) error {
 	})
 }
 
-// integers are rows of BIGINTs in the binary form of COPY (PostgreSQL, COPY, File Formats). The index has nine such rows an
-// event: to box and look up the type of each value took a tenth of the hub's processor time.
-type integers []byte
+// binaryRows are rows of BIGINTs and BYTEAs in the binary form of COPY (PostgreSQL, COPY, File Formats). The index has several such
+// rows an event: to box and look up the type of each value took a tenth of the hub's processor time.
+type binaryRows []byte
 
 // copyHead is the signature, no flags, and no extension.
 const copyHead = "PGCOPY\n\xff\r\n\x00\x00\x00\x00\x00\x00\x00\x00\x00"
 
-// copyOf has room for rows of so many columns.
-func copyOf(rows, columns int) integers {
+// copyOf has room for so many rows of so many integers.
+func copyOf(rows, columns int) binaryRows {
 	const trailer = 2
-	return append(make(integers, 0, len(copyHead)+rows*(2+columns*(4+8))+trailer), copyHead...)
+	return append(make(binaryRows, 0, len(copyHead)+rows*(2+columns*(4+8))+trailer), copyHead...)
 }
 
-// row appends a row.
-func (b integers) row(values []int64) integers {
-	b = binary.BigEndian.AppendUint16(b, uint16(len(values)))
-	for _, v := range values {
-		b = binary.BigEndian.AppendUint32(b, 8)
-		b = binary.BigEndian.AppendUint64(b, uint64(v))
-	}
-	return b
+// row begins a row; its values follow.
+func (b binaryRows) row(columns int) binaryRows {
+	return binary.BigEndian.AppendUint16(b, uint16(columns))
+}
+
+func (b binaryRows) integer(v int64) binaryRows {
+	return binary.BigEndian.AppendUint64(binary.BigEndian.AppendUint32(b, 8), uint64(v))
+}
+
+func (b binaryRows) bytes(v []byte) binaryRows {
+	return append(binary.BigEndian.AppendUint32(b, uint32(len(v))), v...)
 }
 
 // send copies the rows within a transaction. into is the table and its columns.
-func (b integers) send(ctx context.Context, tx *relational.Tx, into string) error {
+func (b binaryRows) send(ctx context.Context, tx *relational.Tx, into string) error {
 	if len(b) == len(copyHead) {
 		return nil
 	}

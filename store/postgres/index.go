@@ -1,33 +1,58 @@
 package postgres
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
-	"errors"
+	"maps"
 	"math"
 	"slices"
 
 	"github.com/suyuan-io/suyuan/store/internal/relational"
 )
 
-// index is the store's [relational.Index]: a row of things for each key of the events' Things, one of facets for each of their
-// Facets. Business steps are found by an index of the events themselves.
-type index struct{ read relational.DB }
-
-// Load implements [relational.Index]: everything is in the database.
-func (x *index) Load(context.Context, relational.Entries) error { return nil }
+// index is the store's [relational.Index]: a row of things for each key of the events' Things, and runs of events for those of
+// their Facets, of their steps, and of all.
+type index struct {
+	write, read relational.DB
+	few         int // [Config].Few
+}
 
 // Begin implements [relational.Index].
 func (x *index) Begin(ctx context.Context, tx *relational.Tx) (relational.Additions, error) {
-	return &additions{ctx: ctx, tx: tx}, nil
+	return newAdditions(ctx, tx), nil
 }
 
-// additions are the rows of one transaction, in the order of their columns.
+// additions are the rows of one transaction.
 type additions struct {
 	ctx    context.Context //nolint:containedctx // lives as long as the transaction that made it
 	tx     *relational.Tx
 	things [][2]int64
-	facets [][3]int64
+	facets map[int64]*group
+	// like is what the event before had, its groups among others: mostly the next has the same.
+	like struct {
+		facets []int64
+		step   int64
+		groups []*group
+	}
+}
+
+// group is the events of one key.
+type group struct{ spots []relational.Spot }
+
+func newAdditions(ctx context.Context, tx *relational.Tx) *additions {
+	a := &additions{ctx: ctx, tx: tx, facets: map[int64]*group{}}
+	a.like.groups = []*group{a.group(everyEvent)}
+	return a
+}
+
+func (a *additions) group(key int64) *group {
+	g := a.facets[key]
+	if g == nil {
+		g = &group{}
+		a.facets[key] = g
+	}
+	return g
 }
 
 // Add implements [relational.Additions].
@@ -35,8 +60,17 @@ func (a *additions) Add(e *relational.Entry) error {
 	for _, key := range e.Things {
 		a.things = append(a.things, [2]int64{key, e.Seq})
 	}
-	for _, key := range e.Facets {
-		a.facets = append(a.facets, [3]int64{key, e.Time, e.Seq})
+	if l := &a.like; e.Step != l.step || !slices.Equal(e.Facets, l.facets) {
+		l.facets, l.step, l.groups = e.Facets, e.Step, l.groups[:1]
+		for _, key := range e.Facets {
+			l.groups = append(l.groups, a.group(key))
+		}
+		if e.Step != 0 {
+			l.groups = append(l.groups, a.group(e.Step))
+		}
+	}
+	for _, g := range a.like.groups {
+		g.spots = append(g.spots, relational.Spot{Time: e.Time, Seq: e.Seq})
 	}
 	return nil
 }
@@ -44,20 +78,36 @@ func (a *additions) Add(e *relational.Entry) error {
 // Flush implements [relational.Additions]. Rows go in the order of their keys: neighbours find the pages of their index in the
 // processor's caches.
 func (a *additions) Flush() error {
-	slices.SortFunc(a.things, func(x, y [2]int64) int { return slices.Compare(x[:], y[:]) })
-	slices.SortFunc(a.facets, func(x, y [3]int64) int { return slices.Compare(x[:], y[:]) })
-	things, facets := copyOf(len(a.things), 2), copyOf(len(a.facets), 3)
+	slices.SortFunc(a.things, func(x, y [2]int64) int {
+		if x[0] != y[0] {
+			return cmp.Compare(x[0], y[0])
+		}
+		return cmp.Compare(x[1], y[1])
+	})
+	things := copyOf(len(a.things), 2)
 	for i := range a.things {
-		things = things.row(a.things[i][:])
-	}
-	for i := range a.facets {
-		facets = facets.row(a.facets[i][:])
+		things = things.row(2).integer(a.things[i][0]).integer(a.things[i][1])
 	}
 	if err := things.send(a.ctx, a.tx, "things (key, seq)"); err != nil {
 		return err
 	}
-	return facets.send(a.ctx, a.tx, "facets (key, event_time, seq)")
+	var found []run
+	for _, key := range slices.Sorted(maps.Keys(a.facets)) {
+		if g := a.facets[key]; len(g.spots) > 0 {
+			found = runs(found, key, g.spots)
+		}
+	}
+	facets, spots := copyOf(len(found), runColumns), []byte(nil)
+	for i := range found {
+		r := &found[i]
+		spots = r.encode(spots[:0])
+		facets = facets.row(runColumns).integer(r.key).integer(r.width).integer(r.earliest).integer(r.first).integer(r.latest).integer(r.last).
+			integer(int64(len(r.spots))).bytes(spots)
+	}
+	return facets.send(a.ctx, a.tx, "facets (key, width, earliest, first, latest, last, events, spots)")
 }
+
+const runColumns = 8
 
 // Done implements [relational.Additions].
 func (a *additions) Done() {}
@@ -76,6 +126,10 @@ func (x *index) Lookup(ctx context.Context, tx *relational.Tx, keys []int64, mos
 		return nil, err
 	}
 	defer rows.Close()
+	return scanSeqs(rows)
+}
+
+func scanSeqs(rows *sql.Rows) ([]int64, error) {
 	var out []int64
 	for rows.Next() {
 		var seq int64
@@ -87,137 +141,15 @@ func (x *index) Lookup(ctx context.Context, tx *relational.Tx, keys []int64, mos
 	return out, rows.Err()
 }
 
-// table is where the candidates of a condition are.
-type table uint8
-
-const (
-	byTime  table = iota // every event, by event time
-	byLog                // every event, by seq
-	byFacet              // facets
-	byStep               // events_by_step
-	byThing              // things, which is in no order of time
-)
-
-// condition is one whose keys are as its table has them: of steps the numbers of their terms.
-type condition struct {
-	in   table
-	keys []int64
-}
-
-// plan is how a search walks: along the driver, past the probes.
-type plan struct {
-	relational.Search
-	driver condition
-	probes []condition
-	// all is true when the driver's candidates are few, so that they are collected and sorted.
-	all bool
-}
-
-const (
-	// few is how many candidates are collected at most before the search walks in order instead.
-	few = 4096
-	// maxStreams is how many alternatives are walked side by side: with more that are many events, most events are candidates.
-	maxStreams = 16
-)
-
-// Walk implements [relational.Index]: along the condition that the fewest events fulfil.
-func (x *index) Walk(ctx context.Context, s relational.Search) (relational.Walk, error) {
-	pl := plan{Search: s, driver: condition{in: byTime}}
-	if s.Order.ByLog() {
-		pl.driver.in = byLog
-	}
-	conditions := make([]condition, len(s.Conditions))
-	for i, c := range s.Conditions {
-		conditions[i] = condition{byThing, c.Keys}
-		switch c.Of {
-		case relational.OfFacets:
-			conditions[i].in = byFacet
-		case relational.OfSteps:
-			keys, err := x.terms(ctx, c.Steps)
-			if err != nil {
-				return nil, err
-			}
-			conditions[i] = condition{byStep, keys}
-		case relational.OfThings:
-		}
-	}
-	if s.Recent && s.Seqs[1]-s.Seqs[0] < few && !s.Order.ByLog() {
-		// The usual question of who polls: what was recorded since. Few events are, wherever their times lie.
-		pl.driver, pl.all, pl.probes = condition{in: byLog, keys: []int64{0}}, true, conditions
-	} else if err := x.choose(ctx, &pl, conditions); err != nil {
+// scanRun appends the events of a row of a run to out, and reads where it begins and what stands before.
+func scanRun(rows *sql.Rows, out []relational.Spot, at *relational.Spot, before ...any) ([]relational.Spot, error) {
+	var begins relational.Spot
+	var spots sql.RawBytes
+	if err := rows.Scan(append(before, &begins.Time, &begins.Seq, &spots)...); err != nil {
 		return nil, err
 	}
-	return x.newWalk(ctx, pl)
-}
-
-// choose makes the narrowest condition the driver and the others probes.
-func (x *index) choose(ctx context.Context, pl *plan, conditions []condition) error {
-	best, least := -1, 0
-	walks := func(c condition) bool { return (c.in == byThing) == pl.Order.ByLog() && len(c.keys) <= maxStreams }
-	for i, c := range conditions {
-		if len(conditions) == 1 && walks(c) {
-			best = 0 // nothing to compare with, and it walks in the right order
-			break
-		}
-		n, err := x.estimate(ctx, c, pl)
-		if err != nil {
-			return err
-		}
-		if n < few && (best < 0 || n < least || !pl.all) {
-			best, least, pl.all = i, n, true
-		} else if best < 0 && walks(c) {
-			best = i
-		}
+	if at != nil {
+		*at = begins
 	}
-	if best < 0 { // things are in no order of time; there are fewer of one than of all
-		best = slices.IndexFunc(conditions, func(c condition) bool { return c.in == byThing })
-		pl.all = best >= 0
-	}
-	for i, c := range conditions {
-		if i == best {
-			pl.driver = c
-		} else {
-			pl.probes = append(pl.probes, c)
-		}
-	}
-	return nil
-}
-
-// estimate counts the candidates of a condition, up to [few].
-func (x *index) estimate(ctx context.Context, c condition, pl *plan) (int, error) {
-	total := 0
-	for _, key := range c.keys {
-		text, args := `SELECT count(*) FROM (SELECT 1 FROM things WHERE key = ? LIMIT ?) c`, []any{key, few - total}
-		switch c.in {
-		case byFacet:
-			text = `SELECT count(*) FROM (SELECT 1 FROM facets WHERE key = ? AND event_time BETWEEN ? AND ? LIMIT ?) c`
-			args = []any{key, pl.From, pl.To, few - total}
-		case byStep:
-			text = `SELECT count(*) FROM (SELECT 1 FROM events WHERE biz_step = ? AND event_time BETWEEN ? AND ? LIMIT ?) c`
-			args = []any{key, pl.From, pl.To, few - total}
-		default:
-		}
-		n := 0
-		if err := x.read.QueryRowContext(ctx, text, args...).Scan(&n); err != nil {
-			return 0, err
-		}
-		if total += n; total >= few {
-			break
-		}
-	}
-	return total, nil
-}
-
-// terms are the numbers of business steps. A step that no event ever had has none, and one that nothing has stands for it.
-func (x *index) terms(ctx context.Context, steps []string) ([]int64, error) {
-	var keys []int64
-	for _, step := range steps {
-		id := int64(-1)
-		err := x.read.QueryRowContext(ctx, `SELECT id FROM terms WHERE text = ?`, step).Scan(&id)
-		if err != nil && !errors.Is(err, sql.ErrNoRows) {
-			return nil, err
-		}
-		keys = append(keys, id)
-	}
-	return keys, nil
+	return decodeRun(out, begins.Time, begins.Seq, spots)
 }

@@ -2,6 +2,9 @@
 // adds rows to is partitioned by ranges of the log, so that the indexes that random keys go into stay as small as one
 // partition, however long the log is.
 //
+// Events that are recorded together are packed together, and so are the rows by which those are found that have something in common;
+// docs/adr/0009-postgres-runs.md says how.
+//
 // Appends of all processes are one after another: each locks the one row of the table head, which holds the log's size, so
 // that the sequence stays gapless. A batch is copied in one transaction and durable when Append returns, unless the operator
 // has switched synchronous_commit off. Everything else may run side by side.
@@ -50,6 +53,9 @@ type Config struct {
 	// PerPartition is how many events a new partition holds when the schema is made; 0 is 2,097,152. A schema that is there
 	// keeps what it was made with.
 	PerPartition uint64
+	// Few is how many candidates a search collects at most before it walks along them in order instead; 0 is 4,096. Tests make it
+	// small.
+	Few int
 	// Now is the clock for recordTime; nil means time.Now.
 	Now func() time.Time
 	// LeafHash hashes a leaf record for the log; nil means RFC 6962 with SHA-256.
@@ -61,6 +67,7 @@ const (
 	writeConnections    = 4
 	leaseConnections    = 4
 	defaultPerPartition = 1 << 21
+	defaultFew          = 1 << 12
 )
 
 // Open opens the database, brings it to the newest schema, and returns the store. Of several processes that open it at
@@ -71,6 +78,9 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 	}
 	if c.PerPartition == 0 {
 		c.PerPartition = defaultPerPartition
+	}
+	if c.Few == 0 {
+		c.Few = defaultFew
 	}
 	if c.Now == nil {
 		c.Now = time.Now
@@ -87,7 +97,8 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 }
 
 // parse reads a URL. The settings are for the hub's own sessions: every statement has an index, and the planner, which
-// knows nothing of a partition that was just made, must not think otherwise.
+// knows nothing of a partition that was just made, must not think otherwise. What it planned once is good for all values: to plan
+// anew takes longer than most statements do, the more partitions there are.
 func parse(url string) (*pgx.ConnConfig, error) {
 	cfg, err := pgx.ParseConfig(url)
 	if err != nil { // the error may hold the password
@@ -96,6 +107,7 @@ func parse(url string) (*pgx.ConnConfig, error) {
 	}
 	settings := map[string]string{
 		"application_name": "suyuan", "enable_seqscan": "off", "enable_hashjoin": "off", "enable_mergejoin": "off", "jit": "off",
+		"plan_cache_mode": "force_generic_plan",
 	}
 	maps.Copy(settings, cfg.RuntimeParams)
 	cfg.RuntimeParams = settings
@@ -152,7 +164,7 @@ func (s *Store) prepare(ctx context.Context, c Config) error {
 	}
 	s.Store, err = relational.New(ctx, dialect(), relational.Config{
 		Write: s.write, Read: s.read, Now: c.Now, LeafHash: c.LeafHash,
-		Index: func(_, read relational.DB) relational.Index { return &index{read: read} },
+		Index: func(write, read relational.DB) relational.Index { return &index{write: write, read: read, few: c.Few} },
 	})
 	return err
 }
@@ -192,8 +204,13 @@ func bind(text string) string {
 // head locks the row that every append locks, until the transaction ends.
 func head(ctx context.Context, tx *relational.Tx) (uint64, time.Time, error) {
 	var size, at int64
-	if err := tx.QueryRowContext(ctx, `SELECT size, recorded_at FROM head FOR UPDATE`).Scan(&size, &at); err != nil {
+	var whole bool
+	if err := tx.QueryRowContext(ctx, `SELECT size, recorded_at, indexed >= to_index FROM head FOR UPDATE`).Scan(&size, &at, &whole); err != nil {
 		return 0, time.Time{}, fmt.Errorf("lock the log: %w", err)
+	}
+	if !whole { // what is recorded already could not be told
+		return 0, time.Time{}, hub.Faultf(hub.Unavailable, "store.rebuild", "another process makes the index again").
+			WithHint("wait until it has; if it was stopped, start it again or restart this one, which goes on with it")
 	}
 	if at == 0 {
 		return uint64(size), time.Time{}, nil

@@ -36,8 +36,11 @@ func TestMain(m *testing.M) {
 	}())
 }
 
-// small partitions, so that the suites cross several.
-const perPartition = 37
+// small partitions, so that the suites cross several, and few candidates, so that searches walk.
+const (
+	perPartition = 37
+	few          = 20
+)
 
 func database(tb testing.TB) string {
 	tb.Helper()
@@ -49,7 +52,7 @@ func database(tb testing.TB) string {
 
 func openAt(tb testing.TB, url string) *postgres.Store {
 	tb.Helper()
-	s, err := postgres.Open(context.Background(), postgres.Config{URL: url, PerPartition: perPartition, Connections: 8})
+	s, err := postgres.Open(context.Background(), postgres.Config{URL: url, PerPartition: perPartition, Connections: 8, Few: few})
 	if err != nil {
 		tb.Fatal(err)
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/suyuan-io/suyuan/store/internal/relational"
 )
@@ -13,23 +14,50 @@ type writer struct {
 	ctx    context.Context //nolint:containedctx // lives as long as the transaction that made it
 	tx     *relational.Tx
 	tables [relational.Tables][][]any
+	// blocks are the rows of that table, events how many are in them and in the rows of events.
+	blocks binaryRows
+	events int64
 	// noted is where the row of a record's key stands, replaced the keys of rows that were there before.
 	noted    map[int64]int
 	replaced []int64
 }
 
 func newWriter(ctx context.Context, tx *relational.Tx) (relational.Writer, error) {
-	return &writer{ctx: ctx, tx: tx, noted: map[int64]int{}}, nil
+	return &writer{ctx: ctx, tx: tx, noted: map[int64]int{}, blocks: copyOf(0, 0)}, nil
 }
 
 // Add implements [relational.Writer].
 func (w *writer) Add(t relational.Table, values []any) error {
-	if t == relational.Records {
+	switch t {
+	case relational.Records:
 		w.noted[recordKey(values)] = len(w.tables[t])
+	case relational.Events:
+		w.events += int64(len(values) / len(t.Columns()))
+	case relational.Blocks:
+		return w.addBlock(values)
 	}
 	width := len(t.Columns())
 	for row := range slices.Chunk(values, width) {
 		w.tables[t] = append(w.tables[t], escaped(row))
+	}
+	return nil
+}
+
+// addBlock adds a row of blocks.
+func (w *writer) addBlock(values []any) error {
+	w.blocks = w.blocks.row(len(values))
+	for i, v := range values {
+		switch v := v.(type) {
+		case int64:
+			w.blocks = w.blocks.integer(v)
+			if i == 1 { // the column events
+				w.events += v
+			}
+		case []byte:
+			w.blocks = w.blocks.bytes(v)
+		default:
+			return fmt.Errorf("add a block: a value is %T", v)
+		}
 	}
 	return nil
 }
@@ -66,6 +94,9 @@ func (w *writer) Flush() error {
 	for i := range records {
 		records[i] = append(slices.Clip(records[i]), at)
 	}
+	if err := w.blocks.send(w.ctx, w.tx, relational.Blocks.Name()+" ("+strings.Join(relational.Blocks.Columns(), ", ")+")"); err != nil {
+		return err
+	}
 	return copyRows(w.ctx, w.tx, []bulk{
 		{relational.Events.Name(), relational.Events.Columns(), w.tables[relational.Events]},
 		{relational.Records.Name(), append(slices.Clip(relational.Records.Columns()), "at"), records},
@@ -80,8 +111,8 @@ func (w *writer) makeRoom() (at int64, err error) {
 		return 0, err
 	}
 	last := at // records stand where the log ends
-	if n := len(w.tables[relational.Events]); n > 0 {
-		last = at + int64(n) - 1
+	if w.events > 0 {
+		last = at + w.events - 1
 	}
 	if last < until {
 		return at, nil
@@ -100,7 +131,7 @@ func (w *writer) makeRoom() (at int64, err error) {
 // partitioned are the tables that are.
 //
 //nolint:gochecknoglobals // a constant
-var partitioned = []string{"events", "records", "things", "facets"}
+var partitioned = []string{"events", "blocks", "records", "things", "facets"}
 
 func (w *writer) partition(table string, from, to int64) error {
 	name := fmt.Sprintf("%s_%d", table, from)

@@ -87,7 +87,7 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 // dialect is what SQLite does its own way.
 func dialect() relational.Dialect {
 	return relational.Dialect{
-		Writer: newWriter, Fault: fault, Compact: true,
+		Writer: newWriter, Fault: fault, Bytes: true,
 	}
 }
 

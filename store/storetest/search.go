@@ -151,9 +151,10 @@ func searchesAgree(t *testing.T, s Searcher) {
 	}
 }
 
-// fill appends total random events and the hierarchy of places, and returns them as recorded.
+// fill appends total random events, some together and some alone, and the hierarchy of places, and returns them as recorded.
 func fill(t *testing.T, s Searcher, r *rand.Rand, total int) []hub.Event {
 	t.Helper()
+	var batch []hub.Outcome
 	for n := range total {
 		o := OutcomeOf(t, fmt.Sprintf("r%d", n), random(r, n))
 		o.Provider = providers[r.IntN(3)]
@@ -163,9 +164,13 @@ func fill(t *testing.T, s Searcher, r *rand.Rand, total int) []hub.Event {
 				Kind: hub.AboutPlace, ID: place(n), Provider: o.Provider, StatedAt: o.ReceivedAt, Attributes: map[string]string{"parent": place(n / 3)},
 			}}
 		}
-		if v, err := s.Append(t.Context(), []hub.Outcome{o}); err != nil || v[0] != hub.Recorded {
+		if batch = append(batch, o); n < total-1 && r.IntN(20) > 0 && n%300 > 50 {
+			continue
+		}
+		if v, err := s.Append(t.Context(), batch); err != nil || slices.ContainsFunc(v, func(v hub.Verdict) bool { return v != hub.Recorded }) {
 			t.Fatal(v, err)
 		}
+		batch = nil
 	}
 	all := make([]hub.Event, total)
 	for i := range all {

@@ -20,7 +20,7 @@ func (s *Store) Append(ctx context.Context, outcomes []hub.Outcome) ([]hub.Verdi
 		if err := s.head(ctx, tx); err != nil {
 			return err
 		}
-		a = appender{s: s, tx: tx, ctx: ctx, at: s.recordTime(), before: s.size, blocks: s.dialect.Compact && worthBlocks(outcomes)}
+		a = appender{s: s, tx: tx, ctx: ctx, at: s.recordTime(), before: s.size, blocks: worthBlocks(outcomes)}
 		if err := a.load(outcomes); err != nil {
 			return err
 		}
@@ -332,7 +332,7 @@ func (a *appender) insertRow(e *hub.Event, o *hub.Outcome, seq hub.Seq, leaf hub
 		terms[i] = id
 	}
 	id, hash := any(e.Key.ID), any(e.Hash)
-	if a.s.dialect.Compact {
+	if a.s.dialect.Bytes {
 		id, hash = compactID(e.Key.ID), compactHash(e.Hash)
 	}
 	return a.rows.Add(Events, []any{

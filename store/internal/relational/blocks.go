@@ -14,8 +14,8 @@ import (
 	"github.com/suyuan-io/suyuan/store/internal/body"
 )
 
-// A store whose dialect is Compact keeps events that are recorded together in blocks, the others as rows of events; see
-// [body.Rows]. This file is all that knows of both.
+// Events that are recorded together are kept in blocks, the others as rows of events; see [body.Rows]. This file is all that
+// knows of both.
 
 // block gathers the events of a transaction that are to be packed together.
 type block struct {
@@ -73,7 +73,11 @@ func (a *appender) flushBlock() error {
 
 // inBlocks is a condition that a block is the last that begins at one of seqs or before, with its values: if an event is in any
 // block it is in that one.
-func inBlocks(seqs []int64) (text string, args []any) {
+func (d *Dialect) inBlocks(seqs []int64) (text string, args []any) {
+	if d.Arrays { // without the lower bound every partition would be asked
+		return `first = ANY(ARRAY(SELECT (SELECT max(first) FROM blocks WHERE first <= s AND first > s - ?) FROM unnest(?::bigint[]) s))`,
+			[]any{body.MaxBlock, seqs}
+	}
 	args = make([]any, len(seqs))
 	for i, seq := range seqs {
 		args[i] = seq
@@ -93,11 +97,11 @@ type blockRow struct {
 func (d *Dialect) eachBlock(
 	ctx context.Context, q querier, column string, seqs []int64, use func(b blockRow, places []int) error,
 ) (others []int64, err error) {
-	if !d.Compact || len(seqs) == 0 {
-		return seqs, nil
+	if len(seqs) == 0 {
+		return nil, nil
 	}
 	sorted := slices.Compact(slices.Sorted(slices.Values(seqs)))
-	cond, args := inBlocks(sorted)
+	cond, args := d.inBlocks(sorted)
 	rows, err := q.QueryContext(ctx, `SELECT first, events, recorded_at, `+column+` FROM blocks WHERE `+cond+` ORDER BY first`, args...)
 	if err != nil {
 		return nil, err
@@ -220,13 +224,10 @@ func (s *Store) recordedAt(ctx context.Context, seq int64) (us int64, ok bool, e
 }
 
 // end reads how many events there are, and the newest record time in microseconds.
-func (s *Store) end(ctx context.Context) (size uint64, last int64, err error) {
-	from := `SELECT seq + 1 AS size, recorded_at FROM events`
-	if s.dialect.Compact {
-		from = `SELECT * FROM (SELECT seq + 1 AS size, recorded_at FROM events ORDER BY seq DESC LIMIT 1)
-			UNION ALL SELECT * FROM (SELECT first + events, recorded_at FROM blocks ORDER BY first DESC LIMIT 1)`
-	}
-	err = s.write.QueryRowContext(ctx, from+` ORDER BY 1 DESC LIMIT 1`).Scan(&size, &last)
+func (s *Store) end(ctx context.Context, db DB) (size uint64, last int64, err error) {
+	err = db.QueryRowContext(ctx, `SELECT * FROM (SELECT seq + 1 AS size, recorded_at FROM events ORDER BY seq DESC LIMIT 1) e
+		UNION ALL SELECT * FROM (SELECT first + events, recorded_at FROM blocks ORDER BY first DESC LIMIT 1) b
+		ORDER BY 1 DESC LIMIT 1`).Scan(&size, &last)
 	if errors.Is(err, sql.ErrNoRows) {
 		return 0, 0, nil
 	}
@@ -235,9 +236,6 @@ func (s *Store) end(ctx context.Context) (size uint64, last int64, err error) {
 
 // blockLeaves fills in the leaf hashes of those events from seq on that are in blocks, and how many they are.
 func (s *Store) blockLeaves(ctx context.Context, from uint64, out []hub.Digest) (n int, err error) {
-	if !s.dialect.Compact {
-		return 0, nil
-	}
 	rows, err := s.read.QueryContext(ctx, `SELECT first, leaves FROM blocks WHERE first >= coalesce(
 		(SELECT max(first) FROM blocks WHERE first <= ?), 0) AND first < ?`, int64(from), int64(from)+int64(len(out)))
 	if err != nil {

@@ -112,14 +112,11 @@ func (s *Store) LogSize(ctx context.Context) (uint64, error) {
 	if s.dialect.Head == nil {
 		return s.visible.Load(), nil
 	}
-	var n sql.NullInt64
-	if err := s.read.QueryRowContext(ctx, `SELECT max(seq) FROM events`).Scan(&n); err != nil {
+	size, _, err := s.end(ctx, s.read)
+	if err != nil {
 		return 0, s.unavailable("read log size", err)
 	}
-	if !n.Valid {
-		return 0, nil
-	}
-	return uint64(n.Int64) + 1, nil
+	return size, nil
 }
 
 // LeafHashes implements anchor.Leaves.

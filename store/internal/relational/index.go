@@ -11,8 +11,7 @@ import (
 // Index finds events by what they say. Its keys are 63-bit hashes, so that what it finds are candidates: whoever asks
 // compares the events themselves.
 type Index interface {
-	// Load makes the index true after the database was opened, and after a transaction whose outcome is unknown.
-	Load(ctx context.Context, from Entries) error
+	Rebuildable
 	// Begin begins what one transaction of Append adds.
 	Begin(ctx context.Context, tx *Tx) (Additions, error)
 	// Lookup returns, in the order of the log and each once, the events that have any of the keys among their Things. It may stop
@@ -22,8 +21,10 @@ type Index interface {
 	Walk(ctx context.Context, s Search) (Walk, error)
 }
 
-// Rebuildable is an index that can be made again from the events.
+// Rebuildable is what can be made again from the events.
 type Rebuildable interface {
+	// Load makes it true after the database was opened, and after a transaction whose outcome is unknown.
+	Load(ctx context.Context, from Entries) error
 	// Digests returns the number of rows and a digest of each of the index's parts.
 	Digests(ctx context.Context) (map[string]string, error)
 	// Rebuild forgets everything and makes it again. Nobody else uses the store meanwhile.

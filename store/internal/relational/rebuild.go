@@ -14,15 +14,9 @@ const rebuildBatch = 2000
 
 // Rebuild makes what follows from the events again: the index and the vocabulary. It returns the number of rows and a digest of
 // each part before and after: where the two differ, what stood there was not what the events say. Nobody else may use the
-// store. A crash leaves what the next start completes. A fault of kind Unavailable says that this store's index is not made
-// again.
+// store. A crash leaves what the next start completes.
 func (s *Store) Rebuild(ctx context.Context) (before, after map[string]string, err error) {
-	index, ok := s.index.(Rebuildable)
-	if !ok {
-		return nil, nil, hub.Faultf(hub.Unavailable, "store.rebuild", "the index of this store is part of its database").
-			WithHint("use the database's own means: REINDEX")
-	}
-	if before, err = s.projections(ctx, index); err != nil {
+	if before, err = s.projections(ctx); err != nil {
 		return nil, nil, err
 	}
 	if err := s.inTx(ctx, "rebuild vocabulary", func(tx *Tx) error {
@@ -33,18 +27,18 @@ func (s *Store) Rebuild(ctx context.Context) (before, after map[string]string, e
 	}
 	s.mu.Lock()
 	s.words = map[word]bool{}
-	err = index.Rebuild(ctx, s.entries)
+	err = s.index.Rebuild(ctx, s.entries)
 	s.mu.Unlock()
 	if err != nil {
 		return nil, nil, s.classify("rebuild indexes", err)
 	}
-	after, err = s.projections(ctx, index)
+	after, err = s.projections(ctx)
 	return before, after, err
 }
 
 // projections returns the number of rows and a digest of each index.
-func (s *Store) projections(ctx context.Context, index Rebuildable) (map[string]string, error) {
-	out, err := index.Digests(ctx)
+func (s *Store) projections(ctx context.Context) (map[string]string, error) {
+	out, err := s.index.Digests(ctx)
 	if err != nil {
 		return nil, s.classify("read index", err)
 	}
@@ -81,17 +75,36 @@ func (s *Store) Damaged(ctx context.Context) ([]hub.Seq, error) {
 		if err != nil || len(want) == 0 {
 			return damaged, err
 		}
-		for i, digest := range want {
-			seq := hub.Seq(from) + hub.Seq(i)
-			e, err := s.EventAt(ctx, seq)
-			if err != nil && ctx.Err() != nil {
-				return nil, err
+		seqs := make([]int64, len(want))
+		for i := range seqs {
+			seqs[i] = int64(from) + int64(i)
+		}
+		good, err := s.sound(ctx, seqs, want)
+		for i, seq := range seqs {
+			if err != nil { // of one of them: find out which
+				alone, err := s.sound(ctx, seqs[i:i+1], want[i:])
+				if err != nil && (ctx.Err() != nil || hub.KindOf(err) == hub.Unavailable) {
+					return nil, err
+				}
+				good[seq] = alone[seq]
 			}
-			if err != nil || s.config.LeafHash(e.Leaf.Bytes()) != digest || hub.Sum(e.Body) != e.Leaf.Event {
-				damaged = append(damaged, seq)
+			if !good[seq] {
+				damaged = append(damaged, hub.Seq(seq))
 			}
 		}
 	}
+}
+
+// sound returns which of the events at seqs can be read and give their leaf hash.
+func (s *Store) sound(ctx context.Context, seqs []int64, want []hub.Digest) (map[int64]bool, error) {
+	good := make(map[int64]bool, len(seqs))
+	found, err := s.events(ctx, seqs)
+	for i := range found {
+		e := &found[i]
+		seq := int64(e.Seq)
+		good[seq] = s.config.LeafHash(e.Leaf.Bytes()) == want[seq-seqs[0]] && hub.Sum(e.Body) == e.Leaf.Event
+	}
+	return good, err
 }
 
 // ForgetLog removes the checkpoints and the tree, so that a log with another origin can begin over the same events. The events

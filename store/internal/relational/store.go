@@ -37,8 +37,8 @@ type Dialect struct {
 	// Fault is what an error of the database means to the operator, nil when there is nothing more to say than that the
 	// database failed.
 	Fault func(what string, err error) *hub.Fault
-	// Compact is true where a column of texts may hold bytes as well, and where events are packed together in a table of blocks.
-	Compact bool
+	// Bytes is true where a column of texts may hold bytes as well.
+	Bytes bool
 	// Lock begins a transaction that reads checkpoints and writes what follows from them; it may be empty.
 	Lock string
 }
@@ -155,7 +155,7 @@ func New(ctx context.Context, d Dialect, c Config) (*Store, error) {
 
 // reload reads what is remembered: after a failed commit only the database knows what is true.
 func (s *Store) reload(ctx context.Context) error {
-	size, last, err := s.end(ctx)
+	size, last, err := s.end(ctx, s.write)
 	if err != nil {
 		return err
 	}
@@ -220,22 +220,27 @@ func (s *Store) inOne(ctx context.Context, what string, fn func(tx *Tx) error, d
 }
 
 func (s *Store) inAny(ctx context.Context, what string, fn func(tx *Tx) error) error {
-	conn, err := s.write.Conn(ctx)
+	if err := s.write.InTx(ctx, fn); err != nil {
+		return s.classify(what, err)
+	}
+	return nil
+}
+
+// InTx runs fn in a transaction.
+func (d DB) InTx(ctx context.Context, fn func(tx *Tx) error) error {
+	conn, err := d.Conn(ctx)
 	if err != nil {
-		return s.unavailable(what, err)
+		return err
 	}
 	defer func() { _ = conn.Close() }() // gives it back to the pool
 	begun, err := conn.BeginTx(ctx, nil)
 	if err != nil {
-		return s.unavailable(what, err)
+		return err
 	}
-	if err := fn(&Tx{begun, conn, &s.dialect}); err != nil {
-		return s.classify(what, errors.Join(err, ended(begun.Rollback())))
+	if err := fn(&Tx{begun, conn, d.dialect}); err != nil {
+		return errors.Join(err, ended(begun.Rollback()))
 	}
-	if err := begun.Commit(); err != nil {
-		return s.classify(what, err)
-	}
-	return nil
+	return begun.Commit()
 }
 
 // ended drops the error of rolling back a transaction that its context has rolled back already.

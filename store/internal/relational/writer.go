@@ -7,7 +7,7 @@ type Table uint8
 const (
 	Events Table = iota
 	Records
-	// Blocks holds events that were recorded together; see [Dialect.Compact].
+	// Blocks holds events that were recorded together.
 	Blocks
 )
 
