@@ -19,6 +19,7 @@ import (
 	"github.com/suyuan-io/suyuan/hub"
 	"github.com/suyuan-io/suyuan/pipeline"
 	"github.com/suyuan-io/suyuan/schemas"
+	"github.com/suyuan-io/suyuan/store/postgres"
 	"github.com/suyuan-io/suyuan/store/sqlite"
 )
 
@@ -28,24 +29,48 @@ var registry = sync.OnceValues(schemas.Open)
 // embedded is a hub's EPCIS side in this process: the real store, raw stream, normaliser and binding behind a real
 // listener. Only the API keys are made up.
 type embedded struct {
-	URL    string
-	store  *sqlite.Store
-	rest   *epcisrest.Server
-	dir    string
-	t      testing.TB
-	config epcisrest.Config
-	stop   func()
+	URL   string
+	store database
+	// postgres is the URL of the store's database, "" for one in dir.
+	postgres string
+	rest     *epcisrest.Server
+	dir      string
+	t        testing.TB
+	config   epcisrest.Config
+	stop     func()
+}
+
+// database is a store, of either kind.
+type database interface {
+	pipeline.Appender
+	pipeline.Morgue
+	epcisrest.Events
+	epcisrest.Log
+	epcisrest.Records
+	epcisrest.Jobs
+	epcisrest.Queries
+	epcisrest.Subscriptions
+	epcisrest.Deliveries
+	Close() error
+}
+
+// openStore opens the store in dir, or that at a URL of PostgreSQL.
+func openStore(ctx context.Context, dir, url string) (database, error) {
+	if url != "" {
+		return postgres.Open(ctx, postgres.Config{URL: url})
+	}
+	return sqlite.Open(ctx, sqlite.Config{Path: filepath.Join(dir, "hub.db")})
 }
 
 // appender tells the binding that events were recorded, as the hub's wiring does.
 type appender struct {
-	*sqlite.Store
+	database
 
 	nudge func()
 }
 
 func (a appender) Append(ctx context.Context, outcomes []hub.Outcome) ([]hub.Verdict, error) {
-	v, err := a.Store.Append(ctx, outcomes)
+	v, err := a.database.Append(ctx, outcomes)
 	a.nudge()
 	return v, err
 }
@@ -85,7 +110,13 @@ func bearer(header string) string {
 // start opens a hub in dir and stops it with the test.
 func start(t testing.TB, dir string, c epcisrest.Config) *embedded {
 	t.Helper()
-	e := &embedded{dir: dir, t: t, config: c}
+	return startOn(t, "", dir, c)
+}
+
+// startOn is start with the store at a URL of PostgreSQL.
+func startOn(t testing.TB, url, dir string, c epcisrest.Config) *embedded {
+	t.Helper()
+	e := &embedded{postgres: url, dir: dir, t: t, config: c}
 	e.open()
 	t.Cleanup(func() { e.stop() })
 	return e
@@ -111,7 +142,7 @@ func (e *embedded) open() {
 	schema, err := registry()
 	must(err)
 	validator := schema.With(schemas.ValidateOptions{Rules: true})
-	e.store, err = sqlite.Open(ctx, sqlite.Config{Path: filepath.Join(e.dir, "hub.db")})
+	e.store, err = openStore(ctx, e.dir, e.postgres)
 	must(err)
 	instances := func(id hub.ConnectorID) (pipeline.Instance, bool) {
 		return pipeline.Instance{}, epcisrest.IsCapture(id)

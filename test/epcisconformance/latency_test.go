@@ -5,7 +5,6 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"os"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"sync"
@@ -15,12 +14,12 @@ import (
 	"github.com/suyuan-io/suyuan/api/epcisrest"
 	"github.com/suyuan-io/suyuan/epcis"
 	"github.com/suyuan-io/suyuan/hub"
-	"github.com/suyuan-io/suyuan/store/sqlite"
 )
 
 // TestQueryLatency measures queries over HTTP on a store of SUYUAN_QUERY_EVENTS events and holds them to the promise for
 // 1,000,000. Without the variable it only shows that each query finds something, on few events and with no look at the
-// clock. SUYUAN_QUERY_DIR keeps the store for the next run.
+// clock. SUYUAN_QUERY_DIR keeps the store for the next run. SUYUAN_QUERY_POSTGRES is the URL of an empty database or schema of
+// PostgreSQL to measure on, which is left as it is for the next run.
 func TestQueryLatency(t *testing.T) {
 	total, err := strconv.Atoi(os.Getenv("SUYUAN_QUERY_EVENTS"))
 	timed := err == nil
@@ -31,8 +30,9 @@ func TestQueryLatency(t *testing.T) {
 	if dir == "" {
 		dir = t.TempDir()
 	}
-	populate(t, dir, total)
-	h := start(t, dir, epcisrest.Config{})
+	url := os.Getenv("SUYUAN_QUERY_POSTGRES")
+	populate(t, url, dir, total)
+	h := startOn(t, url, dir, epcisrest.Config{})
 	c := &client{base: h.URL + "/epcis", key: "audit"}
 	own := &client{base: h.URL + "/epcis", key: "plant"}
 	rnd := rand.New(rand.NewPCG(1, 2))
@@ -126,11 +126,11 @@ func itemOf(i int) string {
 
 func placeOf(i int) string { return fmt.Sprintf("urn:epc:id:sgln:0614141.%05d.0", i) }
 
-// populate fills the store of dir with events of 200 products at 500 places by four providers: each item is stated about
+// populate fills the store with events of 200 products at 500 places by four providers: each item is stated about
 // five times.
-func populate(t *testing.T, dir string, total int) {
+func populate(t *testing.T, url, dir string, total int) {
 	t.Helper()
-	s, err := sqlite.Open(t.Context(), sqlite.Config{Path: filepath.Join(dir, "hub.db")})
+	s, err := openStore(t.Context(), dir, url)
 	if err != nil {
 		t.Fatal(err)
 	}
