@@ -34,8 +34,10 @@ type Loader struct {
 func (l Loader) Load(name string) (*Instance, error) {
 	data, err := fs.ReadFile(l.FS, name)
 	if err != nil {
-		return nil, hub.Faultf(hub.NotFound, "instance.unreadable", "cannot read the instance file").
-			At(hub.Where{File: name}).Because(err)
+		f := hub.Faultf(hub.NotFound, "instance.unreadable", "cannot read the instance file").
+			At(hub.Where{File: name}).Because(err).WithHint("it is a regular file that the hub's user may read; move what is none out of the folder")
+		f.MessageZh, f.HintZh = "无法读取实例文件", "实例文件应为系统用户可读的普通文件；请将其他内容移出该目录"
+		return nil, f
 	}
 	seen := &seenSecrets{lookup: l.Lookup}
 	file := defaults()

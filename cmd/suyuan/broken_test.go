@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"github.com/rogpeppe/go-internal/txtar"
+
+	"github.com/suyuan-io/suyuan/hub"
 )
 
 var updateReports = flag.Bool("update-reports", false, "write what suyuan check says into testdata/broken")
@@ -30,6 +32,24 @@ func TestTheFilesBeforeTheMistakeAreGood(t *testing.T) {
 	report, code := reportOf(t, nil)
 	if want := "all is well: 1 connector\n"; report != want || code != exitOK {
 		t.Errorf("exit code %d:\n%s", code, report)
+	}
+}
+
+// What would exhaust the memory of who reads it is refused before: brackets without end, a file without end.
+func TestCheckReadsNothingThatHasNoEnd(t *testing.T) {
+	report, code := reportOf(t, []txtar.File{{Name: "connectors/deep.yaml", Data: bytes.Repeat([]byte("["), 200_000)}})
+	if code != exitInvalid || !strings.Contains(report, "connectors/deep.yaml:1:41: ") {
+		t.Errorf("exit code %d:\n%s", code, report)
+	}
+	if _, err := os.Stat("/dev/zero"); err != nil {
+		t.Skip("SKIPPED, NOT PASSED: there is no /dev/zero")
+	}
+	dir := t.TempDir()
+	if err := os.Symlink("/dev/zero", filepath.Join(dir, "endless.yaml")); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := loadConnectors(dir, nil); hub.AsFault(err).Code != "instance.unreadable" {
+		t.Errorf("an endless instance file: %v", err)
 	}
 }
 

@@ -12,7 +12,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/goccy/go-yaml"
 	"github.com/spf13/cobra"
 
 	"github.com/suyuan-io/suyuan/connectors"
@@ -92,12 +91,16 @@ func (c *checker) mappingsOfBroken(cfg Config, l *loaded) {
 		var file struct {
 			Map string `yaml:"map"`
 		}
-		b, err := os.ReadFile(name)
-		if err != nil || yaml.Unmarshal(b, &file) != nil || file.Map == "" {
+		b, err := readRegular(os.DirFS(dir), filepath.Base(name))
+		if err != nil {
 			continue // reported already
 		}
+		_ = strictyaml.Decode(name, b, &file, strictyaml.Options{}) // what else is in it is reported already
+		if file.Map == "" {
+			continue
+		}
 		at := path.Join(filepath.Base(dir), file.Map)
-		if _, err := mapping.Load(os.DirFS(root), at); hub.KindOf(err) == hub.Invalid {
+		if _, err := mapping.Load(&reading{FS: os.DirFS(root), files: texts{}}, at); hub.KindOf(err) == hub.Invalid {
 			c.files = appendNew(c.files, withRoot(appendFaults(nil, err), root))
 		}
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io/fs"
 	"maps"
@@ -30,11 +31,28 @@ type reading struct {
 // ReadFile implements [fs.ReadFileFS].
 func (r *reading) ReadFile(name string) ([]byte, error) {
 	r.asked = append(r.asked, name)
-	b, err := fs.ReadFile(r.FS, name)
+	b, err := readRegular(r.FS, name)
 	if err == nil {
 		r.files[name] = string(b)
 	}
 	return b, err
+}
+
+// maxFolderFile bounds the files that instances consist of; a table for lookups is the largest.
+const maxFolderFile = 64 << 20
+
+// readRegular reads a file, and nothing that has no end, or none soon: a device, a pipe.
+func readRegular(fsys fs.FS, name string) ([]byte, error) {
+	info, err := fs.Stat(fsys, name)
+	switch {
+	case err != nil:
+		return nil, err
+	case !info.Mode().IsRegular():
+		return nil, &fs.PathError{Op: "read", Path: name, Err: errors.New("it is no regular file")}
+	case info.Size() > maxFolderFile:
+		return nil, &fs.PathError{Op: "read", Path: name, Err: fmt.Errorf("it has %d bytes, at most %d are read", info.Size(), maxFolderFile)}
+	}
+	return fs.ReadFile(fsys, name)
 }
 
 // Stat implements [fs.StatFS].
