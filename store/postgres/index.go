@@ -11,8 +11,8 @@ import (
 	"github.com/suyuan-io/suyuan/store/internal/relational"
 )
 
-// index is the store's [relational.Index]: a row of things for each key of the events' Things, and runs of events for those of
-// their Facets, of their steps, and of all.
+// index is the store's [relational.Index]: a row of things for each of the events' Names and Things, and runs of events for their
+// Facets, of their steps, and of all.
 type index struct {
 	write, read relational.DB
 	few         int // [Config].Few
@@ -57,8 +57,10 @@ func (a *additions) group(key int64) *group {
 
 // Add implements [relational.Additions].
 func (a *additions) Add(e *relational.Entry) error {
-	for _, key := range e.Things {
-		a.things = append(a.things, [2]int64{key, e.Seq})
+	for _, keys := range [][]int64{e.Names[:], e.Things} {
+		for _, key := range keys {
+			a.things = append(a.things, [2]int64{key, e.Seq})
+		}
 	}
 	if l := &a.like; e.Step != l.step || !slices.Equal(e.Facets, l.facets) {
 		l.facets, l.step, l.groups = e.Facets, e.Step, l.groups[:1]
@@ -84,6 +86,7 @@ func (a *additions) Flush() error {
 		}
 		return cmp.Compare(x[1], y[1])
 	})
+	a.things = slices.Compact(a.things) // a name and a thing of an event may have one key
 	things := copyOf(len(a.things), 2)
 	for i := range a.things {
 		things = things.row(2).integer(a.things[i][0]).integer(a.things[i][1])
@@ -113,15 +116,15 @@ const runColumns = 8
 func (a *additions) Done() {}
 
 // Lookup implements [relational.Index].
-func (x *index) Lookup(ctx context.Context, tx *relational.Tx, keys []int64, most int) ([]int64, error) {
-	if len(keys) == 0 {
+func (x *index) Lookup(ctx context.Context, tx *relational.Tx, c relational.Condition, most int) ([]int64, error) {
+	if len(c.Keys) == 0 {
 		return nil, nil
 	}
 	query := x.read.QueryContext
 	if tx != nil {
 		query = tx.QueryContext
 	}
-	rows, err := query(ctx, `SELECT DISTINCT seq FROM things WHERE key = ANY(?) ORDER BY seq LIMIT ?`, keys, int64(min(most, math.MaxInt-1)+1))
+	rows, err := query(ctx, `SELECT DISTINCT seq FROM things WHERE key = ANY(?) ORDER BY seq LIMIT ?`, c.Keys, int64(min(most, math.MaxInt-1)+1))
 	if err != nil {
 		return nil, err
 	}

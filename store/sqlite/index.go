@@ -10,9 +10,9 @@ import (
 	"hash"
 	"math"
 	"slices"
-	"sync"
+	"sort"
+	"sync/atomic"
 
-	"github.com/suyuan-io/suyuan/hub"
 	"github.com/suyuan-io/suyuan/store/internal/postings"
 	"github.com/suyuan-io/suyuan/store/internal/relational"
 )
@@ -21,215 +21,109 @@ import (
 // database. What is in memory is read again from the events when the store is opened.
 //
 // A full segment is written within the next transaction of Append, so that it is there whole or not at all; a crash before
-// that leaves its events to be read again.
+// that leaves its events to be read again. Old segments are merged within the transactions of Append as well, step by step: [merge].
 type index struct {
 	write, read relational.DB
 	size        int // events in a segment
 	resident    func(bytes int64)
 
-	mu     sync.RWMutex
-	sealed []*sealed
-	recent []*recent // in log order; only the last one has room
+	// now is what readers see. It is replaced by the one who appends, to whom the rest belongs.
+	now      atomic.Pointer[view]
+	progress progress
 }
 
-// sealed and recent are the two kinds of [segment].
-type sealed struct {
-	postings.Sealed
-	read relational.DB
+// view is what is in the index at one moment. It is not changed but for the newest segment, which grows.
+type view struct {
+	segments []*sealed
+	runs     []*run    // of the segments; both are in log order
+	recent   []*recent // behind them, in log order; only the last one has room
 }
 
-type recent struct{ *postings.Recent }
-
-// segment is a part of the log in which events are found.
-type segment interface {
-	extent() extent
-	// find adds the events that have one of the keys to a set.
-	find(ctx context.Context, keys []int64, to *postings.Set) error
-	// spots returns when the events at some places were, times when all were.
-	spots(ctx context.Context, places []uint16) ([]relational.Spot, error)
-	times(ctx context.Context) (*postings.Times, error)
+func newIndex(write, read relational.DB, size int, resident func(bytes int64)) *index {
+	x := &index{write: write, read: read, size: size, resident: resident}
+	x.now.Store(&view{})
+	return x
 }
 
-// extent is what part of the log and of time a segment covers.
-type extent struct {
-	// first is the seq of its first event, n the number of its events.
-	first int64
-	n     int
-	// earliest and latest bound the event times in microseconds. Of a segment that grows everything is possible.
-	earliest, latest int64
-}
-
-func (r recent) extent() extent { return extent{r.First, r.Len(), math.MinInt64, math.MaxInt64} }
-
-func (r recent) find(_ context.Context, keys []int64, to *postings.Set) error {
-	r.Find(keys, to)
-	return nil
-}
-
-func (r recent) spots(_ context.Context, places []uint16) ([]relational.Spot, error) {
-	out := make([]relational.Spot, len(places))
-	for i, place := range places {
-		out[i] = relational.Spot{Time: r.Time(place), Seq: r.First + int64(place)}
-	}
-	return out, nil
-}
-
-func (r recent) times(context.Context) (*postings.Times, error) { return r.Times(), nil }
-
-func (s *sealed) extent() extent { return extent{s.First, s.Len, s.Earliest, s.Latest} }
-
-func (s *sealed) find(ctx context.Context, keys []int64, to *postings.Set) error {
-	for _, key := range keys {
-		part, ok := s.Part(key)
-		if !ok {
-			continue
-		}
-		if err := s.one(ctx, `SELECT part FROM postings WHERE id = ?`, partID(s.First, part), func(b []byte) error {
-			return s.Find(key, part, b, to)
-		}); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (s *sealed) times(ctx context.Context) (t *postings.Times, err error) {
-	err = s.one(ctx, `SELECT times FROM segments WHERE first = ?`, s.First, func(b []byte) error {
-		t, err = postings.DecodeTimes(b)
-		return err
-	})
-	return t, err
-}
-
-func (s *sealed) spots(ctx context.Context, places []uint16) ([]relational.Spot, error) {
-	seqs := make([]int64, len(places))
-	for i, place := range places {
-		seqs[i] = s.First + int64(place)
-	}
-	return s.read.Spots(ctx, seqs)
-}
-
-// one reads the one column of one row and lets use see its bytes, without copying them.
-func (s *sealed) one(ctx context.Context, text string, id int64, use func(b []byte) error) error {
-	rows, err := s.read.QueryContext(ctx, text, id)
-	if err != nil {
-		return err
-	}
-	defer rows.Close()
-	if !rows.Next() {
-		return errors.Join(rows.Err(), hub.Faultf(hub.Internal, "store.index", "a part of the index is missing").
-			WithHint("make it again with: suyuan rebuild"))
-	}
-	var b sql.RawBytes
-	if err := rows.Scan(&b); err != nil {
-		return err
-	}
-	return use(b)
-}
-
-// partBits is how many bits of a part's id say which part of its segment it is.
-const partBits = 20
-
-func partID(first int64, part int) int64 { return first<<partBits | int64(part) }
-
-// Load implements [relational.Index].
-func (x *index) Load(ctx context.Context, from relational.Entries) error {
-	if len(x.sealed) == 0 && len(x.recent) == 0 {
-		if err := x.loadSealed(ctx); err != nil {
-			return err
-		}
-	}
-	const batch = 2000
-	for {
-		entries, err := from(ctx, uint64(x.end()), batch)
-		if err != nil || len(entries) == 0 {
-			return err
-		}
-		x.add(entries)
-		if err := x.settle(ctx); err != nil {
-			return err
-		}
-	}
-}
-
-func (x *index) loadSealed(ctx context.Context) error {
-	rows, err := x.read.QueryContext(ctx, `SELECT first, events, earliest, latest, buckets, filter, keys FROM segments ORDER BY first`)
-	if err != nil {
-		return err
-	}
-	defer rows.Close()
-	var found []*sealed
-	for rows.Next() {
-		s := &sealed{read: x.read}
-		var filter, keys sql.RawBytes
-		if err := rows.Scan(&s.First, &s.Len, &s.Earliest, &s.Latest, &s.Buckets, &filter, &keys); err != nil {
-			return err
-		}
-		if err := s.Open(filter, keys); err != nil {
-			return fmt.Errorf("read the index from event %d on: %w", s.First, err)
-		}
-		found = append(found, s)
-	}
-	if err := rows.Err(); err != nil {
-		return err
-	}
-	x.mu.Lock()
-	x.sealed = found
-	x.mu.Unlock()
-	x.tell()
-	return nil
-}
-
-// tell tells how much stays in memory for good.
-func (x *index) tell() {
-	x.mu.RLock()
-	defer x.mu.RUnlock()
+// show makes v what readers see, and tells how much stays in memory for good.
+func (x *index) show(v *view) {
+	x.now.Store(v)
 	n := int64(0)
-	for _, s := range x.sealed {
+	for _, s := range v.segments {
 		n += s.Resident()
+	}
+	for _, r := range v.runs {
+		n += r.Resident()
 	}
 	x.resident(n)
 }
 
 // end is the seq after the last event in the index.
-func (x *index) end() int64 {
-	x.mu.RLock()
-	defer x.mu.RUnlock()
-	return x.endLocked()
+func (v *view) end() int64 {
+	if n := len(v.recent); n > 0 {
+		return v.recent[n-1].First + int64(v.recent[n-1].Len())
+	}
+	return v.sealedEnd()
 }
 
-func (x *index) endLocked() int64 {
-	if n := len(x.recent); n > 0 {
-		return x.recent[n-1].First + int64(x.recent[n-1].Len())
-	}
-	if n := len(x.sealed); n > 0 {
-		return x.sealed[n-1].First + int64(x.sealed[n-1].Len)
+func (v *view) sealedEnd() int64 {
+	if n := len(v.segments); n > 0 {
+		return v.segments[n-1].First + int64(v.segments[n-1].Len)
 	}
 	return 0
 }
 
+// full reports whether the oldest segment in memory is.
+func (x *index) full(v *view) bool { return len(v.recent) > 0 && v.recent[0].Len() >= x.size }
+
+// Load implements [relational.Index].
+func (x *index) Load(ctx context.Context, from relational.Entries) error {
+	v, p, err := x.kept(ctx)
+	if err != nil {
+		return err
+	}
+	for _, r := range x.now.Load().recent { // a commit that failed may have landed: then it is in the database by now
+		if r.First >= v.sealedEnd() {
+			v.recent = append(v.recent, r)
+		}
+	}
+	x.progress = p
+	x.show(v)
+	const batch = 2000
+	for {
+		entries, err := from(ctx, uint64(x.now.Load().end()), batch)
+		if err != nil || len(entries) == 0 {
+			return err
+		}
+		x.add(entries)
+		if err := x.settleFull(ctx); err != nil {
+			return err
+		}
+	}
+}
+
 // add adds entries to the newest segments.
 func (x *index) add(entries []relational.Entry) {
-	x.mu.Lock()
-	defer x.mu.Unlock()
+	v := x.now.Load()
 	for i := range entries {
 		e := &entries[i]
-		n := len(x.recent)
-		if n == 0 || x.recent[n-1].Len() >= x.size {
-			x.recent = append(x.recent, &recent{postings.NewRecent(e.Seq)})
+		n := len(v.recent)
+		if n == 0 || v.recent[n-1].Len() >= x.size {
+			v = &view{v.segments, v.runs, append(slices.Clip(v.recent), &recent{postings.NewRecent(e.Seq)})}
+			x.now.Store(v)
 			n++
 		}
 		var step []int64
 		if e.Step != 0 {
 			step = []int64{e.Step}
 		}
-		x.recent[n-1].Add(e.Time, e.Things, e.Facets, step)
+		v.recent[n-1].Add(e.Time, e.Names[:], e.Things, e.Facets, step)
 	}
 }
 
-// settle writes the segments that are full in transactions of their own.
-func (x *index) settle(ctx context.Context) error {
-	for len(x.recent) > 0 && x.recent[0].Len() >= x.size {
+// settleFull writes the segments that are full in transactions of their own, and merges as much as appending their events would have.
+func (x *index) settleFull(ctx context.Context) error {
+	for x.full(x.now.Load()) {
 		tx, err := x.write.BeginTx(ctx, nil)
 		if err != nil {
 			return err
@@ -241,45 +135,50 @@ func (x *index) settle(ctx context.Context) error {
 		if err := tx.Commit(); err != nil {
 			return err
 		}
-		x.replace(s)
+		x.show(x.now.Load().with(s))
+		if err := x.work(ctx, x.size); err != nil {
+			return err
+		}
 	}
 	return nil
 }
 
+// written is a segment that was written, and the run that it begins with.
+type written struct {
+	segment *sealed
+	run     *run
+}
+
 // seal writes the oldest segment that is in memory. It may be there already: a commit that failed may have landed.
-func (x *index) seal(ctx context.Context, tx interface {
-	ExecContext(ctx context.Context, text string, args ...any) (sql.Result, error)
-},
-) (*sealed, error) {
-	b, err := x.recent[0].Seal()
+func (x *index) seal(ctx context.Context, tx executor) (*written, error) {
+	b, err := x.now.Load().recent[0].Seal()
 	if err != nil {
 		return nil, fmt.Errorf("make a segment of the index: %w", err)
 	}
-	if _, err := tx.ExecContext(ctx, `INSERT OR REPLACE INTO segments (first, events, earliest, latest, buckets, filter, keys, times)
-		VALUES (?,?,?,?,?,?,?,?)`, b.First, b.Len, b.Earliest, b.Latest, b.Buckets, b.Filter, b.Keys, b.Times); err != nil {
-		return nil, fmt.Errorf("store a segment of the index: %w", err)
-	}
-	for i, part := range b.Parts {
-		if _, err := tx.ExecContext(ctx, `INSERT OR REPLACE INTO postings (id, part) VALUES (?,?)`, partID(b.First, i), part); err != nil {
-			return nil, fmt.Errorf("store a segment of the index: %w", err)
+	out := &written{&sealed{Sealed: b.Sealed, x: x}, &run{Run: *b.Run, read: x.read}}
+	_, err = tx.ExecContext(ctx, `INSERT OR REPLACE INTO segments (first, events, earliest, latest, names, things, keys, times)
+		VALUES (?,?,?,?,?,?,?,?)`, b.First, b.Len, b.Earliest, b.Latest, b.Run.Entries[postings.Names], b.Run.Entries[postings.Things],
+		b.Keys, b.Times)
+	for kind, parts := range b.Parts {
+		if err == nil {
+			err = out.run.put(ctx, tx, postings.Kind(kind), 0, parts)
 		}
 	}
-	return &sealed{Sealed: b.Sealed, read: x.read}, nil
+	if err != nil {
+		return nil, fmt.Errorf("store a segment of the index: %w", err)
+	}
+	return out, nil
 }
 
-// replace puts a segment that was written in the place of the one in memory.
-func (x *index) replace(s *sealed) {
-	x.mu.Lock()
-	x.sealed = append(slices.Clip(x.sealed), s)
-	x.recent = slices.Clone(x.recent[1:])
-	x.mu.Unlock()
-	x.tell()
+// with is v with a segment that was written in the place of the oldest one in memory.
+func (v *view) with(w *written) *view {
+	return &view{append(slices.Clip(v.segments), w.segment), append(slices.Clip(v.runs), w.run), v.recent[1:]}
 }
 
 // Begin implements [relational.Index].
 func (x *index) Begin(ctx context.Context, tx *relational.Tx) (relational.Additions, error) {
-	a := &additions{index: x}
-	if len(x.recent) > 0 && x.recent[0].Len() >= x.size {
+	a := &additions{index: x, ctx: ctx, tx: tx}
+	if x.full(x.now.Load()) {
 		var err error
 		if a.sealed, err = x.seal(ctx, tx); err != nil {
 			return nil, err
@@ -291,8 +190,12 @@ func (x *index) Begin(ctx context.Context, tx *relational.Tx) (relational.Additi
 // additions are those of one transaction. Only one runs at a time.
 type additions struct {
 	index   *index
-	sealed  *sealed
+	ctx     context.Context //nolint:containedctx // lives as long as the transaction that made it
+	tx      *relational.Tx
+	sealed  *written
 	entries []relational.Entry
+	// progress is that of merging after the transaction.
+	progress progress
 }
 
 // Add implements [relational.Additions].
@@ -302,59 +205,138 @@ func (a *additions) Add(e *relational.Entry) error {
 }
 
 // Flush implements [relational.Additions].
-func (a *additions) Flush() error { return nil }
+func (a *additions) Flush() (err error) {
+	p := a.index.progress
+	p.credit += len(a.entries)
+	a.progress, err = a.index.advance(a.ctx, a.tx, a.index.now.Load(), p)
+	return err
+}
 
 // Done implements [relational.Additions].
 func (a *additions) Done() {
+	a.index.settle(a.progress)
 	if a.sealed != nil {
-		a.index.replace(a.sealed)
+		a.index.show(a.index.now.Load().with(a.sealed))
 	}
 	a.index.add(a.entries)
 }
 
-// all returns the segments, in log order.
-func (x *index) all() []segment {
-	x.mu.RLock()
-	defer x.mu.RUnlock()
-	out := make([]segment, 0, len(x.sealed)+len(x.recent))
-	for _, s := range x.sealed {
-		out = append(out, s)
+// run returns the run of an event of a sealed segment.
+func (v *view) run(seq int64) *run {
+	return v.runs[sort.Search(len(v.runs), func(i int) bool { return v.runs[i].First > seq })-1]
+}
+
+// again runs read with what readers see now, and once more if a part was missing because it was merged meanwhile.
+func (x *index) again(read func(v *view) error) error {
+	for {
+		v := x.now.Load()
+		if err := read(v); err == nil || !isMissing(err) || x.now.Load() == v {
+			return err
+		}
 	}
-	for _, r := range x.recent {
-		out = append(out, r)
-	}
-	return out
+}
+
+// few returns the seqs, in order, that the run of an event of a sealed segment has for a condition.
+func (x *index) few(ctx context.Context, c *condition, seq int64) (seqs []int64, err error) {
+	err = x.again(func(v *view) (err error) {
+		r, known := v.run(seq), false
+		if seqs, known = c.found[r]; known {
+			return nil
+		}
+		if seqs, err = x.findIn(ctx, []*run{r}, c.kind, c.hashes); err == nil {
+			c.found[r] = seqs
+		}
+		return err
+	})
+	return seqs, err
 }
 
 // Lookup implements [relational.Index]. What is found is committed, so that tx makes no difference.
-func (x *index) Lookup(ctx context.Context, _ *relational.Tx, keys []int64, most int) ([]int64, error) {
-	var out []int64
-	var set postings.Set
-	for _, s := range x.all() {
+func (x *index) Lookup(ctx context.Context, _ *relational.Tx, c relational.Condition, most int) (out []int64, err error) {
+	asked := newCondition(c)
+	err = x.again(func(v *view) (err error) {
+		out, err = x.lookup(ctx, v, asked, most)
+		return err
+	})
+	return out, err
+}
+
+func (x *index) lookup(ctx context.Context, v *view, c *condition, most int) (out []int64, err error) {
+	if out, err = x.findIn(ctx, v.runs, c.kind, c.hashes); err != nil {
+		return nil, err
+	}
+	few := len(out)
+	for _, s := range v.segments {
 		if len(out) > most {
 			break
 		}
-		if err := s.find(ctx, keys, &set); err != nil {
+		if out, err = s.many(ctx, c, out); err != nil {
 			return nil, err
 		}
+	}
+	if len(out) > few {
+		slices.Sort(out)
+		out = slices.Compact(out)
+	}
+	var set postings.Set
+	for _, r := range v.recent {
+		if len(out) > most {
+			break
+		}
+		r.Find(c.kind, c.keys, &set)
 		if set.Empty() {
 			continue
 		}
-		first := s.extent().first
 		for _, place := range set.Places() {
-			out = append(out, first+int64(place))
+			out = append(out, r.First+int64(place))
 		}
 		set = postings.Set{}
 	}
 	return out, nil
 }
 
-// Digests implements [relational.Rebuildable].
+// many adds to out the events of those keys that have a set.
+func (s *sealed) many(ctx context.Context, c *condition, out []int64) ([]int64, error) {
+	if c.kind == postings.Names || !slices.ContainsFunc(c.keys, func(key int64) bool { _, ok := s.Set(key); return ok }) {
+		return out, nil
+	}
+	var set postings.Set
+	if err := s.sets(ctx, c, &set); err != nil {
+		return nil, err
+	}
+	for _, place := range set.Places() {
+		out = append(out, s.First+int64(place))
+	}
+	return out, nil
+}
+
+// all returns the segments, in log order.
+func (x *index) all() []segment {
+	v := x.now.Load()
+	out := make([]segment, 0, len(v.segments)+len(v.recent))
+	for _, s := range v.segments {
+		out = append(out, s)
+	}
+	for _, r := range v.recent {
+		out = append(out, r)
+	}
+	return out
+}
+
+// Digests implements [relational.Rebuildable]. What is full is written and what is to be merged is merged first, so that the same events
+// give the same; where a part is damaged it is not, and the digest differs.
 func (x *index) Digests(ctx context.Context) (map[string]string, error) {
+	if err := x.settleFull(ctx); err != nil {
+		return nil, err
+	}
+	if err := x.work(ctx, math.MaxInt); err != nil {
+		return nil, err
+	}
 	h, n := sha256.New(), 0
 	for _, text := range []string{
-		`SELECT first || ' ' || events || ' ' || earliest || ' ' || latest || ' ' || buckets || hex(filter) || hex(keys) || hex(times)
+		`SELECT first || ' ' || events || ' ' || earliest || ' ' || latest || ' ' || names || ' ' || things || hex(keys) || hex(times)
 			FROM segments ORDER BY first`,
+		`SELECT level || ' ' || first || ' ' || events || ' ' || names || ' ' || things || ' ' || step FROM runs ORDER BY level, first`,
 		`SELECT id || hex(part) FROM postings ORDER BY id`,
 	} {
 		rows, err := x.digest(ctx, h, text)
@@ -388,7 +370,7 @@ func (x *index) Rebuild(ctx context.Context, from relational.Entries) error {
 	if err != nil {
 		return err
 	}
-	for _, text := range []string{`DELETE FROM segments`, `DELETE FROM postings`} {
+	for _, text := range []string{`DELETE FROM segments`, `DELETE FROM runs`, `DELETE FROM postings`} {
 		if _, err := tx.ExecContext(ctx, text); err != nil {
 			return errors.Join(err, tx.Rollback())
 		}
@@ -396,8 +378,6 @@ func (x *index) Rebuild(ctx context.Context, from relational.Entries) error {
 	if err := tx.Commit(); err != nil {
 		return err
 	}
-	x.mu.Lock()
-	x.sealed, x.recent = nil, nil
-	x.mu.Unlock()
+	x.now.Store(&view{})
 	return x.Load(ctx, from)
 }

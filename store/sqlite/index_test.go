@@ -66,7 +66,13 @@ func fill(t *testing.T, s *sqlite.Store, from, to, batch int) {
 // wantAll checks that each item of the events is found, and once.
 func wantAll(t *testing.T, s *sqlite.Store, n int) {
 	t.Helper()
-	for i := range n {
+	wantEach(t, s, n, 1)
+}
+
+// wantEach is wantAll for one of so many.
+func wantEach(t *testing.T, s *sqlite.Store, n, each int) {
+	t.Helper()
+	for i := 0; i < n; i += each {
 		found, more, err := s.EventsAbout(t.Context(), []string{fmt.Sprintf("https://id.gs1.org/01/07613035982949/21/S%d", i)}, 5)
 		if err != nil || more || len(found) != 1 || found[0].Seq != hub.Seq(i) {
 			t.Fatalf("item %d: %d events, %v", i, len(found), err)
@@ -120,7 +126,7 @@ func TestSegmentIsWrittenTwice(t *testing.T) {
 	s := segmented(t, path, 10)
 	defer s.Close()
 	fill(t, s, 0, 12, 12)
-	exec(t, path, `INSERT INTO segments VALUES (0, 1, 0, 0, 1, x'00', x'', x'00')`)
+	exec(t, path, `INSERT INTO segments VALUES (0, 1, 0, 0, 1, 1, x'', x'00')`)
 	exec(t, path, `INSERT INTO postings VALUES (0, x'000000000000')`)
 	fill(t, s, 12, 14, 1)
 	wantAll(t, s, 14)
@@ -140,7 +146,7 @@ func TestIndexIsMadeAgain(t *testing.T) {
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if exec(t, path, `DELETE FROM postings WHERE id < 1000000`) == 0 {
+	if exec(t, path, `DELETE FROM postings WHERE id < 1 << 29`) == 0 {
 		t.Fatal("nothing was there to lose")
 	}
 	s = segmented(t, path, 10)
@@ -158,4 +164,29 @@ func TestIndexIsMadeAgain(t *testing.T) {
 	if err != nil || before["segments"] != after["segments"] {
 		t.Errorf("rebuilt twice: %v, %v, %v", before, after, err)
 	}
+}
+
+// What an older release kept of its segments is made again from the events when its database is opened.
+func TestSegmentsOfEarlierReleasesAreMadeAgain(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "hub.db")
+	s := segmented(t, path, 2)
+	fill(t, s, 0, 75, 10)
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for _, text := range []string{
+		`DROP TABLE runs`, `DROP TABLE segments`, `DELETE FROM postings`,
+		`CREATE TABLE segments (first INTEGER PRIMARY KEY, events INTEGER NOT NULL, earliest INTEGER NOT NULL, latest INTEGER NOT NULL,
+			buckets INTEGER NOT NULL, filter BLOB NOT NULL, keys BLOB NOT NULL, times BLOB NOT NULL)`,
+		`INSERT INTO segments VALUES (0, 2, 0, 0, 1, x'00', x'', x'00')`, `INSERT INTO postings VALUES (0, x'000000000000')`,
+		`DELETE FROM goose_db_version WHERE version_id > 4`,
+	} {
+		exec(t, path, text)
+	}
+	s = segmented(t, path, 2)
+	defer s.Close()
+	wantAll(t, s, 75)
+	fill(t, s, 75, 80, 1)
+	wantRepeated(t, s, 80)
+	wantSame(t, s)
 }

@@ -1,6 +1,7 @@
 package sqlite_test
 
 import (
+	"fmt"
 	"path/filepath"
 	"testing"
 
@@ -9,8 +10,8 @@ import (
 )
 
 // sizes are those of the index's segments that the suites run with: usual ones, which they do not fill, and small ones, of which
-// they make many.
-var sizes = map[string]int{"segments of 65536": 0, "segments of 7": 7}
+// they make many, and the smallest, which are merged all the time.
+var sizes = map[string]int{"segments of 65536": 0, "segments of 7": 7, "segments of 1": 1}
 
 // reopening returns a function that opens the same database again at each call.
 func reopening(t *testing.T, segment int) func() *sqlite.Store {
@@ -31,12 +32,16 @@ func reopening(t *testing.T, segment int) func() *sqlite.Store {
 	}
 }
 
-// The suite's events fill several segments and leave some in memory.
+// The suite's events fill several segments and leave some in memory, or so many that they are merged.
 func TestSearchConforms(t *testing.T) {
-	storetest.RunSearch(t, func(t *testing.T) func() storetest.Searcher {
-		open := reopening(t, 100)
-		return func() storetest.Searcher { return open() }
-	})
+	for _, size := range []int{100, 10} {
+		t.Run(fmt.Sprintf("segments of %d", size), func(t *testing.T) {
+			storetest.RunSearch(t, func(t *testing.T) func() storetest.Searcher {
+				open := reopening(t, size)
+				return func() storetest.Searcher { return open() }
+			})
+		})
+	}
 }
 
 func TestStandingConforms(t *testing.T) {

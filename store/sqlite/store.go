@@ -47,8 +47,8 @@ type Config struct {
 	LeafHash func(record []byte) hub.Digest
 	// Segment is how many events one segment of the index holds, at most 65,536; 0 is that many. Tests make it small.
 	Segment int
-	// Resident is told how many bytes the index keeps in memory for good, about ten for each event, whenever they have grown; nil
-	// tells nobody.
+	// Resident is told how many bytes the index keeps in memory for good, about two and a half for each event and ten for each of the
+	// newest, whenever they have changed; nil tells nobody.
 	Resident func(bytes int64)
 }
 
@@ -116,7 +116,7 @@ func (s *Store) prepare(ctx context.Context, c Config) error {
 	s.Store, err = relational.New(ctx, dialect(), relational.Config{
 		Write: s.write, Read: s.read, Now: c.Now, LeafHash: c.LeafHash,
 		Index: func(write, read relational.DB) relational.Index {
-			return &index{write: write, read: read, size: c.Segment, resident: c.Resident}
+			return newIndex(write, read, c.Segment, c.Resident)
 		},
 	})
 	return err

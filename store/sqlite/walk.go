@@ -13,8 +13,9 @@ import (
 // log each by itself, in the order of time as soon as it may hold the next event.
 type walk struct {
 	relational.Search
-	closed []segment // in the order in which they are opened
-	open   []*cursor
+	conditions []*condition
+	closed     []segment // in the order in which they are opened
+	open       []*cursor
 }
 
 // cursor walks the candidates of one segment: along its order, or, where they are few, those that were collected.
@@ -33,6 +34,9 @@ type cursor struct {
 // Walk implements [relational.Index].
 func (x *index) Walk(_ context.Context, s relational.Search) (relational.Walk, error) {
 	w := &walk{Search: s}
+	for _, c := range s.Conditions {
+		w.conditions = append(w.conditions, newCondition(c))
+	}
 	for _, part := range x.all() {
 		e := part.extent()
 		if e.first < s.Seqs[1] && e.first+int64(e.n) > s.Seqs[0] && e.earliest <= s.To && e.latest >= s.From {
@@ -132,9 +136,9 @@ func (w *walk) enter(ctx context.Context, part segment) (*cursor, error) {
 	c := &cursor{first: e.first, byLog: w.Order.ByLog(), step: 1}
 	within := func(seq int64) int { return int(max(min(seq-e.first, int64(e.n)), 0)) }
 	c.set.AddRange(within(w.Seqs[0]), within(w.Seqs[1]))
-	for _, condition := range w.Conditions {
+	for _, condition := range w.conditions {
 		var set postings.Set
-		if err := part.find(ctx, condition.Keys, &set); err != nil {
+		if err := part.find(ctx, condition, &set); err != nil {
 			return nil, err
 		}
 		if c.set.And(&set); c.set.Empty() {

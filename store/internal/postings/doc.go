@@ -1,10 +1,13 @@
-// Package postings finds events by 64-bit keys, a segment of the log at a time. The newest events are in memory, in a [Recent].
-// When one is full, [Recent.Seal] makes it a [Sealed]: immutable bytes in parts of about a page, of which a look-up reads one, and
-// a filter that stays in memory and says of most keys that no part needs to be read.
+// Package postings finds events by 64-bit keys. The newest events are in memory, in a [Recent]. When one is full, [Recent.Seal]
+// makes it a segment of the log that does not change any more: immutable bytes in parts of about a page.
 //
-// Where a key's events are many, they are a set of their own; all other keys lie in buckets of (key, place). A place is an
-// event's distance from the segment's first, so that it takes 16 bits.
+// A key that many events of a segment have is a set of its own there. All others are entries of (key, place) in a [Run]: which part
+// of it holds a key follows from the key, so that a look-up reads one. A segment begins with a run of its own, whose filters in
+// memory say of most keys that no part needs to be read. [Merge] makes one run out of those of sixteen neighbours, and later one
+// out of sixteen such, so that there are few to ask. Its only filter is that of names, the keys that every appended event asks
+// for; it is in slices, and the run is made by them, so that no step takes long.
 //
-// A key is a hash of what it stands for, and a bucket keeps only some of its bits: what is found are candidates. The package
-// leaves to its caller where parts are kept, what keys mean, and comparing the events.
+// A place is an event's distance from the first one of its segment or run. A key is a hash of what it stands for, and a run keeps
+// 40 bits of it: what is found are candidates. The package leaves to its caller where parts are kept, what keys mean, and
+// comparing the events.
 package postings

@@ -10,14 +10,20 @@ type Recent struct {
 	// First is the seq of its first event.
 	First int64
 
-	mu    sync.RWMutex
-	times []int64
-	heads map[int64]head
-	links []link
-	many  map[int64]*Set // of keys that have many events
+	mu     sync.RWMutex
+	times  []int64
+	names  chains
+	things chains
+	many   map[int64]*Set // of things that have many events
 
 	orderMu sync.Mutex
 	order   []uint16 // of the first events; it is never changed, only replaced
+}
+
+// chains are the events of keys.
+type chains struct {
+	heads map[int64]head
+	links []link
 }
 
 // head is a key's newest link, and how many it has.
@@ -32,51 +38,62 @@ type link struct {
 	place  uint16
 }
 
-// manyFrom is how many events a key has when they become a set.
+// manyFrom is how many events a thing has when they become a set.
 const manyFrom = 64
 
 // NewRecent returns an empty segment.
 func NewRecent(first int64) *Recent {
-	return &Recent{First: first, heads: make(map[int64]head), many: make(map[int64]*Set)}
+	return &Recent{
+		First: first, names: chains{heads: make(map[int64]head)}, things: chains{heads: make(map[int64]head)}, many: make(map[int64]*Set),
+	}
 }
 
-// Add adds the next event: its time in microseconds and its keys, each once. There is room for [Size].
-func (r *Recent) Add(time int64, keys ...[]int64) {
+// Add adds the next event: its time in microseconds, its names, and its other keys, each once. There is room for [Size].
+func (r *Recent) Add(time int64, names []int64, things ...[]int64) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	place := uint16(len(r.times))
 	r.times = append(r.times, time)
-	for _, group := range keys {
+	for _, key := range names {
+		r.names.add(key, place)
+	}
+	for _, group := range things {
 		for _, key := range group {
 			r.add(key, place)
 		}
 	}
 }
 
+// add adds an event to a thing.
 func (r *Recent) add(key int64, place uint16) {
-	h, ok := r.heads[key]
+	if set, ok := r.many[key]; ok {
+		set.Add(place)
+		return
+	}
+	if r.things.add(key, place) == manyFrom {
+		set := new(Set)
+		r.things.follow(key, set)
+		r.many[key] = set
+		delete(r.things.heads, key)
+	}
+}
+
+// add adds an event to a key, and returns how many it has then.
+func (c *chains) add(key int64, place uint16) int32 {
+	h, ok := c.heads[key]
 	if !ok {
 		h.link = -1
 	}
-	h.count++
-	if h.count < manyFrom {
-		r.links = append(r.links, link{h.link, place})
-		h.link = int32(len(r.links) - 1)
-		r.heads[key] = h
-		return
-	}
-	if h.count == manyFrom {
-		set := new(Set)
-		r.follow(h, set)
-		r.many[key] = set
-		r.heads[key] = h
-	}
-	r.many[key].Add(place)
+	c.links = append(c.links, link{h.link, place})
+	h = head{int32(len(c.links) - 1), h.count + 1}
+	c.heads[key] = h
+	return h.count
 }
 
-func (r *Recent) follow(h head, to *Set) {
-	for at := h.link; at >= 0; at = r.links[at].before {
-		to.Add(r.links[at].place)
+func (c *chains) follow(key int64, to *Set) {
+	h, ok := c.heads[key]
+	for at := h.link; ok && at >= 0; at = c.links[at].before {
+		to.Add(c.links[at].place)
 	}
 }
 
@@ -94,18 +111,17 @@ func (r *Recent) Time(place uint16) int64 {
 	return r.times[place]
 }
 
-// Find adds the events that have one of the keys to a set.
-func (r *Recent) Find(keys []int64, to *Set) {
+// Find adds the events that have one of the keys, which are names or things, to a set.
+func (r *Recent) Find(kind Kind, keys []int64, to *Set) {
 	r.mu.RLock()
 	defer r.mu.RUnlock()
 	for _, key := range keys {
-		h, ok := r.heads[key]
-		switch {
-		case !ok:
-		case h.count < manyFrom:
-			r.follow(h, to)
-		default:
-			to.Or(r.many[key])
+		if kind == Names {
+			r.names.follow(key, to)
+		} else if set, ok := r.many[key]; ok {
+			to.Or(set)
+		} else {
+			r.things.follow(key, to)
 		}
 	}
 }

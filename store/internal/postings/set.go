@@ -111,10 +111,10 @@ func (s *Set) encode() []byte {
 	return out
 }
 
-// orEncoded adds the places of an encoded set.
-func (s *Set) orEncoded(b []byte) error {
+// OrEncoded adds the places of an encoded set.
+func (s *Set) OrEncoded(b []byte) error {
 	if len(b) == 0 {
-		return errDamaged
+		return ErrDamaged
 	}
 	kind, b := b[0], b[1:]
 	switch {
@@ -131,9 +131,10 @@ func (s *Set) orEncoded(b []byte) error {
 			s[i] |= binary.LittleEndian.Uint64(b[8*i:])
 		}
 	default:
-		return errDamaged
+		return ErrDamaged
 	}
 	return nil
 }
 
-var errDamaged = errors.New("a part of the index is damaged: make it again with: suyuan rebuild")
+// ErrDamaged says that bytes are not what the package wrote.
+var ErrDamaged = errors.New("a part of the index is damaged: make it again with: suyuan rebuild")

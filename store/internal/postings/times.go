@@ -101,7 +101,7 @@ const millis = 1000
 func DecodeTimes(b []byte) (*Times, error) {
 	n, used := binary.Uvarint(b)
 	if used <= 0 || n > Size || len(b) <= used {
-		return nil, errDamaged
+		return nil, ErrDamaged
 	}
 	flags, b := b[used], b[used+1:]
 	unit := int64(1)
@@ -114,13 +114,13 @@ func DecodeTimes(b []byte) (*Times, error) {
 	for i := range sorted {
 		d, used := binary.Varint(b)
 		if used <= 0 {
-			return nil, errDamaged
+			return nil, ErrDamaged
 		}
 		last, b = last+d, b[used:]
 		sorted[i] = last * unit
 	}
 	if flags&timesSorted == 0 && len(b) != 2*len(t.Order) {
-		return nil, errDamaged
+		return nil, ErrDamaged
 	}
 	for i := range t.Order {
 		t.Order[i] = uint16(i)
@@ -128,7 +128,7 @@ func DecodeTimes(b []byte) (*Times, error) {
 			t.Order[i] = binary.LittleEndian.Uint16(b[2*i:])
 		}
 		if int(t.Order[i]) >= len(t.At) {
-			return nil, errDamaged
+			return nil, ErrDamaged
 		}
 		t.At[t.Order[i]] = sorted[i]
 	}

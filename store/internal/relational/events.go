@@ -23,7 +23,7 @@ func (s *Store) EventsAbout(ctx context.Context, ids []string, limit int) ([]hub
 	for i, id := range ids {
 		keys[i] = hashKey(id)
 	}
-	seqs, err := s.index.Lookup(ctx, nil, keys, limit)
+	seqs, err := s.index.Lookup(ctx, nil, Condition{Of: OfThings, Keys: keys}, limit)
 	if err == nil && len(seqs) > limit { // so many that only the earliest are read
 		seqs, err = s.earliest(ctx, keys, limit+1)
 	}
@@ -66,7 +66,7 @@ func (s *Store) earliest(ctx context.Context, keys []int64, n int) ([]int64, err
 // kind NotFound says that there is none.
 func (s *Store) Event(ctx context.Context, id string) ([]hub.Event, error) {
 	// An error declaration has a key of its own, so the id alone is looked up under its own name.
-	seqs, err := s.index.Lookup(ctx, nil, []int64{eventIDKey(id)}, math.MaxInt)
+	seqs, err := s.index.Lookup(ctx, nil, named(eventIDKey(id)), math.MaxInt)
 	if err != nil {
 		return nil, s.classify("find event", err)
 	}
@@ -83,7 +83,7 @@ func (s *Store) Event(ctx context.Context, id string) ([]hub.Event, error) {
 	return found, nil
 }
 
-// eventIDKey is the key under which the things index finds every event of an id.
+// eventIDKey is the name under which the index finds every event of an id.
 func eventIDKey(id string) int64 { return hashKey("eventID", id) }
 
 // EventAt implements anchor.Leaves.
@@ -201,7 +201,7 @@ func (s *Store) Record(ctx context.Context, ref hub.RecordRef) (hub.RecordStatus
 // impliedRecord is Record for one that its events alone speak of.
 func (s *Store) impliedRecord(ctx context.Context, ref hub.RecordRef) (hub.RecordStatus, error) {
 	st := hub.RecordStatus{Record: ref, Verdict: hub.Recorded}
-	seqs, err := s.index.Lookup(ctx, nil, []int64{recordKey(ref)}, math.MaxInt)
+	seqs, err := s.index.Lookup(ctx, nil, named(recordKey(ref)), math.MaxInt)
 	if err != nil {
 		return st, s.classify("read record", err)
 	}

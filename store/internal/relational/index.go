@@ -14,9 +14,9 @@ type Index interface {
 	Rebuildable
 	// Begin begins what one transaction of Append adds.
 	Begin(ctx context.Context, tx *Tx) (Additions, error)
-	// Lookup returns, in the order of the log and each once, the events that have any of the keys among their Things. It may stop
-	// when it has found more than most, and leaves keys as they are. tx is the transaction within which it is asked, nil for none.
-	Lookup(ctx context.Context, tx *Tx, keys []int64, most int) ([]int64, error)
+	// Lookup returns, in the order of the log and each once, the events that fulfil a condition of names or things. It may stop when it
+	// has found more than most, and leaves the keys as they are. tx is the transaction within which it is asked, nil for none.
+	Lookup(ctx context.Context, tx *Tx, c Condition, most int) ([]int64, error)
 	// Walk begins a search.
 	Walk(ctx context.Context, s Search) (Walk, error)
 }
@@ -47,8 +47,10 @@ type Additions interface {
 type Entry struct {
 	// Seq is its place in the log, Time its event time in microseconds.
 	Seq, Time int64
-	// Things are the keys of what few events speak of: its record, its id, and the identifiers in it. Facets are those of what
-	// it has in common with many. Each stands once.
+	// Names are the keys of its record and of its id, for which whoever appends an event asks.
+	Names [2]int64
+	// Things are the keys of the identifiers in it, of which few events speak. Facets are those of what it has in common with
+	// many. Each stands once.
 	// Events may share the memory of Facets.
 	Things, Facets []int64
 	// Step is the facet's key of its business step, 0 when it states none.
@@ -82,7 +84,8 @@ type Family uint8
 
 // The families.
 const (
-	OfThings Family = iota
+	OfNames Family = iota
+	OfThings
 	OfFacets
 	OfSteps
 )
@@ -95,16 +98,20 @@ type Condition struct {
 	Steps []string
 }
 
-// entry makes the index entry of an event with its traits. things are the keys of its record and of its id, and have room for those
-// of what it speaks of.
-func entry(e *hub.Event, seq hub.Seq, t *traits, things []int64) Entry {
+// entry makes the index entry of an event with its traits. keys are those of its record and of its id, and have room for those of what it
+// speaks of.
+func entry(e *hub.Event, seq hub.Seq, t *traits, keys []int64) Entry {
 	f := &e.Facets
+	names, things := [2]int64(keys), keys[2:]
 	for i := range f.Things {
 		things = append(things, hashKey(f.Things[i].ID))
 	}
 	slices.Sort(things) // a thing may have two parts in an event
-	return Entry{Seq: int64(seq), Time: micros(f.EventTime), Things: slices.Compact(things), Facets: t.keys, Step: t.step}
+	return Entry{Seq: int64(seq), Time: micros(f.EventTime), Names: names, Things: slices.Compact(things), Facets: t.keys, Step: t.step}
 }
+
+// named is the condition of having any of the keys as a name.
+func named(keys ...int64) Condition { return Condition{Of: OfNames, Keys: keys} }
 
 func stepKey(step string) int64 { return hashKey(facetStep, step) }
 
@@ -128,8 +135,8 @@ func (s *Store) entries(ctx context.Context, from uint64, n int) ([]Entry, error
 	for i := range found {
 		e := &found[i]
 		t.of(&e.Facets, e.Leaf.Provider)
-		things := make([]int64, 0, 2+len(e.Facets.Things))
-		out[i] = entry(e, e.Seq, &t, append(things, recordKey(e.Record), eventIDKey(e.Key.ID)))
+		keys := make([]int64, 0, 2+len(e.Facets.Things))
+		out[i] = entry(e, e.Seq, &t, append(keys, recordKey(e.Record), eventIDKey(e.Key.ID)))
 		words = s.unknown(words, &e.Facets, e.Leaf.Provider, t.stems)
 	}
 	if len(words) == 0 {

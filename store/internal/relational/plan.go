@@ -121,7 +121,7 @@ func (s *Store) conditions(ctx context.Context, q *epcis.Query, w hub.Window, p 
 	for i, id := range q.EventIDs {
 		ids[i] = eventIDKey(id)
 	}
-	add(OfThings, ids)
+	add(OfNames, ids)
 	for _, t := range q.Things {
 		c, err := s.thingCondition(ctx, t.Patterns)
 		if err != nil {

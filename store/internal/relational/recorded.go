@@ -72,7 +72,7 @@ func (a *appender) load(outcomes []hub.Outcome) error {
 			return fmt.Errorf("find records: %w", err)
 		}
 	}
-	seqs, err := a.s.index.Lookup(a.ctx, a.tx, keys, math.MaxInt)
+	seqs, err := a.s.index.Lookup(a.ctx, a.tx, named(keys...), math.MaxInt)
 	if err != nil {
 		return fmt.Errorf("find events: %w", err)
 	}

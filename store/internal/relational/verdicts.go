@@ -61,7 +61,7 @@ func (s *Store) verdicts(ctx context.Context, refs []hub.RecordRef, out []hub.Ve
 
 // impliedVerdicts fills in those of records that their events alone speak of.
 func (s *Store) impliedVerdicts(ctx context.Context, refs []hub.RecordRef, keys []int64, out []hub.Verdict) error {
-	seqs, err := s.index.Lookup(ctx, nil, keys, math.MaxInt)
+	seqs, err := s.index.Lookup(ctx, nil, named(keys...), math.MaxInt)
 	if err != nil {
 		return s.classify("read verdicts", err)
 	}
@@ -88,7 +88,7 @@ func (s *Store) Contents(ctx context.Context, ids []string) (map[hub.EventKey]hu
 	for i, id := range ids {
 		keys[i], wanted[id] = eventIDKey(id), true
 	}
-	seqs, err := s.index.Lookup(ctx, nil, keys, math.MaxInt)
+	seqs, err := s.index.Lookup(ctx, nil, named(keys...), math.MaxInt)
 	if err != nil {
 		return nil, s.classify("read events", err)
 	}

@@ -1,0 +1,196 @@
+package sqlite
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/suyuan-io/suyuan/store/internal/postings"
+)
+
+// merge is the one that is under way: sixteen neighbours become one run. Its slices are written one after the other; then it stands in
+// the place of its sources; then their parts are deleted, as they were written. A crash leaves its row, and with it the step at which
+// it goes on. Every step can be done again.
+type merge struct {
+	into    *run
+	sources []*run
+	step    int
+}
+
+// written reports whether m's run is whole, done whether nothing is left of its sources.
+func (m *merge) written() bool { return m.step >= m.into.Slices() }
+func (m *merge) done() bool    { return m.step == 2*m.into.Slices() }
+
+// eventsPerStep is for how many appended events one step is done, of 65,536 in a segment: a slice holds the names of some 16,384 events,
+// and is written and deleted once at each level, so that this keeps up with four levels.
+const eventsPerStep = 2048
+
+func (x *index) eventsPerStep() int { return max(x.size*eventsPerStep/postings.Size, 1) }
+
+// maxLevel bounds the levels: a place has 32 bits.
+const maxLevel = 4
+
+// next is the merge that v calls for, nil where there is none: of the lowest level that has sixteen neighbours the oldest.
+func (x *index) next(v *view) *merge {
+	for end := len(v.runs); end > 0; {
+		level := v.runs[end-1].Level
+		from := end
+		for from > 0 && v.runs[from-1].Level == level {
+			from--
+		}
+		if end-from >= postings.Fan && level < maxLevel {
+			sources := v.runs[from : from+postings.Fan]
+			return &merge{into: &run{Run: *postings.NewRun(plain(sources)), read: x.read}, sources: sources}
+		}
+		end = from
+	}
+	return nil
+}
+
+func plain(runs []*run) []*postings.Run {
+	out := make([]*postings.Run, len(runs))
+	for i, r := range runs {
+		out[i] = &r.Run
+	}
+	return out
+}
+
+// progress is how far merging has come. It is a value, so that a transaction that fails leaves what was.
+type progress struct {
+	under *merge
+	// credit is how many events were appended for which no step was done yet.
+	credit int
+	// ended is true after a part of a source turned out to be damaged: what is there goes on to be asked, and nothing is merged any more
+	// until the store is opened again.
+	ended bool
+}
+
+// advance does the steps that p has credit for, but the one after a run is written, which has to wait until readers see it.
+func (x *index) advance(ctx context.Context, tx executor, v *view, p progress) (progress, error) {
+	for !p.ended {
+		if p.under == nil {
+			p.under = x.next(v)
+		}
+		if p.under == nil {
+			p.credit = 0
+			break
+		}
+		if p.credit < x.eventsPerStep() {
+			break
+		}
+		p.credit -= x.eventsPerStep()
+		m := *p.under
+		switch err := m.do(ctx, tx); {
+		case errors.Is(err, postings.ErrDamaged) || isMissing(err):
+			p.ended = true // it was found before anything was written
+			return p, nil
+		case err != nil:
+			return p, fmt.Errorf("merge a part of the index: %w", err)
+		}
+		p.under = &m
+		if m.step == m.into.Slices() {
+			break
+		}
+		if m.done() {
+			p.under = nil
+		}
+	}
+	return p, nil
+}
+
+// do does the next step.
+func (m *merge) do(ctx context.Context, tx executor) error {
+	step := m.write
+	if m.written() {
+		step = m.drop
+	}
+	if err := step(ctx, tx, m.step%m.into.Slices()); err != nil {
+		return err
+	}
+	m.step++
+	r := m.into
+	_, err := tx.ExecContext(ctx, `INSERT OR REPLACE INTO runs (level, first, events, names, things, step) VALUES (?,?,?,?,?,?)`,
+		r.Level, r.First, r.Len, r.Entries[postings.Names], r.Entries[postings.Things], m.step)
+	return err
+}
+
+// write writes a slice.
+func (m *merge) write(ctx context.Context, tx executor, slice int) error {
+	parts, err := m.into.Merge(slice, plain(m.sources), func(i int, kind postings.Kind, from, to int) ([][]byte, error) {
+		return m.sources[i].get(ctx, tx, kind, from, to)
+	})
+	if err != nil {
+		return err
+	}
+	for kind := range postings.Sets {
+		from, _ := m.into.Span(kind, &m.into.Run, slice)
+		if err := m.into.put(ctx, tx, kind, from, parts[kind]); err != nil {
+			return err
+		}
+	}
+	return m.into.OpenFilter(slice, parts[postings.Filters][0])
+}
+
+// drop deletes what the sources have of a slice, and at last the sources.
+func (m *merge) drop(ctx context.Context, tx executor, slice int) error {
+	for _, s := range m.sources {
+		for kind := range postings.Sets {
+			from, to := s.Ended(kind, &m.into.Run, slice)
+			if err := s.drop(ctx, tx, kind, from, to); err != nil {
+				return err
+			}
+		}
+	}
+	if slice+1 < m.into.Slices() {
+		return nil
+	}
+	_, err := tx.ExecContext(ctx, `DELETE FROM runs WHERE level = ? AND first >= ? AND first < ?`,
+		m.into.Level-1, m.into.First, m.into.First+m.into.Len)
+	return err
+}
+
+// merged is v with m's run in the place of its sources.
+func (v *view) merged(m *merge) *view {
+	out := *v
+	i := slices.Index(v.runs, m.sources[0])
+	out.runs = slices.Concat(v.runs[:i], []*run{m.into}, v.runs[i+len(m.sources):])
+	return &out
+}
+
+// settle takes over what a transaction that was committed did.
+func (x *index) settle(p progress) {
+	before, m := x.progress.under, p.under
+	x.progress = p
+	if m != nil && m.written() && (before == nil || before.into != m.into || !before.written()) {
+		x.show(x.now.Load().merged(m))
+	}
+}
+
+// stepsPerTx is how many steps a transaction of their own has at most.
+const stepsPerTx = 16
+
+// work does the steps that there is credit for in transactions of their own.
+func (x *index) work(ctx context.Context, credit int) error {
+	for credit > 0 {
+		part := min(credit, stepsPerTx*x.eventsPerStep())
+		credit -= part
+		tx, err := x.write.BeginTx(ctx, nil)
+		if err != nil {
+			return err
+		}
+		p := x.progress
+		p.credit += part
+		if p, err = x.advance(ctx, tx, x.now.Load(), p); err != nil {
+			return errors.Join(err, tx.Rollback())
+		}
+		if err := tx.Commit(); err != nil {
+			return err
+		}
+		x.settle(p)
+		if p.ended || p.under == nil {
+			return nil
+		}
+	}
+	return nil
+}
