@@ -12,8 +12,8 @@ type Library interface {
 	// EventsAbout returns the recorded events in which any of ids stands in any role, oldest event time first, at most
 	// limit, with body, facets, leaf and seq. The second result is true when there are more.
 	EventsAbout(ctx context.Context, ids []string, limit int) ([]hub.Event, bool, error)
-	// Statements returns every provider's master data about id, oldest first.
-	Statements(ctx context.Context, kind hub.StatementKind, id string) ([]hub.Statement, error)
+	// Statements returns every provider's master data about any of ids, each once, oldest first.
+	Statements(ctx context.Context, kind hub.StatementKind, ids ...string) ([]hub.Statement, error)
 	// CountScan adds one opening of the page of id at the given time and returns the totals; a zero time only reads.
 	CountScan(ctx context.Context, id string, at time.Time) (hub.Scans, error)
 }

@@ -35,10 +35,10 @@ func (s *shelf) EventsAbout(_ context.Context, ids []string, limit int) ([]hub.E
 }
 
 // Statements implements trace.Library.
-func (s *shelf) Statements(_ context.Context, kind hub.StatementKind, id string) ([]hub.Statement, error) {
+func (s *shelf) Statements(_ context.Context, kind hub.StatementKind, ids ...string) ([]hub.Statement, error) {
 	var out []hub.Statement
 	for _, st := range s.statements {
-		if st.Kind == kind && st.ID == id {
+		if st.Kind == kind && slices.Contains(ids, st.ID) {
 			out = append(out, st)
 		}
 	}

@@ -2,6 +2,7 @@ package trace
 
 import (
 	"context"
+	"maps"
 	"slices"
 	"time"
 
@@ -166,40 +167,46 @@ func (t *Tracer) Forward(ctx context.Context, code string) (*Trace, error) {
 // describe gathers the master data of everything that the trace mentions.
 func (t *Tracer) describe(ctx context.Context, tr *Trace) error {
 	tr.Product, tr.Places, tr.Parties = Attributes{}, map[string]Attributes{}, map[string]Attributes{}
-	for _, id := range describing(tr.ID, lotOf(tr.Steps)) {
-		if err := t.gather(ctx, tr.Product, hub.AboutProduct, id); err != nil {
-			return err
-		}
+	products := map[string]Attributes{}
+	about := describing(tr.ID, lotOf(tr.Steps))
+	for _, id := range about {
+		products[id] = Attributes{}
 	}
 	for _, s := range tr.Steps {
 		for _, place := range []string{s.Event.Facets.ReadPoint, s.Event.Facets.BizLocation} {
-			if err := t.gatherInto(ctx, tr.Places, hub.AboutPlace, place); err != nil {
-				return err
+			if place != "" {
+				tr.Places[place] = Attributes{}
 			}
 		}
-		if err := t.gatherInto(ctx, tr.Parties, hub.AboutParty, string(s.Event.Leaf.Provider)); err != nil {
-			return err
+		if party := string(s.Event.Leaf.Provider); party != "" {
+			tr.Parties[party] = Attributes{}
 		}
 	}
-	return nil
-}
-
-func (t *Tracer) gatherInto(ctx context.Context, into map[string]Attributes, kind hub.StatementKind, id string) error {
-	if _, done := into[id]; done || id == "" {
-		return nil
-	}
-	into[id] = Attributes{}
-	return t.gather(ctx, into[id], kind, id)
-}
-
-func (t *Tracer) gather(ctx context.Context, into Attributes, kind hub.StatementKind, id string) error {
-	statements, err := t.lib.Statements(ctx, kind, id)
-	if err != nil {
+	if err := t.gather(ctx, products, hub.AboutProduct); err != nil {
 		return err
 	}
-	for _, st := range statements {
-		for name, value := range st.Attributes {
-			into[name] = append(into[name], Stated{Value: value, Provider: st.Provider, At: st.StatedAt})
+	for _, id := range about {
+		for name, values := range products[id] {
+			tr.Product[name] = append(tr.Product[name], values...)
+		}
+	}
+	if err := t.gather(ctx, tr.Places, hub.AboutPlace); err != nil {
+		return err
+	}
+	return t.gather(ctx, tr.Parties, hub.AboutParty)
+}
+
+// gather fills in what is stated about the ids in a map.
+func (t *Tracer) gather(ctx context.Context, into map[string]Attributes, kind hub.StatementKind) error {
+	for ids := range slices.Chunk(slices.Sorted(maps.Keys(into)), perLookup) {
+		statements, err := t.lib.Statements(ctx, kind, ids...)
+		if err != nil {
+			return err
+		}
+		for _, st := range statements {
+			for name, value := range st.Attributes {
+				into[st.ID][name] = append(into[st.ID][name], Stated{Value: value, Provider: st.Provider, At: st.StatedAt})
+			}
 		}
 	}
 	return nil

@@ -23,7 +23,7 @@ const (
 // masterData finds master data for the lookups of mappings. What it found is good for [masterFresh], so that a file of many
 // records about few products does not ask for each. It is safe for concurrent use.
 type masterData struct {
-	statements func(ctx context.Context, kind hub.StatementKind, id string) ([]hub.Statement, error)
+	statements func(ctx context.Context, kind hub.StatementKind, ids ...string) ([]hub.Statement, error)
 	now        func() time.Time
 
 	mu    sync.Mutex

@@ -14,7 +14,7 @@ func TestMasterDataIsFreshAndWaitsForTheStore(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		name, asked := "one", 0
 		var down bool
-		m := &masterData{now: time.Now, statements: func(context.Context, hub.StatementKind, string) ([]hub.Statement, error) {
+		m := &masterData{now: time.Now, statements: func(context.Context, hub.StatementKind, ...string) ([]hub.Statement, error) {
 			if asked++; down || asked == 1 {
 				return nil, hub.Faultf(hub.Unavailable, "test.down", "down")
 			}

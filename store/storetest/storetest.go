@@ -42,7 +42,7 @@ type Letters interface {
 // Library is what a trace reads.
 type Library interface {
 	EventsAbout(ctx context.Context, ids []string, limit int) ([]hub.Event, bool, error)
-	Statements(ctx context.Context, kind hub.StatementKind, id string) ([]hub.Statement, error)
+	Statements(ctx context.Context, kind hub.StatementKind, ids ...string) ([]hub.Statement, error)
 	CountScan(ctx context.Context, id string, at time.Time) (hub.Scans, error)
 }
 
@@ -374,7 +374,10 @@ func statements(t *testing.T, open func() Store) {
 	state("b", "brand", at.Add(time.Hour), map[string]string{"name": "new"})
 	state("c", "brand", at.Add(-time.Hour), map[string]string{"name": "late arrival", "lot": "7"})
 	state("d", "customs", at.Add(2*time.Hour), map[string]string{"origin": "NZ"})
-	got, err := s.Statements(t.Context(), hub.AboutProduct, "p")
+	if none, err := s.Statements(t.Context(), hub.AboutProduct); err != nil || len(none) > 0 {
+		t.Errorf("about nothing: %v, %v", none, err)
+	}
+	got, err := s.Statements(t.Context(), hub.AboutProduct, "p", "q")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/suyuan-io/suyuan/hub"
 )
@@ -52,24 +53,32 @@ func (a *appender) state(st *hub.Statement) error {
 }
 
 // Statements implements trace.Library.
-func (s *Store) Statements(ctx context.Context, kind hub.StatementKind, id string) ([]hub.Statement, error) {
-	rows, err := s.read.QueryContext(ctx, `SELECT provider, stated_at, attributes FROM statements WHERE kind = ? AND id = ?
-		ORDER BY stated_at, provider`, kind, id)
+func (s *Store) Statements(ctx context.Context, kind hub.StatementKind, ids ...string) ([]hub.Statement, error) {
+	if len(ids) == 0 {
+		return nil, nil
+	}
+	args := []any{kind}
+	for _, id := range ids {
+		args = append(args, id)
+	}
+	rows, err := s.read.QueryContext(ctx, `SELECT id, provider, stated_at, attributes FROM statements WHERE kind = ? AND id IN (?`+
+		strings.Repeat(`,?`, len(ids)-1)+`) ORDER BY stated_at, id, provider`, args...)
 	if err != nil {
 		return nil, s.unavailable("read statements", err)
 	}
 	defer rows.Close()
 	var out []hub.Statement
 	for rows.Next() {
-		st := hub.Statement{Kind: kind, ID: id, Attributes: map[string]string{}}
+		st := hub.Statement{Kind: kind, Attributes: map[string]string{}}
 		var at int64
 		var text string
-		if err := rows.Scan(&st.Provider, &at, &text); err != nil {
+		if err := rows.Scan(&st.ID, &st.Provider, &at, &text); err != nil {
 			return nil, s.unavailable("read statements", err)
 		}
+		st.ID = s.dialect.Text(st.ID)
 		attrs := map[string]attribute{}
 		if err := json.Unmarshal([]byte(text), &attrs); err != nil {
-			return nil, fmt.Errorf("decode statement about %s: %w", id, err)
+			return nil, fmt.Errorf("decode statement about %s: %w", st.ID, err)
 		}
 		for name, a := range attrs {
 			st.Attributes[name] = a.Value
