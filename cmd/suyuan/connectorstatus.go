@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/suyuan-io/suyuan/api"
+	"github.com/suyuan-io/suyuan/hub"
 )
 
 func connectorStatusCommand(std stdio) *cobra.Command {
@@ -96,6 +97,9 @@ type order struct {
 
 // steer gives a connector an order and prints how it is then.
 func (c *client) steer(ctx context.Context, w io.Writer, id string, o order) error {
+	if err := hub.CheckName(id); err != nil {
+		return err
+	}
 	var out api.Connector
 	if err := c.call(ctx, o.method, "/v1/connectors/"+url.PathEscape(id)+o.path, o.body, &out); err != nil {
 		return err
