@@ -3,7 +3,9 @@ package api
 import (
 	"net/http"
 	"strconv"
+	"sync/atomic"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/codes"
@@ -21,12 +23,35 @@ func (s *Server) measured(pattern string, h handler) http.Handler {
 	if s.traced {
 		serve = traced(pattern, serve)
 	}
+	latency := routeLatency{vec: s.latency, pattern: pattern}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		started := s.Now()
 		sw := &statusWriter{ResponseWriter: w, status: http.StatusOK}
 		serve(sw, r)
-		s.latency.WithLabelValues(pattern, strconv.Itoa(sw.status)).Observe(s.Now().Sub(started).Seconds())
+		latency.of(sw.status).Observe(s.Now().Sub(started).Seconds())
 	})
+}
+
+// routeLatency finds the histogram of a route's status. It remembers the last one that it found, since most answers of a route
+// have the same status.
+type routeLatency struct {
+	vec     *prometheus.HistogramVec
+	pattern string
+	last    atomic.Pointer[statusLatency]
+}
+
+type statusLatency struct {
+	status int
+	prometheus.Observer
+}
+
+func (l *routeLatency) of(status int) prometheus.Observer {
+	if last := l.last.Load(); last != nil && last.status == status {
+		return last
+	}
+	found := &statusLatency{status, l.vec.WithLabelValues(l.pattern, strconv.Itoa(status))}
+	l.last.Store(found)
+	return found
 }
 
 // traced puts a span around serve. What serve hands on continues the trace by its context, into the raw stream and on to the

@@ -64,7 +64,7 @@ type limitedBody struct {
 	// timed is set while the connection has a time to be read in.
 	timed bool
 	// conn sets how long the connection may be read; what is no connection of a server's is not bounded.
-	conn *http.ResponseController
+	conn http.ResponseController
 }
 
 // bodyStep is how much memory is charged at a time.
@@ -75,7 +75,7 @@ func (h *Host) limitBody(w http.ResponseWriter, r *http.Request, limit int64) (*
 	if r.ContentLength > limit {
 		return nil, bodyTooLarge(limit)
 	}
-	b := &limitedBody{wire: r.Body, limit: limit, bodies: h.bodies, conn: http.NewResponseController(w)}
+	b := &limitedBody{wire: r.Body, limit: limit, bodies: h.bodies, conn: *http.NewResponseController(w)}
 	if r.ContentLength < 0 { // the server reads no more than what is stated
 		b.wire = http.MaxBytesReader(w, r.Body, limit)
 	}

@@ -43,11 +43,12 @@ func (h *Host) ServeIn(w http.ResponseWriter, req *http.Request, id hub.Connecto
 	for name, values := range answer.Header {
 		header[http.CanonicalHeaderKey(name)] = values
 	}
+	values := []string{answer.ContentType, strconv.Itoa(len(answer.Body))}
 	if answer.ContentType != "" {
-		header["Content-Type"] = []string{answer.ContentType}
+		header["Content-Type"] = values[:1:1]
 	}
 	if len(answer.Body) > 0 { // a longer answer would be sent in chunks
-		header["Content-Length"] = []string{strconv.Itoa(len(answer.Body))}
+		header["Content-Length"] = values[1:]
 	}
 	w.WriteHeader(answer.Status)
 	if _, err := w.Write(answer.Body); err != nil { // the sender is gone; its records are durable and it will repeat
@@ -171,32 +172,50 @@ func (r *runner) open() error {
 // envelopes cuts the items into records. One record over the limit refuses the whole request: its sender is there to
 // mend it, and half a request is hard to send again.
 func (r *runner) envelopes(req *http.Request, items []Item) ([]hub.Envelope, []hub.RecordID, error) {
-	var out []hub.Envelope
-	ids := make([]hub.RecordID, 0, len(items))
-	now, parent := r.host.cfg.Now().UTC(), traceParent(req)
+	t := &taking{head: hub.Envelope{
+		Connector: r.inst.ID, Provider: r.inst.Provider, ReceivedAt: r.host.cfg.Now().UTC(), TraceParent: traceParent(req),
+	}}
+	t.envelopes, t.ids = t.envelope[:0], t.id[:0]
+	c := cutter{splitter: r.inst.Splitter, limit: int(r.inst.Limits.Record)}
 	for i := range items {
-		item := &items[i]
-		c := cutter{splitter: r.inst.Splitter, limit: int(r.inst.Limits.Record)}
-		err := c.bytes(item.ID, item.Body, func(c cut) error {
-			if c.record.Refused != nil {
-				return c.record.Refused
-			}
-			ids = append(ids, c.record.ID)
-			if n := len(out); n > 0 && out[n-1].ContentType == item.ContentType && bytes.Equal(out[n-1].Preamble, c.preamble) {
-				out[n-1].Records = append(out[n-1].Records, c.record)
-				return nil
-			}
-			out = append(out, hub.Envelope{
-				Connector: r.inst.ID, Provider: r.inst.Provider, ReceivedAt: now, ContentType: item.ContentType,
-				Origin: item.Origin, Preamble: c.preamble, Records: []hub.Record{c.record}, TraceParent: parent,
-			})
-			return nil
-		})
-		if err != nil {
+		t.head.ContentType, t.head.Origin = items[i].ContentType, items[i].Origin
+		if err := c.bytes(items[i].ID, items[i].Body, t.add); err != nil {
 			return nil, nil, err
 		}
 	}
-	return out, ids, nil
+	return t.envelopes, t.ids, nil
+}
+
+// taking is the records of one request, and room for the one that most requests hold.
+type taking struct {
+	head      hub.Envelope // of the item that is being cut
+	envelopes []hub.Envelope
+	ids       []hub.RecordID
+
+	envelope [1]hub.Envelope
+	record   [1]hub.Record
+	id       [1]hub.RecordID
+}
+
+// add puts a record into the last envelope, or begins another.
+func (t *taking) add(c cut) error {
+	if c.record.Refused != nil {
+		return c.record.Refused
+	}
+	t.ids = append(t.ids, c.record.ID)
+	n := len(t.envelopes)
+	if n > 0 && t.envelopes[n-1].ContentType == t.head.ContentType && bytes.Equal(t.envelopes[n-1].Preamble, c.preamble) {
+		t.envelopes[n-1].Records = append(t.envelopes[n-1].Records, c.record)
+		return nil
+	}
+	t.head.Preamble = c.preamble
+	t.envelopes = append(t.envelopes, t.head)
+	var records []hub.Record
+	if n == 0 {
+		records = t.record[:0]
+	}
+	t.envelopes[n].Records = append(records, c.record)
+	return nil
 }
 
 // publish makes the records durable. A sender that hangs up does not stop it: what is on its way is let through.

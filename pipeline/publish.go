@@ -38,6 +38,7 @@ type call struct {
 	parts int // not settled yet; guarded by publisher.mu
 	err   error
 	done  chan struct{}
+	one   [1]part // room for the part of a call that is a single envelope, as most are
 }
 
 // part is what of a call goes into one frame: one encoded envelope.
@@ -78,7 +79,10 @@ func (p *publisher) publish(ctx context.Context, envelopes []hub.Envelope) error
 
 // encode encodes envelopes, cutting those that are over a frame's limits between two records.
 func (p *publisher) encode(c *call, envelopes []hub.Envelope) ([]part, error) {
-	parts := make([]part, 0, len(envelopes))
+	parts := c.one[:0]
+	if len(envelopes) > 1 {
+		parts = make([]part, 0, len(envelopes))
+	}
 	for i := range envelopes {
 		env := envelopes[i]
 		all := env.Records

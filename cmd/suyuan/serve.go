@@ -8,6 +8,7 @@ import (
 	"math"
 	"os"
 	"os/signal"
+	"runtime"
 	"runtime/debug"
 	"runtime/pprof"
 	"syscall"
@@ -101,8 +102,10 @@ const (
 	memoryLimit = 300 << 20
 )
 
-// boundMemory sets the collector, unless GOGC or GOMEMLIMIT say otherwise.
+// boundMemory sets the collector, unless GOGC or GOMEMLIMIT say otherwise. Allocations are not sampled: nothing here shows a
+// profile of them.
 func boundMemory() {
+	runtime.MemProfileRate = 0
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(gcPercent)
 	}
