@@ -138,7 +138,7 @@ func backupNow(ctx context.Context, cfg Config, c *client, urlSet bool, name str
 	if err := hub.CheckName(name); err != nil {
 		return m, err
 	}
-	h, err := openAside(ctx, cfg)
+	h, err := openAside(ctx, cfg, nil)
 	if err == nil {
 		m, err = h.backup(ctx, filepath.Join(cfg.path(cfg.Backups), name))
 		return m, errors.Join(err, h.Close())
@@ -170,7 +170,7 @@ func localURL(cfg Config) string {
 }
 
 // openAside opens a hub that serves nobody, for work on its data while it is stopped.
-func openAside(ctx context.Context, cfg Config) (*Hub, error) {
+func openAside(ctx context.Context, cfg Config, indexing func(done, of uint64)) (*Hub, error) {
 	cfg.Listen = "127.0.0.1:0"
-	return OpenHub(ctx, cfg, zap.NewNop())
+	return openHub(ctx, cfg, zap.NewNop(), indexing)
 }

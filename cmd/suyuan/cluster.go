@@ -101,14 +101,14 @@ type ping interface {
 }
 
 // openDatabase opens the store that the configuration names, and the leases of one that several
-// processes share.
-func (c *Config) openDatabase(ctx context.Context) (database, leases, error) {
+// processes share. While it makes an index again, after an upgrade for instance, it tells how far it has come.
+func (c *Config) openDatabase(ctx context.Context, indexing func(done, of uint64)) (database, leases, error) {
 	leafHash := c.Anchor.hash().Leaf
 	if p := c.Store.Postgres; p != nil {
-		s, err := postgres.Open(ctx, postgres.Config{URL: p.URL.Reveal(), Connections: p.Connections, LeafHash: leafHash})
+		s, err := postgres.Open(ctx, postgres.Config{URL: p.URL.Reveal(), Connections: p.Connections, LeafHash: leafHash, Indexing: indexing})
 		return s, s, err
 	}
-	s, err := sqlite.Open(ctx, sqlite.Config{Path: c.data(storeFile), Now: now, LeafHash: leafHash, Resident: makeRoom})
+	s, err := sqlite.Open(ctx, sqlite.Config{Path: c.data(storeFile), Now: now, LeafHash: leafHash, Resident: makeRoom, Indexing: indexing})
 	return s, nil, err
 }
 

@@ -60,6 +60,9 @@ type Hub struct {
 	web     *web.Server
 	tracer  *trace.Tracer
 
+	// indexing is told how far the store has come that makes an index again.
+	indexing func(done, of uint64)
+
 	// sealing is true while this process seals; adopting guards what of the folder is adopted, and whether it polls.
 	sealing  atomic.Bool
 	adopting sync.Mutex
@@ -74,7 +77,13 @@ type Hub struct {
 
 // OpenHub opens everything and listens; nothing flows yet. What was opened is closed again when it fails.
 func OpenHub(ctx context.Context, cfg Config, log *zap.Logger) (*Hub, error) {
-	h := &Hub{cfg: cfg, log: log, registry: telemetry.Registry(), catalog: &catalog{}, opened: make(chan struct{}, 1)}
+	return openHub(ctx, cfg, log, func(done, of uint64) {
+		log.Info("making the index of recorded events again", zap.Uint64("done", done), zap.Uint64("of", of))
+	})
+}
+
+func openHub(ctx context.Context, cfg Config, log *zap.Logger, indexing func(done, of uint64)) (*Hub, error) {
+	h := &Hub{cfg: cfg, log: log, registry: telemetry.Registry(), catalog: &catalog{}, opened: make(chan struct{}, 1), indexing: indexing}
 	for _, step := range []func(context.Context) error{
 		h.openTelemetry, h.openStore, h.openPipeline, h.openAnchor, h.openConnectors, h.openFaces, h.openBinding, h.listen, h.ensureAdmin,
 	} {
@@ -105,7 +114,7 @@ func (h *Hub) openStore(ctx context.Context) error {
 			return hub.Faultf(hub.Unavailable, "data.folder", "cannot make the data folder").Because(err).WithHint(dataHint)
 		}
 	}
-	if h.store, h.leases, err = h.cfg.openDatabase(ctx); err != nil {
+	if h.store, h.leases, err = h.cfg.openDatabase(ctx, h.indexing); err != nil {
 		return err
 	}
 	h.onClose(h.store.Close)

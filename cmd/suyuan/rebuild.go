@@ -28,7 +28,9 @@ What the raw stream still holds is normalised again by: suyuan replay`,
 			if err != nil {
 				return err
 			}
-			h, err := openAside(cmd.Context(), cfg)
+			h, err := openAside(cmd.Context(), cfg, func(done, of uint64) {
+				fmt.Fprintf(std.err, "%d of %d events indexed\n", done, of)
+			})
 			if err != nil {
 				return err
 			}

@@ -60,6 +60,8 @@ type Config struct {
 	Now func() time.Time
 	// LeafHash hashes a leaf record for the log; nil means RFC 6962 with SHA-256.
 	LeafHash func(record []byte) hub.Digest
+	// Indexing is told now and then how many of the events are indexed, while an index is made again; nil tells nobody.
+	Indexing func(done, of uint64)
 }
 
 const (
@@ -163,7 +165,7 @@ func (s *Store) prepare(ctx context.Context, c Config) error {
 		return err
 	}
 	s.Store, err = relational.New(ctx, dialect(), relational.Config{
-		Write: s.write, Read: s.read, Now: c.Now, LeafHash: c.LeafHash,
+		Write: s.write, Read: s.read, Now: c.Now, LeafHash: c.LeafHash, Indexing: c.Indexing,
 		Index: func(write, read relational.DB) relational.Index { return &index{write: write, read: read, few: c.Few} },
 	})
 	return err

@@ -4,7 +4,9 @@ import (
 	"database/sql"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"testing"
+	"time"
 
 	"github.com/suyuan-io/suyuan/hub"
 	"github.com/suyuan-io/suyuan/store/sqlite"
@@ -36,6 +38,42 @@ func TestResidentMemoryIsTold(t *testing.T) {
 	defer s.Close()
 	if len(told) != 1 || told[0] != last {
 		t.Errorf("told %v at the next start, want %d", told, last)
+	}
+}
+
+// Who waits for an index that is made again is told how far it has come.
+func TestIndexingIsTold(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "hub.db")
+	now := time.Now()
+	slow := func() time.Time {
+		now = now.Add(4 * time.Second)
+		return now
+	}
+	var told []string
+	open := func() *sqlite.Store {
+		s, err := sqlite.Open(t.Context(), sqlite.Config{Path: path, Now: slow, Indexing: func(done, of uint64) {
+			told = append(told, fmt.Sprintf("%d of %d", done, of))
+		}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s
+	}
+	s := open()
+	fill(t, s, 0, 4500, 1500)
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	told = nil
+	s = open()
+	defer s.Close()
+	want := []string{"0 of 4500", "2000 of 4500", "4000 of 4500", "4500 of 4500"}
+	if !slices.Equal(told, want) {
+		t.Errorf("told %q at the next start, want %q", told, want)
+	}
+	told = nil
+	if _, _, err := s.Rebuild(t.Context()); err != nil || !slices.Equal(told, want) {
+		t.Errorf("told %q by the rebuild, want %q (%v)", told, want, err)
 	}
 }
 

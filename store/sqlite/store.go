@@ -50,6 +50,8 @@ type Config struct {
 	// Resident is told how many bytes the index keeps in memory for good, about two and a half for each event and ten for each of the
 	// newest, whenever they have changed; nil tells nobody.
 	Resident func(bytes int64)
+	// Indexing is told now and then how many of the events are indexed, while an index is made again; nil tells nobody.
+	Indexing func(done, of uint64)
 }
 
 // Open opens the database, brings it to the newest schema, and returns the store.
@@ -114,7 +116,7 @@ func (s *Store) prepare(ctx context.Context, c Config) error {
 		return fmt.Errorf("migrate: %w", err)
 	}
 	s.Store, err = relational.New(ctx, dialect(), relational.Config{
-		Write: s.write, Read: s.read, Now: c.Now, LeafHash: c.LeafHash,
+		Write: s.write, Read: s.read, Now: c.Now, LeafHash: c.LeafHash, Indexing: c.Indexing,
 		Index: func(write, read relational.DB) relational.Index {
 			return newIndex(write, read, c.Segment, c.Resident)
 		},

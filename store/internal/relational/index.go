@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"slices"
+	"time"
 
 	"github.com/suyuan-io/suyuan/hub"
 )
@@ -114,6 +115,21 @@ func entry(e *hub.Event, seq hub.Seq, t *traits, keys []int64) Entry {
 func named(keys ...int64) Condition { return Condition{Of: OfNames, Keys: keys} }
 
 func stepKey(step string) int64 { return hashKey(facetStep, step) }
+
+// indexingEvery is the time between two words about an index that is made again. What is read at every start takes less.
+const indexingEvery = 3 * time.Second
+
+// told is entries, telling now and then how far it has come.
+func (s *Store) told() Entries {
+	last := s.config.Now()
+	return func(ctx context.Context, from uint64, n int) ([]Entry, error) {
+		if now := s.config.Now(); now.Sub(last) >= indexingEvery {
+			s.config.Indexing(from, s.size)
+			last = now
+		}
+		return s.entries(ctx, from, n)
+	}
+}
 
 // entries is [Entries] on the store's own events. Values that the vocabulary lacks are noted on the way.
 func (s *Store) entries(ctx context.Context, from uint64, n int) ([]Entry, error) {

@@ -27,7 +27,7 @@ func (s *Store) Rebuild(ctx context.Context) (before, after map[string]string, e
 	}
 	s.mu.Lock()
 	s.words = map[word]bool{}
-	err = s.index.Rebuild(ctx, s.entries)
+	err = s.index.Rebuild(ctx, s.told())
 	s.mu.Unlock()
 	if err != nil {
 		return nil, nil, s.classify("rebuild indexes", err)

@@ -123,6 +123,8 @@ type Config struct {
 	LeafHash func(record []byte) hub.Digest
 	// Index makes the index on the two pools.
 	Index func(write, read DB) Index
+	// Indexing is told now and then how many of the events the index has read when it reads many of them; nil tells nobody.
+	Indexing func(done, of uint64)
 }
 
 // sha256Leaf is the leaf hash of RFC 6962, section 2.1.
@@ -135,6 +137,9 @@ func sha256Leaf(record []byte) hub.Digest {
 func New(ctx context.Context, d Dialect, c Config) (*Store, error) {
 	if c.LeafHash == nil {
 		c.LeafHash = sha256Leaf
+	}
+	if c.Indexing == nil {
+		c.Indexing = func(uint64, uint64) {}
 	}
 	if d.Bind == nil {
 		d.Bind = func(text string) string { return text }
@@ -169,7 +174,7 @@ func (s *Store) reload(ctx context.Context) error {
 	if err := s.loadNoted(ctx); err != nil {
 		return err
 	}
-	if err := s.index.Load(ctx, s.entries); err != nil {
+	if err := s.index.Load(ctx, s.told()); err != nil {
 		return err
 	}
 	s.leaves.forget(s.size)
