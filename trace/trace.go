@@ -93,12 +93,12 @@ func New(lib Library, candidates func(code string) []string) *Tracer {
 	return &Tracer{lib: lib, names: candidates}
 }
 
-// Resolve finds the identity that a code stands for: what a party declared it to stand for, else what its form says. It
-// is a fault of kind NotFound when neither is known.
-func (t *Tracer) Resolve(ctx context.Context, code string) (id string, ambiguous []Stated, err error) {
+// resolve begins the walk of the identity that a code stands for: what a party declared it to stand for, else what its form
+// says. It is a fault of kind NotFound when neither is known.
+func (t *Tracer) resolve(ctx context.Context, code string) (w *walk, ambiguous []Stated, err error) {
 	aliases, err := t.lib.Statements(ctx, hub.AboutAlias, code)
 	if err != nil {
-		return "", nil, err
+		return nil, nil, err
 	}
 	var stated []Stated
 	for _, a := range aliases {
@@ -110,40 +110,40 @@ func (t *Tracer) Resolve(ctx context.Context, code string) (id string, ambiguous
 		if slices.ContainsFunc(stated, func(s Stated) bool { return s.Value != stated[0].Value }) {
 			ambiguous = stated
 		}
-		return stated[0].Value, ambiguous, nil
+		return newWalk(t.lib, stated[0].Value), ambiguous, nil
 	}
 	for _, id := range t.names(code) {
-		events, _, err := t.lib.EventsAbout(ctx, []string{id}, 1)
+		w := newWalk(t.lib, id)
+		events, err := w.events(ctx, id) // which the walk begins with
 		if err != nil {
-			return "", nil, err
+			return nil, nil, err
 		}
 		if len(events) > 0 {
-			return id, nil, nil
+			return w, nil, nil
 		}
 	}
 	f := hub.Faultf(hub.NotFound, "trace.unknown-code", "nothing is recorded about the code %q", code).
 		WithHint("check the code; a new item becomes visible moments after its first event is accepted")
 	f.MessageZh = "没有找到该追溯码的任何记录：" + code
 	f.HintZh = "请核对编码；新商品的首个事件被接收后片刻即可查询"
-	return "", nil, f
+	return nil, nil, f
 }
 
 // Trace tells the journey that led to the item, from its ingredients and through everything that it was inside of. A
 // non-zero scannedAt counts as one opening of its page.
 func (t *Tracer) Trace(ctx context.Context, code string, scannedAt time.Time) (*Trace, error) {
-	id, ambiguous, err := t.Resolve(ctx, code)
+	w, ambiguous, err := t.resolve(ctx, code)
 	if err != nil {
 		return nil, err
 	}
-	w := newWalk(t.lib, id)
 	if err := w.backwards(ctx); err != nil {
 		return nil, err
 	}
-	tr := &Trace{Code: code, ID: id, Steps: w.steps(), Truncated: w.truncated}
+	tr := &Trace{Code: code, ID: w.start, Steps: w.steps(), Truncated: w.truncated}
 	if err := t.describe(ctx, tr); err != nil {
 		return nil, err
 	}
-	if tr.Scans, err = t.lib.CountScan(ctx, id, scannedAt); err != nil {
+	if tr.Scans, err = t.lib.CountScan(ctx, w.start, scannedAt); err != nil {
 		return nil, err
 	}
 	tr.Contradictions = contradictions(tr, ambiguous)
@@ -152,15 +152,14 @@ func (t *Tracer) Trace(ctx context.Context, code string, scannedAt time.Time) (*
 
 // Forward tells what became of an item or lot: what it was packed into, what was made of it, and what was inside it.
 func (t *Tracer) Forward(ctx context.Context, code string) (*Trace, error) {
-	id, _, err := t.Resolve(ctx, code)
+	w, _, err := t.resolve(ctx, code)
 	if err != nil {
 		return nil, err
 	}
-	w := newWalk(t.lib, id)
 	if err := w.forwards(ctx); err != nil {
 		return nil, err
 	}
-	tr := &Trace{Code: code, ID: id, Steps: w.steps(), Truncated: w.truncated}
+	tr := &Trace{Code: code, ID: w.start, Steps: w.steps(), Truncated: w.truncated}
 	return tr, t.describe(ctx, tr)
 }
 
