@@ -38,7 +38,9 @@ var errHeld = errors.New("another process holds the lease")
 
 // hold tries once to get the lease, and runs lead as long as it is held.
 func (s *Store) hold(ctx context.Context, name string, lead func(ctx context.Context)) error {
-	conn, err := s.leases.Conn(ctx)
+	asking, cancel := context.WithTimeout(ctx, leaseTimeout)
+	defer cancel()
+	conn, err := s.leases.Conn(asking)
 	if err != nil {
 		return err
 	}
@@ -47,7 +49,7 @@ func (s *Store) hold(ctx context.Context, name string, lead func(ctx context.Con
 		_ = conn.Close()
 	}()
 	held := false
-	if err := conn.QueryRowContext(ctx, `SELECT pg_try_advisory_lock(hashtextextended(current_schema() || '/' || $1, 0))`, name).
+	if err := conn.QueryRowContext(asking, `SELECT pg_try_advisory_lock(hashtextextended(current_schema() || '/' || $1, 0))`, name).
 		Scan(&held); err != nil {
 		return err
 	}

@@ -2,6 +2,9 @@ package postgres_test
 
 import (
 	"context"
+	"io"
+	"net"
+	"net/url"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -89,4 +92,56 @@ func TestALeaseEndsWithTheServerAndIsTakenAgain(t *testing.T) {
 	await(t, began)
 	stop()
 	wg.Wait()
+}
+
+// A connection that is never answered, as behind a firewall that forgot it, keeps no process from asking for the lease again.
+func TestALeaseIsAskedForAgainWhereNobodyAnswers(t *testing.T) {
+	at, err := url.Parse(database(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	var silent atomic.Bool
+	unanswered := make(chan struct{}, 8)
+	go func(server string) {
+		for {
+			client, err := l.Accept()
+			if err != nil {
+				return
+			}
+			if silent.Load() {
+				unanswered <- struct{}{} // and it stays open
+				continue
+			}
+			go relay(client, server)
+		}
+	}(at.Host)
+	at.Host = l.Addr().String()
+	s := openAt(t, at.String())
+	silent.Store(true)
+	ctx, stop := context.WithCancel(t.Context())
+	began := make(chan struct{})
+	var wg sync.WaitGroup
+	wg.Go(func() { s.Lease(ctx, "a", func(lead context.Context) { close(began); <-lead.Done() }) })
+	await(t, unanswered)
+	silent.Store(false)
+	await(t, began)
+	stop()
+	wg.Wait()
+}
+
+// relay copies between a client and a server until one of them ends.
+func relay(client net.Conn, server string) {
+	defer client.Close()
+	conn, err := net.Dial("tcp", server)
+	if err != nil {
+		return
+	}
+	defer conn.Close()
+	go func() { _, _ = io.Copy(conn, client); _ = conn.Close() }()
+	_, _ = io.Copy(client, conn)
 }
