@@ -106,10 +106,13 @@ type hasher struct {
 	cuts  []int
 	// extra are the extensions of the event itself.
 	extra []*node
+	// before is the URI that was written last, canonical its canonical form.
+	before    string
+	canonical []byte
 }
 
 func (h *hasher) release() {
-	h.ctx, h.out, h.cuts = nil, h.out[:0], h.cuts[:0]
+	h.ctx, h.out, h.cuts, h.before = nil, h.out[:0], h.cuts[:0], ""
 	hashers.Put(h)
 }
 

@@ -49,7 +49,10 @@ func (h *hasher) uri(text string) {
 			}
 		}
 	}
-	h.out = gs1.AppendCanonical(h.out, text)
+	if text != h.before { // as most places are: a bizLocation is the readPoint
+		h.before, h.canonical = text, gs1.AppendCanonical(h.canonical[:0], text)
+	}
+	h.out = append(h.out, h.canonical...)
 }
 
 // appendMillis appends a time in UTC with three decimals, rounded half up on the fourth.

@@ -119,6 +119,7 @@ func (h frameHead) open(limit int) ([]byte, error) {
 type frameDecoder struct {
 	envelopes []hub.Envelope
 	records   int
+	reserved  int          // records that there is room for, or was
 	before    hub.Envelope // of the first one: none
 }
 
@@ -150,14 +151,15 @@ func (d *frameDecoder) envelope(b []byte) error {
 		case envFieldTraceParent:
 			err = setString(&env.TraceParent, f)
 		case envFieldRecord:
-			err = d.record(env, f)
+			err = d.record(env, f, len(b))
 		default: // of a later release
 		}
 		return err
 	})
 }
 
-func (d *frameDecoder) record(env *hub.Envelope, in field) error {
+// record adds a record to env, which has size bytes.
+func (d *frameDecoder) record(env *hub.Envelope, in field, size int) error {
 	b, err := in.bytes()
 	if err != nil {
 		return err
@@ -184,6 +186,11 @@ func (d *frameDecoder) record(env *hub.Envelope, in field) error {
 		}
 		return err
 	})
+	if env.Records == nil { // most are about as long as the first
+		n := min(size/max(len(b), 1)+1, maxFrameRecords-d.reserved)
+		env.Records = make([]hub.Record, 0, max(n, 1))
+		d.reserved += n
+	}
 	env.Records = append(env.Records, rec)
 	return err
 }

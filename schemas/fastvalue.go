@@ -256,11 +256,15 @@ func (s *scanner) startsFilledList() bool {
 	return c != ']'
 }
 
+// usualContext is the context that most events state, a URI.
+const usualContext = "https://ref.gs1.org/standards/epcis/2.0.0/epcis-context.jsonld"
+
 // isContext consumes a JSON-LD context: a URI, an object, or a list of both without repetition.
 func isContext(s *scanner) bool {
 	switch s.next() {
 	case '"':
-		return isURIValue(s)
+		text, ok := s.plain()
+		return ok && (string(text) == usualContext || isURI(text))
 	case '{':
 		return anyObject.value(s)
 	}
