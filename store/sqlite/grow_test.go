@@ -17,22 +17,9 @@ import (
 // BenchmarkIndex adds events to an index alone, in batches of 2,500 whose names are looked up first, and asks at the end for one of
 // their things 2,000 times. One op is one event: -benchtime 10000000x shows what ten million take.
 func BenchmarkIndex(b *testing.B) {
-	s, err := Open(b.Context(), Config{Path: filepath.Join(b.TempDir(), "hub.db")})
-	if err != nil {
-		b.Fatal(err)
-	}
-	defer s.Close()
-	var x *index
 	resident, candidates := int64(0), 0
-	if _, err := relational.New(b.Context(), dialect(), relational.Config{
-		Write: s.write, Read: s.read, Now: time.Now,
-		Index: func(write, read relational.DB) relational.Index {
-			x = newIndex(write, read, 1<<16, func(n int64) { resident = n })
-			return x
-		},
-	}); err != nil {
-		b.Fatal(err)
-	}
+	s, x := openIndex(b, filepath.Join(b.TempDir(), "hub.db"), 1<<16, func(n int64) { resident = n })
+	defer s.Close()
 	const batch = 2500
 	r := rand.New(rand.NewPCG(1, 2))
 	var sample []int64
@@ -84,6 +71,83 @@ func BenchmarkIndex(b *testing.B) {
 	b.ReportMetric(float64(took[len(took)*99/100].Microseconds()), "µs/thing-p99")
 	if f, err := os.Stat(s.path); err == nil {
 		b.ReportMetric(float64(f.Size())/float64(b.N), "disk-B/event")
+	}
+}
+
+// openIndex opens an index alone, with segments of so many events.
+func openIndex(tb testing.TB, path string, size int, resident func(n int64)) (s *Store, x *index) {
+	tb.Helper()
+	s, err := Open(tb.Context(), Config{Path: path, Segment: size})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	if _, err := relational.New(tb.Context(), dialect(), relational.Config{
+		Write: s.write, Read: s.read, Now: time.Now,
+		Index: func(write, read relational.DB) relational.Index {
+			x = newIndex(write, read, size, resident)
+			return x
+		},
+	}); err != nil {
+		tb.Fatal(err)
+	}
+	return s, x
+}
+
+// New segments are merged while a merge of runs is half written, and a restart then goes on with both.
+func TestMergesOfTwoLevelsAtOnce(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "hub.db")
+	r := rand.New(rand.NewPCG(3, 4))
+	var all []relational.Entry
+	from := func(_ context.Context, from uint64, n int) ([]relational.Entry, error) {
+		return all[from:min(int(from)+n, len(all))], nil
+	}
+	s, x := openIndex(t, path, 80, func(int64) {})
+	x.perStep = 500
+	both := 0
+	for len(all) < 24_000 {
+		entries := make([]relational.Entry, 40)
+		for i := range entries {
+			entries[i] = relational.Entry{Seq: int64(len(all) + i), Names: [2]int64{r.Int64(), r.Int64()}, Things: []int64{r.Int64()}}
+		}
+		all = append(all, entries...)
+		x.add(entries)
+		if err := x.settleFull(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		one, two := x.progress.under[1], x.progress.under[2]
+		if one == nil || two == nil || one.step == 0 || two.written() {
+			continue
+		}
+		both++
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
+		s, x = openIndex(t, path, 80, func(int64) {})
+		x.perStep = 500
+		if err := x.Load(t.Context(), from); err != nil {
+			t.Fatal(err)
+		}
+		for range 100 {
+			e := &all[r.IntN(len(all))]
+			for family, key := range []int64{relational.OfNames: e.Names[1], relational.OfThings: e.Things[0]} {
+				c := relational.Condition{Of: relational.Family(family), Keys: []int64{key}}
+				if found, err := x.Lookup(t.Context(), nil, c, 10); err != nil || !slices.Contains(found, e.Seq) {
+					t.Fatalf("event %d: found %v, %v", e.Seq, found, err)
+				}
+			}
+		}
+	}
+	defer func() { _ = s.Close() }()
+	if both == 0 {
+		t.Error("the merges never met")
+	}
+	before, err := x.Digests(t.Context())
+	if err == nil {
+		err = x.Rebuild(t.Context(), from)
+	}
+	after, again := x.Digests(t.Context())
+	if err != nil || again != nil || before["segments"] != after["segments"] {
+		t.Errorf("rebuilt: %v, %v, %v, %v", before, after, err, again)
 	}
 }
 

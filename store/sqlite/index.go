@@ -25,6 +25,7 @@ import (
 type index struct {
 	write, read relational.DB
 	size        int // events in a segment
+	perStep     int // eventsPerStep, for segments of this size
 	resident    func(bytes int64)
 
 	// now is what readers see. It is replaced by the one who appends, to whom the rest belongs.
@@ -40,7 +41,7 @@ type view struct {
 }
 
 func newIndex(write, read relational.DB, size int, resident func(bytes int64)) *index {
-	x := &index{write: write, read: read, size: size, resident: resident}
+	x := &index{write: write, read: read, size: size, perStep: max(size*eventsPerStep/postings.Size, 1), resident: resident}
 	x.now.Store(&view{})
 	return x
 }

@@ -24,18 +24,24 @@ func (x *index) kept(ctx context.Context) (*view, progress, error) {
 	}
 	for i, r := range v.runs {
 		if b, ok := before[[2]int64{int64(r.Level), r.First}]; ok {
-			if v.runs[i] = b; p.under != nil && p.under.into == r {
-				p.under.into = b
+			if m := p.under[r.Level]; m != nil && m.into == r {
+				m.into = b
 			}
+			v.runs[i] = b
 			continue
 		}
 		if err := r.loadFilters(ctx, r.Slices()); err != nil {
 			return nil, p, err
 		}
 	}
-	if m := p.under; m != nil && !m.written() {
+	for _, m := range p.under {
+		if m == nil || m.written() {
+			continue
+		}
 		m.sources = slices.DeleteFunc(slices.Clone(v.runs), func(r *run) bool { return !m.into.covers(r.First) })
-		return v, p, m.into.loadFilters(ctx, m.step)
+		if err := m.into.loadFilters(ctx, m.step); err != nil {
+			return nil, p, err
+		}
 	}
 	return v, p, nil
 }
@@ -78,12 +84,12 @@ func (x *index) loadRuns(ctx context.Context, v *view, p *progress) error {
 		}
 		from := slices.IndexFunc(v.runs, func(s *run) bool { return s.First == r.First })
 		to := slices.IndexFunc(v.runs, func(s *run) bool { return s.First+s.Len == r.First+r.Len })
-		if !r.Sound() || r.Level < 1 || from < 0 || to < from || m.step < 1 || m.step > 2*r.Slices() || !m.done() && p.under != nil {
+		if !r.Sound() || r.Level < 1 || r.Level > maxLevel || from < 0 || to < from || m.step < 1 || m.step > 2*r.Slices() || !m.done() && p.under[r.Level] != nil {
 			return fmt.Errorf("read the index from event %d on: %w", r.First, postings.ErrDamaged)
 		}
 		if !m.done() {
 			m.sources = slices.Clone(v.runs[from : to+1])
-			p.under = &m
+			p.under[r.Level] = &m
 		}
 		if m.written() {
 			v.runs = slices.Replace(v.runs, from, to+1, r)

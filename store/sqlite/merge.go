@@ -9,7 +9,7 @@ import (
 	"github.com/suyuan-io/suyuan/store/internal/postings"
 )
 
-// merge is the one that is under way: sixteen neighbours become one run. Its slices are written one after the other; then it stands in
+// merge is one that is under way: sixteen neighbours become one run. Its slices are written one after the other; then it stands in
 // the place of its sources; then their parts are deleted, as they were written. A crash leaves its row, and with it the step at which
 // it goes on. Every step can be done again.
 type merge struct {
@@ -26,24 +26,24 @@ func (m *merge) done() bool    { return m.step == 2*m.into.Slices() }
 // and is written and deleted once at each level, so that this keeps up with four levels.
 const eventsPerStep = 2048
 
-func (x *index) eventsPerStep() int { return max(x.size*eventsPerStep/postings.Size, 1) }
-
 // maxLevel bounds the levels: a place has 32 bits.
 const maxLevel = 4
 
-// next is the merge that v calls for, nil where there is none: of the lowest level that has sixteen neighbours the oldest.
-func (x *index) next(v *view) *merge {
-	for end := len(v.runs); end > 0; {
-		level := v.runs[end-1].Level
-		from := end
-		for from > 0 && v.runs[from-1].Level == level {
-			from--
+// next is the merge to go on with, nil where there is none: that of the lowest level that has one under way, or sixteen neighbours
+// below it of which the oldest are to be merged. So new segments do not wait for a merge of old runs.
+func (x *index) next(v *view, under *[maxLevel + 1]*merge) *merge {
+	for level := 1; level <= maxLevel; level++ {
+		if under[level] != nil {
+			return under[level]
 		}
-		if end-from >= postings.Fan && level < maxLevel {
-			sources := v.runs[from : from+postings.Fan]
+		from := slices.IndexFunc(v.runs, func(r *run) bool { return r.Level < level }) // levels only fall
+		if from < 0 || v.runs[from].Level < level-1 {
+			continue
+		}
+		if to := from + postings.Fan; to <= len(v.runs) && v.runs[to-1].Level == level-1 {
+			sources := v.runs[from:to]
 			return &merge{into: &run{Run: *postings.NewRun(plain(sources)), read: x.read}, sources: sources}
 		}
-		end = from
 	}
 	return nil
 }
@@ -58,7 +58,7 @@ func plain(runs []*run) []*postings.Run {
 
 // progress is how far merging has come. It is a value, so that a transaction that fails leaves what was.
 type progress struct {
-	under *merge
+	under [maxLevel + 1]*merge // by the level of what they make, at most one of each
 	// credit is how many events were appended for which no step was done yet.
 	credit int
 	// ended is true after a part of a source turned out to be damaged: what is there goes on to be asked, and nothing is merged any more
@@ -69,18 +69,16 @@ type progress struct {
 // advance does the steps that p has credit for, but the one after a run is written, which has to wait until readers see it.
 func (x *index) advance(ctx context.Context, tx executor, v *view, p progress) (progress, error) {
 	for !p.ended {
-		if p.under == nil {
-			p.under = x.next(v)
-		}
-		if p.under == nil {
+		next := x.next(v, &p.under)
+		if next == nil {
 			p.credit = 0
 			break
 		}
-		if p.credit < x.eventsPerStep() {
+		if p.credit < x.perStep {
 			break
 		}
-		p.credit -= x.eventsPerStep()
-		m := *p.under
+		p.credit -= x.perStep
+		m := *next
 		switch err := m.do(ctx, tx); {
 		case errors.Is(err, postings.ErrDamaged) || isMissing(err):
 			p.ended = true // it was found before anything was written
@@ -88,12 +86,12 @@ func (x *index) advance(ctx context.Context, tx executor, v *view, p progress) (
 		case err != nil:
 			return p, fmt.Errorf("merge a part of the index: %w", err)
 		}
-		p.under = &m
+		p.under[m.into.Level] = &m
 		if m.step == m.into.Slices() {
 			break
 		}
 		if m.done() {
-			p.under = nil
+			p.under[m.into.Level] = nil
 		}
 	}
 	return p, nil
@@ -160,10 +158,12 @@ func (v *view) merged(m *merge) *view {
 
 // settle takes over what a transaction that was committed did.
 func (x *index) settle(p progress) {
-	before, m := x.progress.under, p.under
+	before := x.progress.under
 	x.progress = p
-	if m != nil && m.written() && (before == nil || before.into != m.into || !before.written()) {
-		x.show(x.now.Load().merged(m))
+	for level, m := range p.under {
+		if b := before[level]; m != nil && m.written() && (b == nil || b.into != m.into || !b.written()) {
+			x.show(x.now.Load().merged(m))
+		}
 	}
 }
 
@@ -173,7 +173,7 @@ const stepsPerTx = 16
 // work does the steps that there is credit for in transactions of their own.
 func (x *index) work(ctx context.Context, credit int) error {
 	for credit > 0 {
-		part := min(credit, stepsPerTx*x.eventsPerStep())
+		part := min(credit, stepsPerTx*x.perStep)
 		credit -= part
 		tx, err := x.write.BeginTx(ctx, nil)
 		if err != nil {
@@ -188,7 +188,7 @@ func (x *index) work(ctx context.Context, credit int) error {
 			return err
 		}
 		x.settle(p)
-		if p.ended || p.under == nil {
+		if p.ended || x.next(x.now.Load(), &p.under) == nil {
 			return nil
 		}
 	}
