@@ -34,7 +34,7 @@ func reopening(t *testing.T, segment int) func() *sqlite.Store {
 
 // The suite's events fill several segments and leave some in memory, or so many that they are merged.
 func TestSearchConforms(t *testing.T) {
-	for _, size := range []int{100, 10} {
+	for _, size := range []int{100, 20} {
 		t.Run(fmt.Sprintf("segments of %d", size), func(t *testing.T) {
 			storetest.RunSearch(t, func(t *testing.T) func() storetest.Searcher {
 				open := reopening(t, size)
