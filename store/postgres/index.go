@@ -12,7 +12,7 @@ import (
 )
 
 // index is the store's [relational.Index]: a row of things for each of the events' Names and Things, and runs of events for their
-// Facets, of their steps, and of all.
+// Facets, and of all.
 type index struct {
 	write, read relational.DB
 	few         int // [Config].Few
@@ -32,7 +32,6 @@ type additions struct {
 	// like is what the event before had, its groups among others: mostly the next has the same.
 	like struct {
 		facets []int64
-		step   int64
 		groups []*group
 	}
 }
@@ -62,13 +61,10 @@ func (a *additions) Add(e *relational.Entry) error {
 			a.things = append(a.things, [2]int64{key, e.Seq})
 		}
 	}
-	if l := &a.like; e.Step != l.step || !slices.Equal(e.Facets, l.facets) {
-		l.facets, l.step, l.groups = e.Facets, e.Step, l.groups[:1]
+	if l := &a.like; !slices.Equal(e.Facets, l.facets) {
+		l.facets, l.groups = e.Facets, l.groups[:1]
 		for _, key := range e.Facets {
 			l.groups = append(l.groups, a.group(key))
-		}
-		if e.Step != 0 {
-			l.groups = append(l.groups, a.group(e.Step))
 		}
 	}
 	for _, g := range a.like.groups {

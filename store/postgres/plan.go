@@ -43,7 +43,7 @@ func (x *index) Walk(ctx context.Context, s relational.Search) (relational.Walk,
 	}
 	conditions := make([]condition, len(s.Conditions))
 	for i, c := range s.Conditions {
-		conditions[i] = condition{byFacet, c.Keys} // steps as well
+		conditions[i] = condition{byFacet, c.Keys}
 		if c.Of == relational.OfNames || c.Of == relational.OfThings {
 			conditions[i].in = byThing
 		}

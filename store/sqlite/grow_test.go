@@ -31,7 +31,7 @@ func BenchmarkIndex(b *testing.B) {
 		for i := range entries {
 			entries[i] = relational.Entry{
 				Seq: int64(seq), Time: int64(seq) * 1000, Names: [2]int64{r.Int64(), r.Int64()}, Things: []int64{r.Int64()},
-				Facets: []int64{1, 2, 3, int64(seq) % 5}, Step: 9,
+				Facets: []int64{1, 2, 3, int64(seq) % 5, 9},
 			}
 			names = append(names, entries[i].Names[:]...)
 			seq++

@@ -114,11 +114,7 @@ func (x *index) add(entries []relational.Entry) {
 			x.now.Store(v)
 			n++
 		}
-		var step []int64
-		if e.Step != 0 {
-			step = []int64{e.Step}
-		}
-		v.recent[n-1].Add(e.Time, e.Names[:], e.Things, e.Facets, step)
+		v.recent[n-1].Add(e.Time, e.Names[:], e.Things, e.Facets)
 	}
 }
 

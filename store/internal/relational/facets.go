@@ -36,7 +36,6 @@ type traits struct {
 	facets   hub.Facets // without its things
 	stems    []string
 	keys     []int64
-	step     int64
 	spare    []string
 }
 
@@ -49,13 +48,10 @@ func (t *traits) of(f *hub.Facets, provider hub.ProviderID) (alike bool) {
 		b.TransformationID == f.TransformationID && slices.Equal(t.stems, t.spare) {
 		return true
 	}
-	t.provider, t.facets, t.step = provider, *f, 0
+	t.provider, t.facets = provider, *f
 	t.facets.Things = nil
 	t.stems, t.spare = t.spare, t.stems
 	t.keys = facetKeys(f, provider, t.stems)
-	if f.BizStep != "" {
-		t.step = stepKey(f.BizStep)
-	}
 	return false
 }
 
@@ -70,13 +66,13 @@ func stems(out []string, f *hub.Facets) []string {
 	return slices.Compact(out)
 }
 
-// facetKeys are the keys of an event's facets, but for the business step. Each stands once: its kind and value do.
+// facetKeys are the keys of an event's facets. Each stands once: its kind and value do.
 func facetKeys(f *hub.Facets, provider hub.ProviderID, stems []string) []int64 {
 	keys := make([]int64, 2, 8)
 	keys[0], keys[1] = hashKey(facetProvider, string(provider)), hashKey(facetWhat, f.Type, f.Action)
 	for _, p := range [...]struct{ kind, value string }{
 		{facetDisposition, f.Disposition}, {facetReadPoint, f.ReadPoint}, {facetBizLocation, f.BizLocation},
-		{facetTransformation, f.TransformationID},
+		{facetTransformation, f.TransformationID}, {facetStep, f.BizStep},
 	} {
 		if p.value != "" {
 			keys = append(keys, hashKey(p.kind, p.value))

@@ -54,8 +54,6 @@ type Entry struct {
 	// many. Each stands once.
 	// Events may share the memory of Facets.
 	Things, Facets []int64
-	// Step is the facet's key of its business step, 0 when it states none.
-	Step int64
 }
 
 // Spot is one candidate: an event's time in microseconds and its seq.
@@ -88,15 +86,12 @@ const (
 	OfNames Family = iota
 	OfThings
 	OfFacets
-	OfSteps
 )
 
 // Condition is fulfilled by the events that have one of the keys.
 type Condition struct {
 	Of   Family
 	Keys []int64
-	// Steps are the texts that the keys of OfSteps stand for.
-	Steps []string
 }
 
 // entry makes the index entry of an event with its traits. keys are those of its record and of its id, and have room for those of what it
@@ -108,13 +103,11 @@ func entry(e *hub.Event, seq hub.Seq, t *traits, keys []int64) Entry {
 		things = append(things, hashKey(f.Things[i].ID))
 	}
 	slices.Sort(things) // a thing may have two parts in an event
-	return Entry{Seq: int64(seq), Time: micros(f.EventTime), Names: names, Things: slices.Compact(things), Facets: t.keys, Step: t.step}
+	return Entry{Seq: int64(seq), Time: micros(f.EventTime), Names: names, Things: slices.Compact(things), Facets: t.keys}
 }
 
 // named is the condition of having any of the keys as a name.
 func named(keys ...int64) Condition { return Condition{Of: OfNames, Keys: keys} }
-
-func stepKey(step string) int64 { return hashKey(facetStep, step) }
 
 // indexingEvery is the time between two words about an index that is made again. What is read at every start takes less.
 const indexingEvery = 3 * time.Second

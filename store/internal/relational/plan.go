@@ -110,13 +110,7 @@ func (s *Store) conditions(ctx context.Context, q *epcis.Query, w hub.Window, p 
 	facets(facetBizLocation, q.BizLocation.IDs)
 	facets(facetBizLocation, p.below(q.BizLocation.Within))
 	add(OfFacets, whatKeys(q))
-	if n := len(q.BizSteps); n > 0 && n <= maxKeys {
-		c := Condition{Of: OfSteps, Steps: q.BizSteps}
-		for _, step := range q.BizSteps {
-			c.Keys = append(c.Keys, stepKey(step))
-		}
-		out = append(out, c)
-	}
+	facets(facetStep, q.BizSteps)
 	ids := make([]int64, len(q.EventIDs))
 	for i, id := range q.EventIDs {
 		ids[i] = eventIDKey(id)
