@@ -54,6 +54,10 @@ func LoadKey(path string) (*SigningKey, error) {
 			WithHint("chmod 600, and replace the key if others had access").At(hub.Where{File: path})
 	}
 	b, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrPermission) {
+		return nil, hub.Faultf(hub.Unavailable, "key.permission", "cannot read the key").Because(err).
+			WithHint("let the hub's user own it: chown, and chmod 600")
+	}
 	if err != nil {
 		return nil, err
 	}

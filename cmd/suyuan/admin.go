@@ -66,7 +66,7 @@ func (c *client) call(ctx context.Context, method, path string, in, out any) err
 	}
 	answer, err := (&http.Client{Timeout: cmp.Or(c.wait, time.Minute)}).Do(r)
 	if err != nil {
-		return hub.Faultf(hub.Unavailable, "hub.unreachable", "cannot reach the hub at %s", c.url).Because(err).
+		return hub.Faultf(hub.Unavailable, "hub.unreachable", "cannot reach the hub at %s", c.url).Because(cause(err)).
 			WithHint("is it running? name it with --url or $SUYUAN_URL")
 	}
 	defer answer.Body.Close()
@@ -97,7 +97,7 @@ func problemOf(answer *http.Response) error {
 	f := &hub.Fault{Kind: kind, Code: p.Code, Message: p.Detail, MessageZh: p.DetailZh, Hint: p.Hint, HintZh: p.HintZh}
 	switch { // what a client of HTTP would do is not what the reader of a command does
 	case p.Code == "key.missing":
-		f.Hint = "set $SUYUAN_KEY to a key with the scope that this needs"
+		f.Hint = "set $SUYUAN_KEY; the hub printed its admin key at its first start, others come from: suyuan key new"
 	case p.Code == "connector.unknown":
 		f.Hint = "list them with: suyuan connector status"
 	case p.Code == "key.unknown" && kind == hub.NotFound:

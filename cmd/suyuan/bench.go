@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -63,7 +64,10 @@ func newBench(std stdio, cmd *cobra.Command, records, connections int, run func(
 		if err := b.check(); err != nil {
 			return err
 		}
-		return run(b, cmd.Context())
+		if err := run(b, cmd.Context()); err != nil {
+			return cmp.Or(cmd.Context().Err(), err)
+		}
+		return nil
 	}
 	f := cmd.Flags()
 	f.IntVar(&b.load.Records, "records", records, "records in all")

@@ -146,6 +146,7 @@ func (c *checker) mappingTests(cfg Config, l *loaded) {
 func (c *checker) probe(ctx context.Context, cfg Config, l *loaded) {
 	add := func(err error) { c.around = appendFaults(c.around, err) }
 	add(probeFolder(cfg.path(cfg.Data)))
+	add(probeKey(&cfg))
 	add(probeListen(ctx, cfg.Listen))
 	add(probeStore(ctx, &cfg))
 	add(probeLedgers(ctx, &cfg))
@@ -160,21 +161,30 @@ const dataHint = "let the hub's user write there, or name another folder with da
 
 func probeFolder(dir string) error {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return hub.Faultf(hub.Unavailable, "data.folder", "cannot make the data folder %s", dir).Because(err).WithHint(dataHint)
+		return hub.Faultf(hub.Unavailable, "data.folder", "cannot make the folder %s", dir).Because(cause(err)).WithHint(dataHint)
 	}
 	f, err := os.CreateTemp(dir, ".probe-")
 	if err != nil {
-		return hub.Faultf(hub.Unavailable, "data.folder", "cannot write into the data folder %s", dir).Because(err).WithHint(dataHint)
+		return hub.Faultf(hub.Unavailable, "data.folder", "cannot write into the data folder %s", dir).Because(cause(err)).WithHint(dataHint)
 	}
 	return errors.Join(f.Close(), os.Remove(f.Name()))
+}
+
+// probeKey asks whether the hub can take the log's key, if there is one already.
+func probeKey(cfg *Config) error {
+	name := cfg.keys("log.key")
+	if _, err := os.Stat(name); errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	_, err := cfg.Anchor.algorithm().LoadOrCreateKey(name, cfg.Anchor.Origin)
+	return err
 }
 
 func probeListen(ctx context.Context, addr string) error {
 	var lc net.ListenConfig
 	l, err := lc.Listen(ctx, "tcp", addr)
 	if err != nil {
-		return hub.Faultf(hub.Unavailable, "listen", "cannot listen on %s", addr).Because(err).
-			WithHint("a running hub holds its own address: stop it, or use --offline")
+		return unlistenable(addr, err, "a running hub holds its own address: stop it, or use --offline")
 	}
 	return l.Close()
 }

@@ -128,7 +128,9 @@ func loadConfig(path string) (Config, error) {
 			WithHint("see docs/operations.md for one to begin with, or try: suyuan demo")
 	}
 	if err != nil {
-		return c, hub.Faultf(hub.Invalid, "config.unreadable", "cannot read the configuration").At(hub.Where{File: path}).Because(err)
+		f := *hub.AsFault(unreadable(path, err))
+		f.Code = "config.unreadable"
+		return c, &f
 	}
 	c.dir = filepath.Dir(path)
 	return c, strictyaml.Decode(path, data, &c, strictyaml.Options{Lookup: secrets()}).Err()

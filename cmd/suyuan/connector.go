@@ -96,7 +96,7 @@ which branches of the mapping no test reached.`,
 func testPath(std stdio, name string) (bool, error) {
 	info, err := os.Stat(name)
 	if err != nil {
-		return false, hub.Faultf(hub.Invalid, "file.unreadable", "cannot read %s", name).Because(err)
+		return false, unreadable(name, err)
 	}
 	dir, only := name, ""
 	if !info.IsDir() {
@@ -148,6 +148,10 @@ func noInstance(name string, err error) error {
 	}
 	if _, missing := os.Stat(name); missing == nil && err != nil {
 		return err // its mapping is wrong
+	}
+	if info, err := os.Stat(name); err == nil && info.IsDir() {
+		return hub.Faultf(hub.NotFound, "instance.unknown", "there is no instance file in %s", name).
+			WithHint("name the folder that connectors: names, or make a connector: suyuan connector new --help")
 	}
 	return hub.Faultf(hub.NotFound, "instance.unknown", "there is no instance file %s", name).
 		WithHint("see: suyuan connector list " + filepath.Dir(name))

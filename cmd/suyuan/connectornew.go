@@ -99,10 +99,14 @@ func (n *scaffold) make() error {
 	if err != nil {
 		return err
 	}
+	if len(body) == 0 {
+		return noRecord()
+	}
 	if n.format == "" {
 		var ok bool
 		if n.format, ok = decode.Detect(body[:min(len(body), 64<<10)]); !ok {
-			return hub.Faultf(hub.Invalid, "decode.unknown", "no format is recognised in %s", n.from).WithHint("state it with --format")
+			return hub.Faultf(hub.Invalid, "decode.unknown", "no format is recognised in %s", n.from).
+				WithHint("state it with --format: " + strings.Join(formatNames(), ", "))
 		}
 	}
 	n.encoding = decode.GuessEncoding(n.format, body[:min(len(body), 64<<10)])
@@ -156,9 +160,13 @@ func firstRecord(format, settings string, body []byte) (row any, several bool, e
 		return nil, false, err
 	}
 	if n == 0 {
-		return nil, false, hub.Faultf(hub.Invalid, "sample.empty", "the sample holds no record").WithHint("take one with at least one record")
+		return nil, false, noRecord()
 	}
 	return row, n > 1, nil
+}
+
+func noRecord() error {
+	return hub.Faultf(hub.Invalid, "sample.empty", "the sample holds no record").WithHint("take one with at least one record")
 }
 
 // instance is the text of the instance file.
@@ -219,8 +227,13 @@ func (n *scaffold) write(files map[string][]byte) error {
 	}
 	for _, name := range names {
 		to := filepath.Join(n.dir, filepath.FromSlash(name))
-		if err := errors.Join(os.MkdirAll(filepath.Dir(to), 0o755), os.WriteFile(to, files[name], 0o644)); err != nil { //nolint:gosec // these files hold references to secrets, never secrets
-			return hub.Faultf(hub.Unavailable, "connector.write", "cannot write %s", to).Because(err)
+		err := os.MkdirAll(filepath.Dir(to), 0o755) //nolint:gosec // these files hold references to secrets, never secrets
+		if err == nil {
+			err = os.WriteFile(to, files[name], 0o644) //nolint:gosec // as above
+		}
+		if err != nil {
+			return hub.Faultf(hub.Unavailable, "connector.write", "cannot write %s", to).Because(cause(err)).
+				WithHint("name a folder that can be written with --dir")
 		}
 		fmt.Fprintf(n.std.out, "wrote %s\n", to)
 	}

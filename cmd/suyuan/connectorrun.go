@@ -145,7 +145,7 @@ func (t *trial) receive(ctx context.Context, host *connectors.Host, id hub.Conne
 	var lc net.ListenConfig
 	listener, err := lc.Listen(ctx, "tcp", t.listen)
 	if err != nil {
-		return hub.Faultf(hub.Unavailable, "listen", "cannot listen on %s", t.listen).Because(err)
+		return unlistenable(t.listen, err, "choose another address with --listen")
 	}
 	server := &http.Server{ReadHeaderTimeout: 10 * time.Second, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if err := host.ServeIn(w, r, id); err != nil {

@@ -1,9 +1,11 @@
 package main
 
 import (
+	"errors"
 	"io"
 	"os"
 	"strings"
+	"syscall"
 
 	"github.com/spf13/cobra"
 
@@ -13,14 +15,10 @@ import (
 
 func decodeCommand(std stdio) *cobra.Command {
 	var format, settings string
-	var names []string
-	for _, f := range decode.Formats() {
-		names = append(names, f.Name)
-	}
 	cmd := &cobra.Command{
 		Use: "decode [--format F] FILE", Short: "Print the decoded records of any supported format as NDJSON", Args: cobra.ExactArgs(1),
 		Long: "Print the decoded records of a file, one JSON object a line, as a mapping sees them. FILE may be - for standard input.\n\n" +
-			"Formats: " + strings.Join(names, ", ") + ".\nWithout --format the format is detected, through gzip, zstd, bzip2 and zip too. " +
+			"Formats: " + strings.Join(formatNames(), ", ") + ".\nWithout --format the format is detected, through gzip, zstd, bzip2 and zip too. " +
 			"Settings are those of the format in an instance file (docs/connectors.md).",
 		Example: "  suyuan decode desadv.edi\n  suyuan decode --format csv outbound.csv | head -3\n" +
 			"  suyuan decode --format csv --settings '{encoding: big5, skipLines: 2}' stock.csv",
@@ -46,6 +44,15 @@ func decodeCommand(std stdio) *cobra.Command {
 	return cmd
 }
 
+// formatNames are the formats that can be decoded.
+func formatNames() []string {
+	var names []string
+	for _, f := range decode.Formats() {
+		names = append(names, f.Name)
+	}
+	return names
+}
+
 // settingsOf is nil where nothing is given: then the decoder looks for itself.
 func settingsOf(text string) []byte {
 	if text == "" {
@@ -61,7 +68,10 @@ func openInput(name string, stdin io.Reader) (io.ReadCloser, error) {
 	}
 	f, err := os.Open(name)
 	if err != nil {
-		return nil, hub.Faultf(hub.Invalid, "file.unreadable", "cannot read the file").Because(err)
+		return nil, unreadable(name, err)
+	}
+	if info, err := f.Stat(); err == nil && info.IsDir() {
+		return nil, errors.Join(unreadable(name, syscall.EISDIR), f.Close())
 	}
 	return f, nil
 }
@@ -75,7 +85,7 @@ func readInput(name string, stdin io.Reader) ([]byte, error) {
 	defer in.Close()
 	b, err := io.ReadAll(in)
 	if err != nil {
-		return nil, hub.Faultf(hub.Invalid, "file.unreadable", "cannot read the file").Because(err)
+		return nil, unreadable(name, err)
 	}
 	return b, nil
 }

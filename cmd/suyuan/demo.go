@@ -99,6 +99,9 @@ func (d *demo) run(ctx context.Context) (err error) {
 	go func() { ended <- d.hub.Run(running) }()
 
 	verified, err := d.tell(ctx)
+	if ctx.Err() != nil {
+		err = ctx.Err() // what failed, failed because of the interruption
+	}
 	if err == nil && !d.once {
 		d.invite()
 		select {
@@ -251,6 +254,9 @@ func (d *demo) recorded(ctx context.Context) error {
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
+			if errors.Is(ctx.Err(), context.Canceled) {
+				return ctx.Err()
+			}
 			return d.explain(n)
 		}
 	}
@@ -308,7 +314,7 @@ func (d *demo) verify(ctx context.Context) (bool, error) {
 		if d.network != nil {
 			where = "Fabric, each endorsed by two of three organisations"
 		}
-		d.say("%d receipts verified, against %d checkpoints on %s", size, len(sealed), where)
+		d.say("%d receipts verified, against %s on %s", size, counted(len(sealed), "checkpoint"), where)
 	}
 	return good, nil
 }

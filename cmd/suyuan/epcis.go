@@ -28,6 +28,9 @@ func epcisValidateCommand(std stdio) *cobra.Command {
 is the schema's; what the standard demands beyond any schema is a warning on standard error. Exit code 1 if any is invalid.`,
 		Example: "  suyuan epcis validate capture.json\n  suyuan epcis validate --all --lang zh *.json",
 		RunE: func(_ *cobra.Command, args []string) error {
+			if o.Lang != "en" && o.Lang != "zh" {
+				return usageError{fmt.Errorf("--lang %q is not known; use en or zh", o.Lang)}
+			}
 			registry, err := schemas.Open()
 			if err != nil {
 				return err
@@ -168,7 +171,7 @@ func seekable(name string, stdin io.Reader) (readSeekCloser, error) {
 	}
 	f, err := os.Open(name)
 	if err != nil {
-		return nil, hub.Faultf(hub.Invalid, "file.unreadable", "cannot read the file").Because(err)
+		return nil, unreadable(name, err)
 	}
 	return f, nil
 }

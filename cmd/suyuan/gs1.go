@@ -92,6 +92,7 @@ func gs1CheckCommand(std stdio) *cobra.Command {
 		},
 	}
 	flags.add(cmd)
+	_ = cmd.Flags().MarkHidden("check-digits") // it does so anyway
 	cmd.Flags().BoolVar(&lenient, "lenient", false, "do not verify check digits")
 	return cmd
 }

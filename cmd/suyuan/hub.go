@@ -111,7 +111,7 @@ func (h *Hub) openStore(ctx context.Context) error {
 	var err error
 	for _, dir := range []string{h.cfg.data(), h.cfg.keys("")} {
 		if err := os.MkdirAll(dir, 0o700); err != nil {
-			return hub.Faultf(hub.Unavailable, "data.folder", "cannot make the data folder").Because(err).WithHint(dataHint)
+			return hub.Faultf(hub.Unavailable, "data.folder", "cannot make the folder %s", dir).Because(cause(err)).WithHint(dataHint)
 		}
 	}
 	if h.store, h.leases, err = h.cfg.openDatabase(ctx, h.indexing); err != nil {
@@ -244,8 +244,8 @@ func (h *Hub) listen(ctx context.Context) error {
 	var lc net.ListenConfig
 	l, err := lc.Listen(ctx, "tcp", h.cfg.Listen)
 	if err != nil {
-		return hub.Faultf(hub.Unavailable, "listen", "cannot listen on %s", h.cfg.Listen).Because(err).
-			WithHint("if another program has the address, or a hub that runs already, stop it or choose another with listen: or --listen")
+		return unlistenable(h.cfg.Listen, err,
+			"if another program has the address, or a hub that runs already, stop it or choose another with listen: or --listen")
 	}
 	h.listener = l
 	return nil

@@ -52,6 +52,10 @@ func run(ctx context.Context, args []string, std stdio) int {
 	root.SetOut(std.out)
 	root.SetErr(std.err)
 	err := root.ExecuteContext(ctx)
+	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
+		fmt.Fprintln(std.err, "suyuan: interrupted")
+		return exitFailed
+	}
 	var said codeError
 	if err != nil && !errors.Is(err, errFailed) && !errors.As(err, &said) {
 		printFault(std.err, err)
@@ -121,9 +125,7 @@ Exit codes: 0 ok; 1 what was asked for does not hold, or failed; 2 bad input, fl
 hub is missing, down or does not let it in. $SUYUAN_URL and $SUYUAN_KEY say which hub the commands speak to that need one.`,
 		SilenceUsage: true, SilenceErrors: true, Version: version(),
 	}
-	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
-		return usageError{fmt.Errorf("%w\n    → see: %s --help", err, cmd.CommandPath())}
-	})
+	root.SetFlagErrorFunc(wrongFlag)
 	root.AddCommand(commands(std)...)
 	wrapArgs(root)
 	return root
@@ -152,8 +154,8 @@ func wrapArgs(cmd *cobra.Command) {
 		cmd.RunE = func(c *cobra.Command, _ []string) error { return c.Help() }
 	case check != nil:
 		cmd.Args = func(c *cobra.Command, args []string) error {
-			if err := check(c, args); err != nil {
-				return usageError{fmt.Errorf("%w\n\n%s", err, c.UsageString())}
+			if check(c, args) != nil {
+				return wrongArguments(c, check, args)
 			}
 			return nil
 		}

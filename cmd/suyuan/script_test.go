@@ -5,6 +5,7 @@ import (
 	"context"
 	"database/sql"
 	"encoding/binary"
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -19,6 +20,7 @@ import (
 	"github.com/spf13/cobra"
 	"go.uber.org/zap"
 
+	"github.com/suyuan-io/suyuan/api"
 	"github.com/suyuan-io/suyuan/connectors/webhook"
 	"github.com/suyuan-io/suyuan/hub"
 	"github.com/suyuan-io/suyuan/internal/sample"
@@ -56,8 +58,15 @@ func TestScripts(t *testing.T) {
 	})
 }
 
-// receive answers as a hub does: 202 to what is signed, 401 to what is not.
+// receive answers as a hub does: 202 to what is signed, 401 to what is not, a problem at /problem.
 func receive(w http.ResponseWriter, r *http.Request) {
+	if r.URL.Path == "/problem" {
+		p := api.ProblemOf(hub.Faultf(hub.NotFound, "connector.unknown", "there is no connector nobody").WithHint("check the last part of the address"))
+		w.Header().Set("Content-Type", "application/problem+json")
+		w.WriteHeader(p.Status)
+		_ = json.NewEncoder(w).Encode(p)
+		return
+	}
 	scheme, _ := webhook.Preset("standard-webhooks")
 	v, err := webhook.NewVerifier(scheme, secret)
 	if err != nil {

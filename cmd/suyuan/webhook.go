@@ -16,6 +16,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/suyuan-io/suyuan/api"
 	"github.com/suyuan-io/suyuan/connectors/webhook"
 	"github.com/suyuan-io/suyuan/hub"
 )
@@ -61,7 +62,7 @@ func (f *webhookFlags) revealed() ([]string, error) {
 		if name, ok := strings.CutPrefix(s, "@"); ok {
 			b, err := os.ReadFile(name)
 			if err != nil {
-				return nil, hub.Faultf(hub.Invalid, "file.unreadable", "cannot read the secret").Because(err)
+				return nil, unreadable(name, err)
 			}
 			s = strings.TrimSpace(string(b))
 		}
@@ -197,7 +198,7 @@ func fetchToken(ctx context.Context, target, client, secret string) (string, err
 	r.SetBasicAuth(url.QueryEscape(client), url.QueryEscape(secret))
 	answer, err := (&http.Client{Timeout: 30 * time.Second}).Do(r)
 	if err != nil {
-		return "", hub.Faultf(hub.Unavailable, "hub.unreachable", "cannot reach %s", target).Because(err).
+		return "", hub.Faultf(hub.Unavailable, "hub.unreachable", "cannot reach %s", target).Because(cause(err)).
 			WithHint("is the hub running there? a connector's tokens are at http://HOST:PORT/in/ID/token")
 	}
 	defer answer.Body.Close()
@@ -231,11 +232,14 @@ func sendSigned(ctx context.Context, out io.Writer, target string, signed *webho
 	r.Header = signed.Header
 	answer, err := (&http.Client{Timeout: 30 * time.Second}).Do(r)
 	if err != nil {
-		return hub.Faultf(hub.Unavailable, "hub.unreachable", "cannot reach %s", target).Because(err).
+		return hub.Faultf(hub.Unavailable, "hub.unreachable", "cannot reach %s", target).Because(cause(err)).
 			WithHint("is the hub running there? a connector's address is http://HOST:PORT/in/ID")
 	}
 	defer answer.Body.Close()
 	fmt.Fprintln(out, answer.Status)
+	if answer.Header.Get("Content-Type") == "application/problem+json" {
+		return sayRefused(out, answer)
+	}
 	if _, err := io.Copy(out, io.LimitReader(answer.Body, 1<<20)); err != nil {
 		return hub.Faultf(hub.Unavailable, "hub.answer", "the answer broke off").Because(err)
 	}
@@ -243,4 +247,23 @@ func sendSigned(ctx context.Context, out io.Writer, target string, signed *webho
 		return errFailed
 	}
 	return nil
+}
+
+// sayRefused prints why a hub refused a request, in its own words.
+func sayRefused(out io.Writer, answer *http.Response) error {
+	var p api.Problem
+	if err := json.NewDecoder(io.LimitReader(answer.Body, 1<<20)).Decode(&p); err != nil {
+		return hub.Faultf(hub.Unavailable, "hub.answer", "the answer broke off").Because(err)
+	}
+	if len(p.Errors) == 0 {
+		p.Errors = []api.Problem{p}
+	}
+	for _, e := range p.Errors {
+		f := &hub.Fault{Code: e.Code, Message: e.Detail, Hint: e.Hint}
+		if e.Where != nil {
+			f.Where = *e.Where
+		}
+		printOne(out, f)
+	}
+	return errFailed
 }

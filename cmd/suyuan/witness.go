@@ -70,7 +70,7 @@ func (p *witnessProcess) run(ctx context.Context) error {
 	var lc net.ListenConfig
 	l, err := lc.Listen(ctx, "tcp", p.listen)
 	if err != nil {
-		return hub.Faultf(hub.Unavailable, "listen", "cannot listen on %s", p.listen).Because(err)
+		return unlistenable(p.listen, err, "choose another address with --listen")
 	}
 	fmt.Fprintf(p.std.out, "witness %s\nlistening on http://%s, watching %d keys\n", w.Key(), l.Addr(), len(logs))
 	return serveUntil(ctx, l, w)

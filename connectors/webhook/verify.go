@@ -242,7 +242,9 @@ func (c *compiled) verify(r *Request, now time.Time) (Verdict, error) {
 	var verdict Verdict
 	signatures := c.signatures(r)
 	if len(signatures) == 0 || len(c.keys) == 0 {
-		return verdict, denied(codeMissing, "there is no signature in "+c.Location, "在 "+c.Location+" 中没有签名")
+		f := denied(codeMissing, "there is no signature in "+c.Location, "在 "+c.Location+" 中没有签名")
+		f.Hint, f.HintZh = "send it there; a proxy on the way may have dropped it", "请在该处附上签名；也可能被途中的代理去掉"
+		return verdict, f
 	}
 	vars, err := c.variables(r, &verdict)
 	if err != nil {

@@ -80,7 +80,11 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 	s.read.SetMaxOpenConns(8)
 	s.read.SetMaxIdleConns(8)
 	if err := s.prepare(ctx, c); err != nil {
-		return nil, errors.Join(fmt.Errorf("open store %s: %w", c.Path, err), s.read.Close(), s.write.Close())
+		what := "open store " + c.Path
+		if f := fault(what, err); f != nil {
+			return nil, errors.Join(f, s.read.Close(), s.write.Close())
+		}
+		return nil, errors.Join(fmt.Errorf("%s: %w", what, err), s.read.Close(), s.write.Close())
 	}
 	s.heap = pinHeap()
 	return s, nil
@@ -133,14 +137,30 @@ func (s *Store) Close() error {
 }
 
 // Codes of SQLite's documentation (sqlite.org/rescode.html).
-const sqliteFull = 13
+const (
+	sqliteReadOnly = 8
+	sqliteCorrupt  = 11
+	sqliteFull     = 13
+	sqliteCantOpen = 14
+	sqliteNotADB   = 26
+)
 
 // fault says what of an error of SQLite the operator can do something about.
 func fault(what string, err error) *hub.Fault {
 	var se *sqlite.Error
-	if errors.As(err, &se) && se.Code()&0xff == sqliteFull {
-		return hub.Faultf(hub.Unavailable, "store.full", "%s", what).
-			WithHint("free space on the disk of the database; the hub resumes by itself").Because(err)
+	if !errors.As(err, &se) {
+		return nil
 	}
-	return nil
+	var code, hint string
+	switch se.Code() & 0xff {
+	case sqliteFull:
+		code, hint = "store.full", "free space on the disk of the database; the hub resumes by itself"
+	case sqliteReadOnly, sqliteCantOpen:
+		code, hint = "store.permission", "let the hub's user read and write the database and its folder"
+	case sqliteCorrupt, sqliteNotADB:
+		code, hint = "store.damaged", "keep the file as it is, and restore a backup beside it: suyuan restore --help"
+	default:
+		return nil
+	}
+	return hub.Faultf(hub.Unavailable, code, "%s", what).WithHint(hint).Because(err)
 }
