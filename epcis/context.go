@@ -143,7 +143,9 @@ func (c *Context) Prefixes() map[string]string {
 	return m
 }
 
-// standardPrefix returns the namespace of a prefix that the standard's context declares.
+// standardPrefix returns the namespace of a prefix that the standard's context declares. That of cbvmda ends in a colon
+// there, to make URIs, and in none in XML, where it is a namespace: the hash of an event that does not declare it is that
+// of its XML form.
 func standardPrefix(prefix string) string {
 	switch prefix {
 	case "epcis":
@@ -151,7 +153,7 @@ func standardPrefix(prefix string) string {
 	case "cbv":
 		return "https://ref.gs1.org/cbv/"
 	case "cbvmda":
-		return "urn:epcglobal:cbv:mda:"
+		return "urn:epcglobal:cbv:mda"
 	case "gs1":
 		return gs1Vocabulary
 	case "rdfs":

@@ -148,15 +148,21 @@ func (h *hasher) event(root *node) {
 			h.cuts = h.cuts[:0]
 		}
 	}
-	if !h.inline {
-		h.trailing(&found, slashed, func() {})
+	extensible := [...]field{fieldReadPoint, fieldBizLocation, fieldSensorElementList}
+	var rest [len(extensible)]origin
+	for i, f := range extensible {
+		rest[i] = elsewhere | bare
+		if mark := len(h.out); !h.inline {
+			if h.within(f, found[f], slashed); len(h.out) > mark {
+				rest[i] = elsewhere
+			}
+		}
 	}
 	base, start := len(h.cuts), len(h.out)
-	rest := elsewhere
-	if h.inline {
-		rest |= bare
+	for i, f := range extensible {
+		h.within(f, found[f], rest[i])
+		h.cuts = append(h.cuts, len(h.out))
 	}
-	h.trailing(&found, rest, func() { h.cuts = append(h.cuts, len(h.out)) })
 	for _, n := range extensions {
 		h.element(n.name, n)
 	}
@@ -174,7 +180,8 @@ const (
 	// elsewhere: of any other namespace. They are written with the whole path of their field among the extensions of the
 	// event.
 	elsewhere
-	// bare: of none. 2.0 leaves them out, the 2.1 draft treats them like elsewhere.
+	// bare: of none, as the bizRules that the XML Schema allows on a sensorReport. They are treated like elsewhere, but 2.0
+	// leaves them out where their field has a block of slashed ones.
 	bare
 )
 
@@ -188,36 +195,30 @@ func (h *hasher) origin(name string) origin {
 	return bare
 }
 
-// trailing writes the extensions within the standard fields that have extension points, each with the path of its field,
-// and calls after behind each field.
-func (h *hasher) trailing(found *[fieldCount]*node, from origin, after func()) {
-	for _, f := range []field{fieldReadPoint, fieldBizLocation} {
-		if found[f] != nil {
-			h.named(f.String(), func() { h.extensionsOf(found[f], f, from) })
-			after()
+// within writes the members of that origin that stand within one of the standard fields that have extension points, with
+// the path of the field.
+func (h *hasher) within(f field, n *node, from origin) {
+	switch {
+	case n == nil:
+	case f != fieldSensorElementList:
+		h.named(f.String(), func() { h.extensionsOf(n, f, from) })
+	case from == slashed:
+		h.withinSensors(n, from)
+	default:
+		h.named(f.String(), func() { h.withinSensors(n, from) })
+	}
+}
+
+func (h *hasher) withinSensors(sensors *node, from origin) {
+	h.sensors(sensors, func(h *hasher, element *node) {
+		if m := element.member("sensorMetadata"); m != nil {
+			h.named("sensorMetadata", func() { h.extensionsOf(m, fieldSensorMetadata, from) })
 		}
-	}
-	sensors := found[fieldSensorElementList]
-	if sensors == nil {
-		return
-	}
-	each := func() {
-		h.sensors(sensors, func(h *hasher, element *node) {
-			if m := element.member("sensorMetadata"); m != nil {
-				h.named("sensorMetadata", func() { h.extensionsOf(m, fieldSensorMetadata, from) })
-			}
-			h.list(element.member("sensorReport"), func(n *node) {
-				h.named("sensorReport", func() { h.extensionsOf(n, fieldSensorReport, from) })
-			})
-			h.extensionsOf(element, fieldSensorElement, from)
+		h.list(element.member("sensorReport"), func(n *node) {
+			h.named("sensorReport", func() { h.extensionsOf(n, fieldSensorReport, from) })
 		})
-	}
-	if from == slashed {
-		each()
-	} else {
-		h.named(fieldSensorElementList.String(), each)
-	}
-	after()
+		h.extensionsOf(element, fieldSensorElement, from)
+	})
 }
 
 // eventType expands an extended event type, which is an element's name in XML.

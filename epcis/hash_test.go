@@ -71,9 +71,18 @@ func TestPreHashRules(t *testing.T) {
 			`"readPoint":{"id":"r:1","plain:x":"1"},"sensorElementList":[{"sensorReport":[{"type":"Speed"}],"plain:e":"3"}],"ex:a":"1"`,
 			"readPointid=r:1sensorElementsensorReporttype=https://ref.gs1.org/voc/SpeedreadPoint{https://plain.example}x=1sensorElementListsensorElement{https://plain.example}e=3{https://ex.example/}a=1",
 		},
-		"a text in a language":    {`"ex:n":{"@value":"奶粉","@language":"zh"},"ex:m":{"@value":"1","@type":"xsd:int"}`, "{https://ex.example/}m=1{https://ex.example/}n=奶粉{http://www.w3.org/XML/1998/namespace}lang=zh"},
-		"the event's own context": {`"ex:a":"1"`, "{https://ex.example/}a=1"},
-		"an empty ILMD":           {`"ilmd":{}`, "ilmd"},
+		"a field that stands where it does not belong": {
+			`"sensorElementList":[{"sensorReport":[{"type":"Speed","bizRules":"r:1"}]}],"ex:a":"1"`,
+			"sensorElementsensorReporttype=https://ref.gs1.org/voc/SpeedsensorElementListsensorElementsensorReportbizRules=r:1{https://ex.example/}a=1",
+		},
+		"a field that stands where it does not belong, beside an extension": {
+			`"sensorElementList":[{"sensorReport":[{"type":"Speed","bizRules":"r:1","ex:r":"2"}]}]`,
+			"sensorElementsensorReporttype=https://ref.gs1.org/voc/SpeedsensorElementsensorReport{https://ex.example/}r=2",
+		},
+		"master data without a declaration, as XML has it": {`"ilmd":{"cbvmda:lotNumber":"L1"}`, "ilmd{urn:epcglobal:cbv:mda}lotNumber=L1"},
+		"a text in a language":                             {`"ex:n":{"@value":"奶粉","@language":"zh"},"ex:m":{"@value":"1","@type":"xsd:int"}`, "{https://ex.example/}m=1{https://ex.example/}n=奶粉{http://www.w3.org/XML/1998/namespace}lang=zh"},
+		"the event's own context":                          {`"ex:a":"1"`, "{https://ex.example/}a=1"},
+		"an empty ILMD":                                    {`"ilmd":{}`, "ilmd"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if got, want := preHash(t, `"type":"T",`+c[0], epcis.CBV20), "eventType=T"+c[1]; got != want {
