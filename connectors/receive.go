@@ -8,6 +8,7 @@ import (
 	"maps"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -178,7 +179,7 @@ func (r *runner) envelopes(req *http.Request, items []Item) ([]hub.Envelope, []h
 	t.envelopes, t.ids = t.envelope[:0], t.id[:0]
 	c := cutter{splitter: r.inst.Splitter, limit: int(r.inst.Limits.Record)}
 	for i := range items {
-		t.head.ContentType, t.head.Origin = items[i].ContentType, items[i].Origin
+		t.head.ContentType, t.head.Origin, t.size = items[i].ContentType, items[i].Origin, len(items[i].Body)
 		if err := c.bytes(items[i].ID, items[i].Body, t.add); err != nil {
 			return nil, nil, err
 		}
@@ -186,9 +187,13 @@ func (r *runner) envelopes(req *http.Request, items []Item) ([]hub.Envelope, []h
 	return t.envelopes, t.ids, nil
 }
 
+// maxGuess is how many records there is room made for on the word of the first.
+const maxGuess = 256
+
 // taking is the records of one request, and room for the one that most requests hold.
 type taking struct {
 	head      hub.Envelope // of the item that is being cut
+	size      int          // of that item, in bytes
 	envelopes []hub.Envelope
 	ids       []hub.RecordID
 
@@ -205,7 +210,12 @@ func (t *taking) add(c cut) error {
 	t.ids = append(t.ids, c.record.ID)
 	n := len(t.envelopes)
 	if n > 0 && t.envelopes[n-1].ContentType == t.head.ContentType && bytes.Equal(t.envelopes[n-1].Preamble, c.preamble) {
-		t.envelopes[n-1].Records = append(t.envelopes[n-1].Records, c.record)
+		records := t.envelopes[n-1].Records
+		if len(records) == 1 { // the others are about as long as the first
+			more := min(t.size/max(len(records[0].Body), 1), maxGuess)
+			records, t.ids = slices.Grow(records, more), slices.Grow(t.ids, more)
+		}
+		t.envelopes[n-1].Records = append(records, c.record)
 		return nil
 	}
 	t.head.Preamble = c.preamble
@@ -255,10 +265,23 @@ func (r *runner) accepted(ids []hub.RecordID) Answer {
 		}
 		b = appendJSON(append(b, `{"id":`...), string(id))
 		b = append(append(append(b, `,"status":"/v1/records/`...), r.inst.ID...), '/')
-		b = append(append(b, url.PathEscape(string(id))...), `"}`...)
+		for j := range len(id) {
+			b = append(b, inPath[id[j]]...)
+		}
+		b = append(b, `"}`...)
 	}
 	return Answer{Status: http.StatusAccepted, ContentType: "application/json", Body: append(b, "]}\n"...)}
 }
+
+// inPath are the bytes of an id as they stand in a path.
+//
+//nolint:gochecknoglobals // read-only table
+var inPath = func() (all [256]string) {
+	for c := range all {
+		all[c] = url.PathEscape(string([]byte{byte(c)}))
+	}
+	return all
+}()
 
 // appendJSON appends s as a JSON string.
 func appendJSON(b []byte, s string) []byte {

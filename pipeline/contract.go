@@ -19,6 +19,8 @@ type Appender interface {
 	// Append records outcomes in one durable transaction and returns one verdict each, in order. It assigns every new
 	// event the next Seq without a gap. It is idempotent: a record or event that is recorded already is Repeated. It
 	// does not retry; after an error nothing of the batch is recorded, or all of it is: append the same batch again.
+	//
+	// The bytes of raw records and dead letters are the caller's, who uses their memory again: keep copies.
 	Append(ctx context.Context, outcomes []hub.Outcome) ([]hub.Verdict, error)
 }
 

@@ -76,7 +76,7 @@ func (m *memory) append(o *hub.Outcome) hub.Verdict {
 	at := slices.IndexFunc(m.letters, func(d hub.DeadLetter) bool { return d.Record == o.Record })
 	if o.Dead != nil {
 		if at < 0 {
-			d := *o.Dead
+			d := kept(o.Dead)
 			d.ID = hub.DeadLetterID(len(m.letters) + 1)
 			m.letters = append(m.letters, d)
 			return hub.Dead
@@ -85,7 +85,7 @@ func (m *memory) append(o *hub.Outcome) hub.Verdict {
 			return hub.Repeated
 		}
 		id := m.letters[at].ID
-		m.letters[at] = *o.Dead
+		m.letters[at] = kept(o.Dead)
 		m.letters[at].ID = id
 		return hub.Dead
 	}
@@ -95,6 +95,13 @@ func (m *memory) append(o *hub.Outcome) hub.Verdict {
 	m.records[o.Record] = o.RawDigest
 	m.order = append(m.order, o.Record)
 	return hub.Recorded
+}
+
+// kept is d with bytes of its own.
+func kept(d *hub.DeadLetter) hub.DeadLetter {
+	k := *d
+	k.Preamble, k.Body = slices.Clone(d.Preamble), slices.Clone(d.Body)
+	return k
 }
 
 func (m *memory) DeadLetter(_ context.Context, id hub.DeadLetterID) (hub.DeadLetter, error) {

@@ -18,11 +18,17 @@ import (
 // with b where it is not compressed. Whatever is wrong with b, it returns a fault of kind Invalid with a code under
 // "frame.", and has allocated in proportion to limit at most.
 func DecodeFrame(b []byte, limit int) ([]hub.Envelope, error) {
+	return decodeFrame(b, limit, new([]byte))
+}
+
+// decodeFrame is DecodeFrame with room for what is compressed, which it replaces by more where it is too small. The envelopes
+// share memory with room as well.
+func decodeFrame(b []byte, limit int, room *[]byte) ([]hub.Envelope, error) {
 	head, err := parseFrame(b)
 	if err != nil {
 		return nil, err
 	}
-	list, err := head.open(limit)
+	list, err := head.open(limit, room)
 	if err != nil {
 		return nil, err
 	}
@@ -83,8 +89,8 @@ func unpackedSize(b []byte) int64 {
 	return int64(max(h.size, uint64(len(b))))
 }
 
-// open checks h and returns its envelopes unpacked.
-func (h frameHead) open(limit int) ([]byte, error) {
+// open checks h and returns its envelopes unpacked, in room where they were compressed.
+func (h frameHead) open(limit int, room *[]byte) ([]byte, error) {
 	if h.version != frameVersion {
 		return nil, hub.Faultf(hub.Invalid, "frame.version", "frame version %d is not known, only %d is", h.version, frameVersion).
 			WithHint("it was written by a newer release: upgrade, then replay this dead letter")
@@ -106,10 +112,11 @@ func (h frameHead) open(limit int) ([]byte, error) {
 		if err != nil || n < 0 || uint64(n) != h.size {
 			return nil, hub.Faultf(hub.Invalid, "frame.size", "the frame states %d bytes and unpacks to %d", h.size, n).Because(err)
 		}
-		out, err := s2.Decode(nil, h.body)
+		out, err := s2.Decode((*room)[:cap(*room)], h.body)
 		if err != nil {
 			return nil, hub.Faultf(hub.Invalid, "frame.compression", "the frame cannot be unpacked").Because(err)
 		}
+		*room = out
 		return out, nil
 	}
 	return nil, hub.Faultf(hub.Invalid, "frame.compression", "compression %d is not known", h.compression)

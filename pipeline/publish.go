@@ -3,6 +3,7 @@ package pipeline
 import (
 	"context"
 	"runtime"
+	"slices"
 	"sync"
 	"time"
 
@@ -41,13 +42,16 @@ type call struct {
 	one   [1]part // room for the part of a call that is a single envelope, as most are
 }
 
-// part is what of a call goes into one frame: one encoded envelope.
+// part is what of a call goes into one frame: one encoded envelope, whose memory is used again once it is in its frame.
 type part struct {
 	call      *call
 	connector hub.ConnectorID
-	bytes     []byte
+	bytes     *[]byte
 	records   int
 }
+
+//nolint:gochecknoglobals // a pool of scratch space
+var encodings = sync.Pool{New: func() any { return new([]byte) }}
 
 func (p *publisher) start() {
 	p.wake, p.done = make(chan struct{}, 1), make(chan struct{})
@@ -92,7 +96,8 @@ func (p *publisher) encode(c *call, envelopes []hub.Envelope) ([]part, error) {
 				return nil, err
 			}
 			env.Records, all = all[:n], all[n:]
-			b := appendEnvelope(make([]byte, 0, size), &env)
+			b, _ := encodings.Get().(*[]byte)
+			*b = appendEnvelope(slices.Grow((*b)[:0], size), &env)
 			parts = append(parts, part{call: c, connector: env.Connector, bytes: b, records: n})
 		}
 	}
@@ -125,7 +130,7 @@ func (p *publisher) fit(env *hub.Envelope, records []hub.Record) (n, size int, e
 func (p *publisher) enqueue(c *call, parts []part) error {
 	size := 0
 	for _, q := range parts {
-		size += len(q.bytes)
+		size += len(*q.bytes)
 	}
 	c.parts = len(parts)
 	p.mu.Lock()
@@ -214,10 +219,10 @@ func (p *publisher) take() (group []part, closed bool) {
 	n, size, records := 0, 0, 0
 	for n < len(p.queue) && n < maxFrameEnvelopes {
 		q := p.queue[n]
-		if n > 0 && (size+len(q.bytes) > p.limit || records+q.records > maxFrameRecords) {
+		if n > 0 && (size+len(*q.bytes) > p.limit || records+q.records > maxFrameRecords) {
 			break
 		}
-		size, records, n = size+len(q.bytes), records+q.records, n+1
+		size, records, n = size+len(*q.bytes), records+q.records, n+1
 	}
 	group = p.queue[:n:n]
 	p.queue = p.queue[n:]
@@ -231,7 +236,7 @@ func (p *publisher) write(group []part) error {
 	size, records := 0, 0
 	connector := group[0].connector
 	for _, q := range group {
-		size, records = size+len(q.bytes), records+q.records
+		size, records = size+len(*q.bytes), records+q.records
 		if q.connector != connector {
 			connector = mixed
 		}
@@ -241,7 +246,8 @@ func (p *publisher) write(group []part) error {
 	}
 	envelopes := p.room[:0]
 	for _, q := range group {
-		envelopes = append(envelopes, q.bytes...)
+		envelopes = append(envelopes, *q.bytes...)
+		encodings.Put(q.bytes)
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), brokerTimeout)
 	defer cancel()

@@ -153,11 +153,10 @@ func partOf(fsys fs.FS, inst *connectors.Instance) (pipeline.Instance, error) {
 }
 
 func appendFaults(fs hub.Faults, err error) hub.Faults {
-	var many hub.Faults
-	switch {
-	case err == nil:
+	if err == nil {
 		return fs
-	case errors.As(err, &many):
+	}
+	if many, ok := errors.AsType[hub.Faults](err); ok {
 		return append(fs, many...)
 	}
 	return append(fs, hub.AsFault(err))

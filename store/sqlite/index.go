@@ -31,6 +31,8 @@ type index struct {
 	// now is what readers see. It is replaced by the one who appends, to whom the rest belongs.
 	now      atomic.Pointer[view]
 	progress progress
+	room     postings.Room      // of the segment that was sealed last
+	spare    []relational.Entry // for the next additions
 }
 
 // view is what is in the index at one moment. It is not changed but for the newest segment, which grows.
@@ -110,7 +112,7 @@ func (x *index) add(entries []relational.Entry) {
 		e := &entries[i]
 		n := len(v.recent)
 		if n == 0 || v.recent[n-1].Len() >= x.size {
-			v = &view{v.segments, v.runs, append(slices.Clip(v.recent), &recent{postings.NewRecent(e.Seq)})}
+			v = &view{v.segments, v.runs, append(slices.Clip(v.recent), &recent{postings.NewRecent(e.Seq, x.room)})}
 			x.now.Store(v)
 			n++
 		}
@@ -152,6 +154,7 @@ func (x *index) seal(ctx context.Context, tx executor) (*written, error) {
 	if err != nil {
 		return nil, fmt.Errorf("make a segment of the index: %w", err)
 	}
+	x.room = b.Room
 	out := &written{&sealed{Sealed: b.Sealed, x: x}, &run{Run: *b.Run, read: x.read}}
 	_, err = tx.ExecContext(ctx, `INSERT OR REPLACE INTO segments (first, events, earliest, latest, names, things, keys, times)
 		VALUES (?,?,?,?,?,?,?,?)`, b.First, b.Len, b.Earliest, b.Latest, b.Run.Entries[postings.Names], b.Run.Entries[postings.Things],
@@ -174,7 +177,7 @@ func (v *view) with(w *written) *view {
 
 // Begin implements [relational.Index].
 func (x *index) Begin(ctx context.Context, tx *relational.Tx) (relational.Additions, error) {
-	a := &additions{index: x, ctx: ctx, tx: tx}
+	a := &additions{index: x, ctx: ctx, tx: tx, entries: x.spare[:0]}
 	if x.full(x.now.Load()) {
 		var err error
 		if a.sealed, err = x.seal(ctx, tx); err != nil {
@@ -216,6 +219,8 @@ func (a *additions) Done() {
 		a.index.show(a.index.now.Load().with(a.sealed))
 	}
 	a.index.add(a.entries)
+	clear(a.entries)
+	a.index.spare = a.entries
 }
 
 // run returns the run of an event of a sealed segment.

@@ -73,6 +73,7 @@ func Run(t *testing.T, open func(t *testing.T) func() Store) {
 		"the leaf record comes back as it was committed to": leafComesBack,
 		"texts of any bytes come back":                      anyBytes,
 		"recorded together or one by one, events come back": together,
+		"the bytes of a record may be used again":           bytesUsedAgain,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, open(t)) })
 	}
@@ -245,6 +246,29 @@ func conflictingRecord(t *testing.T, open func() Store) {
 		t.Fatalf("raw bytes lost: %q, %v", full.Body, err)
 	}
 	wantSize(t, s, 1)
+}
+
+// bytesUsedAgain overwrites what an append was given, as the pipeline does with the memory of a frame.
+func bytesUsedAgain(t *testing.T, open func() Store) {
+	s := open()
+	letter, first, other := Letter("rec-1", "bad"), Outcome(t, 2, "2"), Outcome(t, 3, "3")
+	letter.Dead.Preamble = []byte("head")
+	other.Record = first.Record
+	mustAppend(t, s, []hub.Outcome{letter, first, other}, hub.Dead, hub.Recorded, hub.Conflicting)
+	want := []string{"head" + "bad", string(other.Raw.Body)}
+	for _, b := range [][]byte{letter.Dead.Preamble, letter.Dead.Body, first.Raw.Body, other.Raw.Body} {
+		clear(b)
+	}
+	mustAppend(t, s, []hub.Outcome{Outcome(t, 4, "4")}, hub.Recorded)
+	letters, err := s.DeadLetters(t.Context(), hub.DeadFilter{})
+	if err != nil || len(letters) != len(want) {
+		t.Fatalf("dead letters: %+v, %v", letters, err)
+	}
+	for i, l := range letters {
+		if d, err := s.DeadLetter(t.Context(), l.ID); err != nil || string(d.Preamble)+string(d.Body) != want[i] {
+			t.Errorf("dead letter %d: %q %q, %v", i, d.Preamble, d.Body, err)
+		}
+	}
 }
 
 func repeatedEvent(t *testing.T, open func() Store) {

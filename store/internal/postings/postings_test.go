@@ -51,7 +51,7 @@ func (n *naive) ask(r *rand.Rand, kind Kind) []int64 {
 // random fills a segment with n events: keys of one event, keys of some, and keys of most.
 func random(r *rand.Rand, first int64, n int) (naive, *Recent) {
 	want := naive{first: first}
-	seg := NewRecent(first)
+	seg := NewRecent(first, Room{})
 	for i := range n {
 		at := int64(i)*1000 + r.Int64N(50_000)
 		if r.IntN(40) == 0 {
@@ -249,7 +249,7 @@ func TestRunsFindWhatTheirSegmentsFind(t *testing.T) {
 				if r.IntN(4) == 0 {
 					n = 1 + r.IntN(n)
 				}
-				seg := NewRecent(first)
+				seg := NewRecent(first, Room{})
 				for i := range n {
 					names, things := []int64{r.Int64(), 5 + r.Int64N(1<<17)*100}, make([]int64, 0, c.things)
 					if c.n < 1000 && r.IntN(3) == 0 {
@@ -460,7 +460,7 @@ func FuzzParts(f *testing.F) {
 // BenchmarkRecent adds events of a dozen keys and seals every segment. One op is one event.
 func BenchmarkRecent(b *testing.B) {
 	r := rand.New(rand.NewPCG(7, 8))
-	seg := NewRecent(0)
+	seg := NewRecent(0, Room{})
 	keys := make([]int64, 12)
 	for i := 0; b.Loop(); i++ {
 		for k := range keys {
@@ -474,7 +474,7 @@ func BenchmarkRecent(b *testing.B) {
 			if _, err := seg.Seal(); err != nil {
 				b.Fatal(err)
 			}
-			seg = NewRecent(0)
+			seg = NewRecent(0, Room{})
 		}
 	}
 }
@@ -484,7 +484,7 @@ func benchRuns(b *testing.B) (level0 []*Run, parts0 []Parts, r *Run, parts Parts
 	b.Helper()
 	rnd := rand.New(rand.NewPCG(9, 10))
 	for i := range Fan {
-		seg := NewRecent(int64(i) * Size)
+		seg := NewRecent(int64(i)*Size, Room{})
 		for n := range Size {
 			seg.Add(int64(n), []int64{rnd.Int64(), rnd.Int64()}, []int64{rnd.Int64()})
 		}

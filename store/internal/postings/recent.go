@@ -41,11 +41,24 @@ type link struct {
 // manyFrom is how many events a thing has when they become a set.
 const manyFrom = 64
 
-// NewRecent returns an empty segment.
-func NewRecent(first int64) *Recent {
+// Room is how much there is in a segment. The zero value is nothing.
+type Room struct{ events, many, names, nameLinks, things, thingLinks int }
+
+// room is that of r. The caller holds r.mu.
+func (r *Recent) room() Room {
+	return Room{len(r.times), len(r.many), len(r.names.heads), len(r.names.links), len(r.things.heads), len(r.things.links)}
+}
+
+// NewRecent returns an empty segment with room for as much as there was in the one before: growing costs more than filling.
+func NewRecent(first int64, before Room) *Recent {
 	return &Recent{
-		First: first, names: chains{heads: make(map[int64]head)}, things: chains{heads: make(map[int64]head)}, many: make(map[int64]*Set),
+		First: first, times: make([]int64, 0, before.events), many: make(map[int64]*Set, before.many),
+		names: newChains(before.names, before.nameLinks), things: newChains(before.things, before.thingLinks),
 	}
+}
+
+func newChains(heads, links int) chains {
+	return chains{heads: make(map[int64]head, heads), links: make([]link, 0, links)}
 }
 
 // Add adds the next event: its time in microseconds, its names, and its other keys, each once. There is room for [Size].

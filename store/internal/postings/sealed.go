@@ -24,6 +24,8 @@ type Bytes struct {
 	// Keys and Times are whole; Parts are read one by one.
 	Keys, Times []byte
 	Parts       Parts
+	// Room is how much there was in the segment.
+	Room Room
 }
 
 // Seal returns r as a sealed segment. Nothing is added to r any more.
@@ -39,7 +41,7 @@ func (r *Recent) Seal() (Bytes, error) {
 		out.Keys = binary.LittleEndian.AppendUint64(out.Keys, uint64(key))
 		out.Parts[Sets] = append(out.Parts[Sets], r.many[key].encode())
 	}
-	out.Run = &Run{First: r.First, Len: int64(len(t.At))}
+	out.Room, out.Run = r.room(), &Run{First: r.First, Len: int64(len(t.At))}
 	var filters []byte
 	for kind, c := range []*chains{Names: &r.names, Things: &r.things} {
 		entries := c.entries(out.Run.placeBits())

@@ -34,7 +34,7 @@ func (r *recentLeaves) add(seq uint64, leaves []hub.Digest) {
 	r.all = append(r.all, leaves...)
 	if n := len(r.all); n > 2*maxRecentLeaves {
 		r.first += uint64(n - maxRecentLeaves)
-		r.all = append(make([]hub.Digest, 0, 2*maxRecentLeaves), r.all[n-maxRecentLeaves:]...)
+		r.all = append(r.all[:0], r.all[n-maxRecentLeaves:]...) // readers have copies
 	}
 }
 
