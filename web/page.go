@@ -2,6 +2,7 @@ package web
 
 import (
 	"bytes"
+	"cmp"
 	"net/url"
 	"slices"
 	"strconv"
@@ -179,7 +180,7 @@ func (b *builder) field(f *Field) (pageField, hub.ProviderID) {
 		out.Value = b.cert.id
 	case f.Anchor == "date":
 		if !b.cert.at.IsZero() {
-			out.Value = trace.LocalTime(b.cert.at, b.zone())
+			out.Value = b.own(b.cert.at)
 		}
 	case f.Product != "":
 		st := b.product(f.Product)
@@ -298,7 +299,7 @@ func (b *builder) firstScan() (string, hub.ProviderID, int64) {
 	if b.tr.Scans.FirstAt.IsZero() {
 		return "", "", -1
 	}
-	return trace.LocalTime(b.tr.Scans.FirstAt, b.zone()), "", -1
+	return b.own(b.tr.Scans.FirstAt), "", -1
 }
 
 // scanCount adds what parties stated to what this hub's own page counted.
@@ -315,6 +316,11 @@ func (b *builder) scanCount() uint64 {
 		n += stated
 	}
 	return n
+}
+
+// own renders a time of the hub's own, with the offset, which nobody stated.
+func (b *builder) own(t time.Time) string {
+	return trace.LocalTime(t, b.zone()) + " " + cmp.Or(b.zone(), "UTC")
 }
 
 // zone is the offset in which times of the hub's own are shown: that of the last stated event.

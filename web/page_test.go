@@ -91,6 +91,7 @@ const fields = `blocks:
       - { label: { zh: 打包, en: Packed }, event: { bizStep: packing } }
       - { label: { zh: 发货, en: Shipped }, event: { bizStep: shipping }, show: date }
       - { label: { zh: 缺, en: Missing }, event: { bizStep: storing } }
+      - { label: { zh: 登记, en: Recorded }, anchor: date }
 journey: [commissioning, shipping]
 `
 
@@ -127,6 +128,7 @@ func TestAPageShowsWhatItsTemplatePublishesBoundToItsRecords(t *testing.T) {
 		"Code": {"T1", `data-seq="0" data-path="item/serial"`}, "Barcode": {"7613035982949", `data-seq="0" data-path="item/gtin"`},
 		"Name": {"Milk <b>powder</b>", ""}, "Lot": {"L1", `data-seq="0" data-path="ilmd/lotNumber"`}, "Origin": {"Ireland", ""},
 		"Packed": {"2026-05-01 09:00:00", `data-seq="1" data-path="eventTime"`}, "Shipped": {"2026-05-01", `data-seq="2" data-path="eventDate"`},
+		"Recorded": {"2026-05-02 08:00:00 +08:00", ""},
 	}
 	if got := shown(w.Body.String()); !maps.Equal(got, want) {
 		t.Errorf("%v\nwant %v", got, want)
@@ -185,6 +187,17 @@ func TestWhatWasTakenBackIsNotShownAsAField(t *testing.T) {
 	tr.Steps = append(tr.Steps, step(3, "packing", "brand", `{"eventTimeZoneOffset":"+08:00","errorDeclaration":{"reason":"x"}}`))
 	if got := shown(serve(t, &hubStub{trace: tr}, get("/t/T1?lang=en")).Body.String())["Packed"]; !strings.Contains(got[1], `data-seq="1"`) {
 		t.Errorf("packed: %v", got)
+	}
+}
+
+// A time of the hub's own says in which zone it is: nobody has stated it.
+func TestATimeOfTheHubsOwnHasItsOffset(t *testing.T) {
+	for offset, want := range map[string]string{"+08:00": "2026-05-02 08:00:00 +08:00", "": "2026-05-02 00:00:00 UTC"} {
+		tr := story()
+		tr.Steps = append(tr.Steps, step(3, "accepting", "brand", `{"eventTimeZoneOffset":"`+offset+`"}`))
+		if got := shown(serve(t, &hubStub{trace: tr}, get("/t/T1?lang=en")).Body.String())["Recorded"][0]; got != want {
+			t.Errorf("%q: %q, want %q", offset, got, want)
+		}
 	}
 }
 

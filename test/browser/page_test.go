@@ -137,6 +137,9 @@ func TestAnUnknownCodeIsSaidToBeUnknown(t *testing.T) {
 		if h := p.text("h1"); h != want {
 			t.Errorf("%s: %q", lang, h)
 		}
+		if typed := eval[string](p, `document.getElementById("code").value`); typed != "99999999999999999999" {
+			t.Errorf("%s: %q is there to be corrected", lang, typed)
+		}
 		p.shoot("unknown-" + lang)
 	}
 }

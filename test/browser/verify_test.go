@@ -8,7 +8,10 @@ import (
 	"net/http/httputil"
 	"net/url"
 	"os"
+	"os/exec"
+	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -23,6 +26,43 @@ func (p *tab) verify() (verdict, said string) {
 	p.do(chromedp.Click(chromedp.CSS("#verify")))
 	p.await(`["ok", "bad", "part"].includes(document.getElementById("result").className)`)
 	return eval[string](p, `document.getElementById("result").className`), p.text("#result")
+}
+
+// A verdict moves nothing that is being read: each field is as high after it as before.
+func TestAVerdictMovesNoField(t *testing.T) {
+	for _, screen := range []device{phone(), desktop()} {
+		p := open(t, screen, sharedDemo(t).url+"/t/"+code+"?again=1&lang=zh")
+		heights := `[...document.querySelectorAll("dd, .journey li")].map((e) => e.getBoundingClientRect().height)`
+		before := eval[[]float64](p, heights)
+		if verdict, said := p.verify(); verdict != "ok" {
+			t.Fatal(said)
+		}
+		if after := eval[[]float64](p, heights); !slices.Equal(after, before) {
+			t.Errorf("%s: fields were %v high, and are %v", screen.name, before, after)
+		}
+	}
+}
+
+// What a shopper saves from the page is a receipt for whoever verifies it elsewhere.
+func TestASavedReceiptIsVerifiedWithoutThePage(t *testing.T) {
+	p := open(t, phone(), sharedDemo(t).url+"/t/"+code+"?again=1&lang=en")
+	p.verify()
+	saved := eval[[]struct{ Name, Text string }](p, `[...document.querySelectorAll("#checks a")].map((a) => ({
+		name: a.download, text: decodeURIComponent(a.href.slice(a.href.indexOf(",") + 1)) }))`)
+	if len(saved) != 14 {
+		t.Fatalf("%d receipts can be saved, want 14", len(saved))
+	}
+	verify := []string{"verify"}
+	for _, r := range saved {
+		name := filepath.Join(t.TempDir(), r.Name)
+		if err := os.WriteFile(name, []byte(r.Text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		verify = append(verify, name)
+	}
+	if out, err := exec.Command(binary, verify...).CombinedOutput(); err != nil {
+		t.Errorf("%v\n%s", err, out)
+	}
 }
 
 // inFlight is the hub behind a proxy that changes what passes.

@@ -6,10 +6,16 @@ let key = "";
 let timer;
 
 async function get(path, options = {}) {
-  const answer = await fetch(path, { ...options, headers: { Authorization: "Bearer " + key } });
-  const body = await answer.json();
+  const answer = await fetch(path, { ...options, headers: { Authorization: "Bearer " + key } }).catch(() => {
+    throw new Error(say("平台没有应答", "The hub does not answer"));
+  });
+  const body = await answer.json().catch(() => ({}));
   if (!answer.ok && !body.checks) {
-    const detail = (zh && body.detailZh) || body.detail || answer.statusText, hint = (zh && body.hintZh) || body.hint;
+    const detail = (zh && body.detailZh) || body.detail || `${answer.status} ${answer.statusText}`;
+    let hint = (zh && body.hintZh) || body.hint;
+    if (body.code === "key.unknown") { // what a program would change is not what a person does
+      hint = say("平台首次启动时打印了管理密钥；其他密钥用 suyuan key new 新建", "the hub printed its admin key at its first start; suyuan key new makes others");
+    }
     throw new Error(hint ? `${detail} → ${hint}` : detail);
   }
   return body;
@@ -79,7 +85,8 @@ function action({ text, about, path }) {
   return b;
 }
 
-const when = (t) => (t ? new Date(t).toLocaleString(zh ? "zh-CN" : "en-GB") : "");
+// when is a time in the reader's time zone, written as on the trace page: as Swedes do.
+const when = (t) => (t ? new Date(t).toLocaleString("sv-SE") : "");
 
 // brief is a long id's beginning and end.
 const brief = (id) => (id.length > 28 ? id.slice(0, 12) + "…" + id.slice(-8) : id);

@@ -72,12 +72,12 @@ async function proveRecords() {
     const which = say(`第 ${seq} 号记录`, `record ${seq}`);
     if (outcome.ok) {
       events.set(seq, JSON.parse(receipt).event);
-      items.push({ ok: true, text: which + say("：", ": ") + outcome.checks.map((c) => checkName(c.name)).join(" · ") });
+      items.push({ ok: true, seq, receipt, text: which + say("：", ": ") + outcome.checks.map((c) => checkName(c.name)).join(" · ") });
       continue;
     }
     const stopped = outcome.checks.find((c) => c.ok === false) ?? outcome.checks.find((c) => !c.ok);
     items.push({
-      ok: stopped.ok, text: `${which}${say("：", ": ")}${checkName(stopped.name)} — ${stopped.detail}`,
+      ok: stopped.ok, seq, receipt, text: `${which}${say("：", ": ")}${checkName(stopped.name)} — ${stopped.detail}`,
       brief: say(`${which}未通过“${checkName(stopped.name)}”检查`, `${which} does not pass the check "${stopped.name}"`),
     });
   }
@@ -113,13 +113,24 @@ function verdict(items, good, steps) {
   return ["ok", say(`验证通过：${good} 条记录均已登记在账本上，且未被改动`, `Verified: all ${good} records are on the ledger, unchanged`)];
 }
 
+// saved is a link that saves a receipt, byte for byte, for those who verify it elsewhere.
+function saved(seq, receipt) {
+  const a = document.createElement("a");
+  a.href = "data:application/json;charset=utf-8," + encodeURIComponent(receipt);
+  a.download = `receipt-${seq}.json`;
+  a.textContent = say("保存凭证", "Save the receipt");
+  a.setAttribute("aria-label", say(`保存第 ${seq} 号记录的凭证`, `Save the receipt of record ${seq}`));
+  return a;
+}
+
 // report lists every check, what needs attention first.
 function report(items) {
   items.sort((a, b) => [false, null, true].indexOf(a.ok) - [false, null, true].indexOf(b.ok));
-  checks.querySelector("ol").replaceChildren(...items.map(({ ok, text }) => {
+  checks.querySelector("ol").replaceChildren(...items.map(({ ok, text, seq, receipt }) => {
     const li = document.createElement("li");
     li.textContent = (ok ? "✓ " : ok === null ? "? " : "✗ ") + text;
     if (ok === false) li.className = "bad";
+    if (receipt) li.append(saved(seq, receipt));
     return li;
   }));
   checks.hidden = false;
