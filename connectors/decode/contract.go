@@ -12,7 +12,8 @@ import (
 type Decoder interface {
 	connectors.Splitter
 	// Decode turns a record into its tree. A fault names the place in the record's own terms: line and column are
-	// relative to the body, the caller adds where the body began.
+	// relative to the body, the caller adds where the body began. The bytes are the caller's, who uses their memory again for other
+	// records: nothing of them is kept, but by Locate.
 	Decode(preamble, body []byte) (Tree, error)
 }
 

@@ -153,7 +153,7 @@ func (d *csvDecoder) headerOf(preamble, body []byte) *csvHeader {
 	if h := d.names.Load(); h != nil && d.header.inFile && bytes.Equal(h.preamble, preamble) && h.dialect.fits(body) {
 		return h
 	}
-	h := &csvHeader{preamble: preamble, dialect: d.dialect.resolve(preamble, body)}
+	h := &csvHeader{preamble: bytes.Clone(preamble), dialect: d.dialect.resolve(preamble, body)}
 	switch {
 	case d.header.names != nil:
 		h.names = d.header.names

@@ -98,6 +98,49 @@ func TestSamples(t *testing.T) {
 	}
 }
 
+// TestMemoryIsUsedAgain decodes every record out of the same memory, which is overwritten before its tree is looked at.
+func TestMemoryIsUsedAgain(t *testing.T) {
+	again := func(t *testing.T, d decode.Decoder, room []byte, p connectors.Piece) string {
+		t.Helper()
+		n := copy(room, p.Preamble)
+		n += copy(room[n:], p.Body)
+		tree, err := d.Decode(room[:len(p.Preamble):len(p.Preamble)], room[len(p.Preamble):n:n])
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i := range room {
+			room[i] = 'x'
+		}
+		b, err := json.Marshal(tree.Value)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(b)
+	}
+	for _, s := range samples() {
+		t.Run(s.file, func(t *testing.T) {
+			_, pieces, err := lines(s.decoder(t), bytes.NewReader(s.read(t)))
+			if err != nil {
+				t.Fatal(err)
+			}
+			d, room := s.decoder(t), make([]byte, 1<<16)
+			for _, p := range pieces {
+				if want, got := again(t, s.decoder(t), bytes.Clone(room), p), again(t, d, room, p); want != got {
+					t.Fatalf("%s, alone %s", got, want)
+				}
+			}
+		})
+	}
+	t.Run("another header", func(t *testing.T) {
+		d, room := newDecoder(t, "csv", ""), make([]byte, 64)
+		for head, want := range map[string]string{"a,b": `{"a":"1","b":"2"}`, "c,d": `{"c":"1","d":"2"}`} {
+			if got := again(t, d, room, connectors.Piece{Preamble: []byte(head), Body: []byte("1,2")}); got != want {
+				t.Errorf("%s, want %s", got, want)
+			}
+		}
+	})
+}
+
 func golden(t *testing.T, name, got string) {
 	t.Helper()
 	path := filepath.Join("testdata", name)
