@@ -162,7 +162,7 @@ func adviseSimple(f *hub.Fault, typ, value string) {
 	case "stamp", "dateTime", "dateTimeStamp":
 		advise(f, "write it like 2026-01-31T08:30:00+08:00: a date that exists, T, time to the second, zone",
 			"请写成 2026-01-31T08:30:00+08:00 的形式：存在的日期、T、精确到秒的时间、时区")
-	case "decimal", "nildecimal", "double", "float":
+	case "decimal", "double", "float":
 		advise(f, "write digits without unit or thousands separator, such as 1200.5", "请写不带单位和千分位的数字，例如 1200.5")
 	case "boolean":
 		advise(f, "write true or false", "请写 true 或 false")

@@ -52,6 +52,8 @@ type frame struct {
 	broken bool
 	text   []byte
 	simple string
+	// declared is the type that the schema gives the element, "" where anything may stand.
+	declared string
 	// exact forbids white space around the text, nil lets there be none.
 	exact, nil bool
 	where      hub.Where
@@ -96,9 +98,11 @@ func (c *xmlChecker) start(t xml.StartElement) error {
 	}
 	f := frame{name: e.name, where: hub.Where{Line: e.where.Line, Column: e.where.Column, Pointer: c.path()}}
 	if len(c.frames) == 0 {
-		if f.model = c.root(e.name); f.model == nil {
+		typ := c.root(e.name)
+		if typ == "" {
 			return notADocument(e.name).At(f.where)
 		}
+		c.resolveType(&f, typ)
 	} else {
 		c.resolveType(&f, c.child(&c.frames[len(c.frames)-1], e.name, f.where))
 	}
@@ -107,8 +111,8 @@ func (c *xmlChecker) start(t xml.StartElement) error {
 	return nil
 }
 
-// root returns the model of a document's element, nil when it is none.
-func (c *xmlChecker) root(n xmlName) *model {
+// root returns the type of a document's element, "" when it is none.
+func (c *xmlChecker) root(n xmlName) string {
 	version := n.space[strings.LastIndexByte(n.space, ':')+1:]
 	switch version {
 	case "2":
@@ -116,28 +120,32 @@ func (c *xmlChecker) root(n xmlName) *model {
 	case "1":
 		c.models = schema12()
 	default:
-		return nil
+		return ""
 	}
 	c.query = "urn:epcglobal:epcis-query:xsd:" + version
 	switch n.space + " " + n.local {
 	case "urn:epcglobal:epcis:xsd:" + version + " EPCISDocument":
-		return c.models["Document"]
+		return "Document"
 	case c.query + " EPCISQueryDocument":
-		return c.models["QueryDocument"]
+		return "QueryDocument"
 	case "urn:epcglobal:epcis:xsd:2 EPCISCaptureJob":
-		return c.models["CaptureJob"]
+		return "CaptureJob"
 	case "urn:epcglobal:epcis:xsd:2 EPCISException":
-		return c.models["Problem"]
-	case c.query + " QueryResults":
-		return c.models["QueryResults"]
+		return "Problem"
 	}
-	return nil
+	messages := c.models["QueryBody"].particles
+	i := slices.IndexFunc(messages, func(p particle) bool { return n.space == c.query && n.local == p.name })
+	if i < 0 {
+		return ""
+	}
+	return messages[i].typ
 }
 
 // resolveType gives a frame its complex model or simple type.
 func (c *xmlChecker) resolveType(f *frame, typ string) {
 	switch {
 	case typ == "":
+		return
 	case typ[0] >= 'a' && typ[0] <= 'z':
 		f.model, f.simple = simpleModel(), typ
 	default:
@@ -147,6 +155,7 @@ func (c *xmlChecker) resolveType(f *frame, typ string) {
 			f.simple = ""
 		}
 	}
+	f.declared = typ
 }
 
 // simpleModel is the model of an element of simple type: no children, no attributes.
@@ -285,8 +294,13 @@ func (c *xmlChecker) instanceAttribute(f *frame, e *element, a xmlAttr) {
 	switch a.name.local {
 	case "nil":
 		f.nil = value == "true" || value == "1"
-		if f.model != nil {
+		switch f.declared {
+		case "":
+		case nillable:
 			c.simple(f.where, "@xsi:nil", "boolean", value)
+		default:
+			advise(c.report(f.where, "<%s> cannot be nil", "<%s> 不能使用 xsi:nil", e.name.local),
+				"remove xsi:nil, or the element", "请删除 xsi:nil 或该元素")
 		}
 	case "type":
 		c.statedType(f, e, value)
@@ -306,16 +320,28 @@ func (c *xmlChecker) statedType(f *frame, e *element, value string) {
 		declaration := "xmlns:" + prefix + `="` + xsdSpace + `"`
 		advise(f, "declare it: "+declaration, "请声明："+declaration)
 	case epcisSpace(space):
-		if f.model == nil && local == "DateTimeStamp" {
+		switch {
+		case f.model != nil:
+		case local == "DateTimeStamp":
 			f.model, f.simple = simpleModel(), "stamp"
+		case local == "ArrayOfString":
+			f.model = c.models[local]
+		case local == "VoidHolder":
+			f.model = c.models["Empty"]
 		}
 	case space != xsdSpace || !knownSimple(local):
 		advise(c.report(f.where, "xsi:type %q is no type of XML Schema", "xsi:type %q 不是 XML Schema 的类型", value),
 			"name one of its types, such as xsd:string, xsd:decimal or xsd:dateTime, or leave xsi:type out",
 			"请使用其中的类型，例如 xsd:string、xsd:decimal、xsd:dateTime，或去掉 xsi:type")
+	case f.declared != "" && !derives(local, f.declared):
+		advise(c.report(f.where, "xsi:type %q is not derived from the type that <%s> has", "xsi:type %q 不是 <%s> 的类型的派生类型",
+			value, e.name.local), "leave xsi:type out", "请去掉 xsi:type")
+	case f.declared != "":
+		f.simple = local
 	case f.model == nil && local != "anyType":
 		f.model, f.simple = simpleModel(), local
-		// The standard collapses white space here, but libxml2, by which the field checks its documents, does not.
+		// The standard collapses white space here, but libxml2, by which the field checks its documents, does not, but for
+		// what follows a dateTime.
 		f.exact = strings.HasPrefix(local, "date") || local == "time"
 	}
 }
@@ -331,7 +357,7 @@ func (c *xmlChecker) chars(t xml.CharData) {
 		f.broken = true
 	case f.simple != "":
 		f.text = append(f.text, t...)
-	case f.model != nil && f.model.text == "" && !f.broken && len(strings.Trim(string(t), xmlSpace)) > 0:
+	case f.model != nil && f.model.text == "" && !f.broken && (f.model.empty() || len(strings.Trim(string(t), xmlSpace)) > 0):
 		f.broken = true
 		advise(c.report(hub.Where{Line: c.where.Line, Column: c.where.Column, Pointer: f.where.Pointer},
 			"text cannot stand in <%s>", "<%s> 中不能有文本", f.name.local), "remove the text, or put it into an element", "请删除文本，或放入子元素")
@@ -349,10 +375,10 @@ func (c *xmlChecker) end() {
 	case f.model == nil || f.broken:
 	case f.simple != "":
 		switch text := string(f.text); {
-		case f.exact && text != strings.Trim(text, xmlSpace):
+		case f.exact && text != strings.Trim(text, xmlSpace) && (f.simple != "dateTime" || text != strings.TrimLeft(text, xmlSpace)):
 			advise(c.report(f.where, "<%s> has white space around its %s", "<%s> 的 %s 值前后有空白", f.name.local, f.simple),
 				"remove the white space around the value", "请去掉值前后的空白")
-		case !f.nil || f.simple != "nildecimal":
+		case !f.nil || f.declared != nillable:
 			c.simple(f.where, "<"+f.name.local+">", f.simple, text)
 		}
 	case f.model.text != "":

@@ -84,25 +84,84 @@ func TestXMLSchemaRules(t *testing.T) {
 		"an attribute of a simple type": {"2", head + action + "<x:a b='c' xsi:type='xsd:int'>1</x:a>", "x:a"},
 		"a nil that is none":            {"2", head + "<action xsi:nil='maybe'>ADD</action>", "action"},
 		"a type for a standard element": {"2", head + "<action xsi:type='String'>ADD</action>", "action"},
+		"a nil that may not be":         {"2", head + "<action xsi:nil='true'>ADD</action>", "action"},
+		"a nil list":                    {"2", head + "<epcList xsi:nil='false'/>" + action, "epcList"},
+		"a type that is derived":        {"2", strings.Replace(head, "<eventTimeZoneOffset>", "<eventTimeZoneOffset xsi:type='xsd:token'>", 1) + action, ""},
+		"a type that is not":            {"2", strings.Replace(head, "<eventTimeZoneOffset>", "<eventTimeZoneOffset xsi:type='xsd:int'>", 1) + action, "eventTimeZoneOffset"},
+		"a simple type for a list":      {"2", head + "<epcList xsi:type='xsd:string'/>" + action, "epcList"},
+		"an integer for a quantity":     {"2", head + action + "<quantityList><quantityElement><epcClass>a:b</epcClass><quantity xsi:type='xsd:int'>1.5</quantity></quantityElement></quantityList>", "quantity"},
+		"a time with space behind it":   {"2", head + action + "<x:a xsi:type='xsd:dateTime'>2024-01-01T00:00:00Z\n</x:a>", ""},
+		"a time with space before it":   {"2", head + action + "<x:a xsi:type='xsd:dateTime'>\n2024-01-01T00:00:00Z</x:a>", "x:a"},
 		"a URI with a space":            {"2", head + action + "<bizStep>http://a/b c</bizStep>", ""},
 		"a URI that is none":            {"2", head + action + "<bizStep>1a:b</bizStep>", "bizStep"},
 		"children of a simple type":     {"2", head + "<action>ADD<x:a/></action>", "x:a"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			err := epcis.CheckXML(strings.NewReader(schemaDoc(c.version, c.members)), epcis.Limits{})
-			var fs hub.Faults
-			switch {
-			case c.fault == "" && err != nil:
-				t.Errorf("refused: %v", err)
-			case c.fault != "" && !errors.As(err, &fs):
-				t.Errorf("want a fault at %s, got %v", c.fault, err)
-			case c.fault != "":
-				if at := fs[0].Where; !strings.HasSuffix(at.Pointer, "/"+c.fault) || at.Line < 3 || at.Column == 0 {
-					t.Errorf("want a fault at %s, got %v", c.fault, err)
-				}
-				if fs[0].MessageZh == "" {
-					t.Error("the message has no Chinese")
-				}
+			wantFault(t, schemaDoc(c.version, c.members), c.fault)
+		})
+	}
+}
+
+// wantFault checks a document whose first fault is at an element of that name, or that has none.
+func wantFault(t *testing.T, doc, at string) {
+	t.Helper()
+	err := epcis.CheckXML(strings.NewReader(doc), epcis.Limits{})
+	var fs hub.Faults
+	switch {
+	case at == "" && err != nil:
+		t.Errorf("refused: %v", err)
+	case at != "" && !errors.As(err, &fs):
+		t.Errorf("want a fault at %s, got %v", at, err)
+	case at != "":
+		if where := fs[0].Where; !strings.HasSuffix(where.Pointer, "/"+at) || where.Line < 3 || where.Column == 0 {
+			t.Errorf("want a fault at %s, got %v", at, err)
+		}
+		if fs[0].MessageZh == "" {
+			t.Error("the message has no Chinese")
+		}
+	}
+}
+
+// The messages of the query interface, in a document and on their own.
+func TestXMLSchemaOfQueries(t *testing.T) {
+	const name, declared = "<queryName>q</queryName>", ` xmlns:q="urn:epcglobal:epcis-query:xsd:2"
+		xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" xmlns:xsd="http://www.w3.org/2001/XMLSchema"`
+	param := func(value string) string {
+		return name + "<params><param><name>n</name>" + value + "</param></params>"
+	}
+	subscribe := func(controls string) string {
+		return name + "<params/><dest>http://a/</dest><controls>" + controls + "</controls><subscriptionID>1</subscriptionID>"
+	}
+	for what, c := range map[string]struct{ message, content, fault string }{
+		"a list of values":              {"Poll", param(`<value xsi:type="q:ArrayOfString"><string>a</string><string>b</string></value>`), ""},
+		"a list of something else":      {"Poll", param(`<value xsi:type="q:ArrayOfString"><a>b</a></value>`), "a"},
+		"a number":                      {"Poll", param(`<value xsi:type="xsd:int">5</value>`), ""},
+		"a number in words":             {"Poll", param(`<value xsi:type="xsd:int">five</value>`), "value"},
+		"no value":                      {"Poll", param(``), "param"},
+		"a void":                        {"Poll", param(`<value xsi:type="q:VoidHolder"/>`), ""},
+		"a void with a space":           {"Poll", param(`<value xsi:type="q:VoidHolder"> </value>`), "value"},
+		"no name of the query":          {"Poll", "<params/>", "params"},
+		"no parameters":                 {"Poll", name, "q:Poll"},
+		"a schedule":                    {"Subscribe", subscribe("<schedule><second>0</second><hour>1</hour></schedule><reportIfEmpty>true</reportIfEmpty>"), ""},
+		"a schedule out of order":       {"Subscribe", subscribe("<schedule><hour>1</hour><second>0</second></schedule><reportIfEmpty>true</reportIfEmpty>"), "second"},
+		"no reportIfEmpty":              {"Subscribe", subscribe("<trigger>a:b</trigger>"), "controls"},
+		"no subscription":               {"Unsubscribe", "", "q:Unsubscribe"},
+		"a question without parameters": {"GetQueryNames", "", ""},
+		"a question with one":           {"GetQueryNames", name, "queryName"},
+		"an answer":                     {"GetQueryNamesResult", "<string>a</string>", ""},
+		"a version":                     {"GetVendorVersionResult", "1", ""},
+		"an exception":                  {"NoSuchNameException", "<reason>r</reason>", ""},
+		"an exception without reason":   {"NoSuchNameException", "", "q:NoSuchNameException"},
+		"a failure":                     {"ImplementationException", "<reason>r</reason><severity>ERROR</severity>" + name, ""},
+		"a failure of another severity": {"ImplementationException", "<reason>r</reason><severity>BAD</severity>", "severity"},
+		"no message":                    {"Ask", "", "q:Ask"},
+	} {
+		t.Run(what, func(t *testing.T) {
+			element := "<q:" + c.message + declared + ">" + c.content + "</q:" + c.message + ">"
+			wantFault(t, "<q:EPCISQueryDocument"+declared+` schemaVersion="2.0"
+				creationDate="2024-01-01T00:00:00Z"><EPCISBody>`+element+"</EPCISBody></q:EPCISQueryDocument>", c.fault)
+			if err := epcis.CheckXML(strings.NewReader(element), epcis.Limits{}); (err == nil) != (c.fault == "") {
+				t.Errorf("alone: %v", err)
 			}
 		})
 	}

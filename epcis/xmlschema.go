@@ -28,8 +28,9 @@ HeaderExtension = EPCISMasterData?:MasterData extension?:Local @*
 Body = EventList?:EventList extension?:Local other* @*
 EPCList = epc*:EPC
 EPC = #string
-Quantity = epcClass:anyURI quantity?:Decimal &uom?:string
-Decimal = #nildecimal
+Quantity = epcClass:anyURI quantity?:Decimal &uom?:UOM
+UOM = #string
+Decimal = #decimal
 QuantityList = quantityElement*:Quantity
 Place = id:anyURI extension?:Local other*
 Transaction = #anyURI @type:anyURI
@@ -39,14 +40,28 @@ SourceList = source+:Party
 DestinationList = destination+:Party
 ILMD = extension?:Local other* @*
 EventIDs = correctiveEventID*:anyURI
-QueryBody = | q:QueryResults:QueryResults q:GetQueryNames:Any q:GetQueryNamesResult:Any q:Subscribe:Any
-	q:SubscribeResult:Any q:Unsubscribe:Any q:UnsubscribeResult:Any q:GetSubscriptionIDs:Any
-	q:GetSubscriptionIDsResult:Any q:Poll:Any q:GetStandardVersion:Any q:GetStandardVersionResult:Any
-	q:GetVendorVersion:Any q:GetVendorVersionResult:Any q:DuplicateNameException:Any q:InvalidURIException:Any
-	q:NoSuchNameException:Any q:NoSuchSubscriptionException:Any q:DuplicateSubscriptionException:Any
-	q:QueryParameterException:Any q:QueryTooLargeException:Any q:QueryTooComplexException:Any
-	q:SubscriptionControlsException:Any q:SubscribeNotPermittedException:Any q:SecurityException:Any
-	q:ValidationException:Any q:ImplementationException:Any
+QueryBody = | q:QueryResults:QueryResults q:GetQueryNames:Empty q:GetQueryNamesResult:ArrayOfString q:Subscribe:Subscribe
+	q:SubscribeResult:Empty q:Unsubscribe:Unsubscribe q:UnsubscribeResult:Empty q:GetSubscriptionIDs:SubscriptionIDs
+	q:GetSubscriptionIDsResult:ArrayOfString q:Poll:Poll q:GetStandardVersion:Empty q:GetStandardVersionResult:string
+	q:GetVendorVersion:Empty q:GetVendorVersionResult:string q:DuplicateNameException:Exception
+	q:InvalidURIException:Exception q:NoSuchNameException:Exception q:NoSuchSubscriptionException:Exception
+	q:DuplicateSubscriptionException:Exception q:QueryParameterException:Exception
+	q:QueryTooLargeException:TooLarge q:QueryTooComplexException:Exception q:SubscriptionControlsException:Exception
+	q:SubscribeNotPermittedException:Exception q:SecurityException:Exception q:ValidationException:Exception
+	q:ImplementationException:Failure
+Poll = queryName:string params:Params
+Subscribe = queryName:string params:Params dest:anyURI controls:QueryControls subscriptionID:string
+Unsubscribe = subscriptionID:string
+SubscriptionIDs = queryName:string
+Params = param*:Param
+Param = name:string value
+ArrayOfString = string*:string
+Empty =
+QuerySchedule = second?:string minute?:string hour?:string dayOfMonth?:string month?:string dayOfWeek?:string
+	extension?:Local other*
+Exception = reason:string
+TooLarge = reason:string queryName?:string subscriptionID?:string
+Failure = reason:string severity:severity queryName?:string subscriptionID?:string
 QueryResults = queryName:string subscriptionID?:string resultsBody:ResultsBody extension?:Local other*
 ResultsBody = | EventList:EventList VocabularyList:VocabularyList
 QueryDocument = EPCISHeader?:Header EPCISBody:QueryBody extension?:Local other* @schemaVersion!:decimal
@@ -70,6 +85,8 @@ Scope = s:Type:string s:InstanceIdentifier:string s:Identifier?:string s:Correla
 `
 
 const models20 = modelsCommon + `
+QueryControls = schedule?:QuerySchedule trigger?:anyURI initialRecordTime?:stamp reportIfEmpty:boolean extension?:Local
+	other*
 Header = s:StandardBusinessDocumentHeader?:SBDH extension?:HeaderExtension @*
 EventList = |* ObjectEvent:ObjectEvent AggregationEvent:AggregationEvent TransformationEvent:TransformationEvent
 	TransactionEvent:TransactionEvent AssociationEvent:AssociationEvent extension:Other @*
@@ -113,6 +130,8 @@ Problem = type:anyURI title:string status?:int detail?:string instance?:anyURI o
 `
 
 const models12 = modelsCommon + `
+QueryControls = schedule?:QuerySchedule trigger?:anyURI initialRecordTime?:dateTime reportIfEmpty:boolean extension?:Local
+	other*
 Header = s:StandardBusinessDocumentHeader:SBDH extension?:HeaderExtension other* @*
 EventList = |* ObjectEvent:ObjectEvent AggregationEvent:AggregationEvent QuantityEvent:QuantityEvent
 	TransactionEvent:TransactionEvent extension:EventListExtension @*
@@ -172,7 +191,13 @@ type model struct {
 	ofQuery bool
 }
 
+// empty reports whether nothing at all may stand in an element, not even white space.
+func (m *model) empty() bool { return m.text == "" && len(m.particles) == 0 }
+
 const sbdhSpace = "http://www.unece.org/cefact/namespaces/StandardBusinessDocumentHeader"
+
+// nillable is the one type whose elements may be empty when xsi:nil says so.
+const nillable = "Decimal"
 
 // querySpace stands for the namespace of the query schema of the document's version.
 const querySpace = "q"
@@ -190,7 +215,7 @@ func parseModels(text string) map[string]*model {
 	lines := map[string]string{}
 	// A line that begins with a tab continues the one before it.
 	for line := range strings.SplitSeq(strings.TrimSpace(strings.ReplaceAll(text, "\n\t", " ")), "\n") {
-		name, body, _ := strings.Cut(line, " = ")
+		name, body, _ := strings.Cut(line, " =")
 		lines[name] = body
 	}
 	for name, body := range lines {

@@ -21,8 +21,8 @@ var simpleTypes = func() map[string]*regexp.Regexp {
 		"string": "", "normalizedString": "", "token": "", "anyURI": "", "anyType": "", "anySimpleType": "", "language": "",
 		"QName": "", "NMTOKEN": "", "base64Binary": "", "ENTITY": "", "ID": "", "IDREF": "",
 		"Name": `[\pL_:][\pL\pN._:-]*`, "NCName": `[\pL_][\pL\pN._-]*`,
-		"boolean": "true|false|1|0", "action": "ADD|OBSERVE|DELETE", "behaviour": "rollback|proceed",
-		"decimal": decimal, "nildecimal": decimal, "integer": integer, "int": integer, "long": integer, "short": integer,
+		"boolean": "true|false|1|0", "action": "ADD|OBSERVE|DELETE", "behaviour": "rollback|proceed", "severity": "ERROR|SEVERE",
+		"decimal": decimal, "integer": integer, "int": integer, "long": integer, "short": integer,
 		"byte": integer, "nonNegativeInteger": `\+?\d+|-0+`, "positiveInteger": `\+?0*[1-9]\d*`,
 		"nonPositiveInteger": `-\d+|\+?0+`, "negativeInteger": `-0*[1-9]\d*`, "unsignedLong": `\+?\d+|-0+`,
 		"unsignedInt": `\+?\d+|-0+`, "unsignedShort": `\+?\d+|-0+`, "unsignedByte": `\+?\d+|-0+`,
@@ -46,7 +46,34 @@ var simpleTypes = func() map[string]*regexp.Regexp {
 
 func knownSimple(name string) bool {
 	_, ok := simpleTypes[name]
-	return ok && name != "stamp" && name != "action" && name != "behaviour" && name != "nildecimal"
+	return ok && name != "stamp" && name != "action" && name != "behaviour" && name != "severity"
+}
+
+// derives reports whether a simple type of XML Schema may take the place of the one that an element has.
+func derives(typ, declared string) bool {
+	if declared == nillable {
+		declared = "decimal"
+	}
+	for typ != declared {
+		base, ok := baseTypes[typ]
+		if !ok {
+			return false
+		}
+		typ = base
+	}
+	return true
+}
+
+// baseTypes are the types that the built-in types of XML Schema are derived from (Part 2, section 3).
+//
+//nolint:gochecknoglobals // read-only table
+var baseTypes = map[string]string{
+	"normalizedString": "string", "token": "normalizedString", "language": "token", "NMTOKEN": "token", "Name": "token",
+	"NCName": "Name", "ID": "NCName", "IDREF": "NCName", "ENTITY": "NCName", "integer": "decimal",
+	"nonPositiveInteger": "integer", "negativeInteger": "nonPositiveInteger", "long": "integer", "int": "long",
+	"short": "int", "byte": "short", "nonNegativeInteger": "integer", "positiveInteger": "nonNegativeInteger",
+	"unsignedLong": "nonNegativeInteger", "unsignedInt": "unsignedLong", "unsignedShort": "unsignedInt",
+	"unsignedByte": "unsignedShort",
 }
 
 // describeSimple names a type for a message in English and Chinese.
@@ -60,7 +87,9 @@ func describeSimple(name string) (en, zh string) {
 		return "ADD, OBSERVE or DELETE", " ADD、OBSERVE 或 DELETE"
 	case "behaviour":
 		return "rollback or proceed", " rollback 或 proceed"
-	case "decimal", "nildecimal", "double", "float":
+	case "severity":
+		return "ERROR or SEVERE", " ERROR 或 SEVERE"
+	case "decimal", "double", "float":
 		return "a number", "数字"
 	case "boolean":
 		return "true or false", " true 或 false"
