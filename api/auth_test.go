@@ -256,6 +256,8 @@ func TestWhatIsWrongWithARequestIsSaid(t *testing.T) {
 		"a foreign sequence":   {"GET", "/v1/events/urn:uuid:0000-0/receipt?seq=1", "", 404, "event.unknown"},
 		"edited and dropped":   {"PATCH", "/v1/dead-letters/1", `{"body":"x","drop":true,"note":"n"}`, 400, "dead-letter.change"},
 		"edited to nothing":    {"PATCH", "/v1/dead-letters/1", `{"note":"n"}`, 400, "dead-letter.change"},
+		"edited to no text":    {"PATCH", "/v1/dead-letters/1", `{"body":"","note":"n"}`, 400, "dead-letter.empty"},
+		"edited to no bytes":   {"PATCH", "/v1/dead-letters/1", `{"bodyBase64":"","note":"n"}`, 400, "dead-letter.empty"},
 		"dropped for nothing":  {"PATCH", "/v1/dead-letters/1", `{"drop":true}`, 400, "dead-letter.reason"},
 	} {
 		a := w.ask("admin", c.method, c.path, c.body)

@@ -116,7 +116,8 @@ func (s *Server) ownLetter(r *http.Request, scope hub.Scope) (hub.DeadLetter, er
 	}
 	id, err := strconv.ParseUint(r.PathValue("id"), 10, 63)
 	if err != nil {
-		return hub.DeadLetter{}, hub.Faultf(hub.Invalid, "path.id", "%q is not a dead letter's number", r.PathValue("id"))
+		return hub.DeadLetter{}, hub.Faultf(hub.Invalid, "path.id", "%q is not a dead letter's number", r.PathValue("id")).
+			WithHint("use the number that the list of dead letters begins with")
 	}
 	d, err := s.Morgue.DeadLetter(r.Context(), hub.DeadLetterID(id))
 	if hub.KindOf(err) == hub.NotFound || (err == nil && !sees(k, d.Provider)) { // another party's is not even known to exist
@@ -152,6 +153,10 @@ func (c changeJSON) change() (Change, error) {
 	switch {
 	case c.Drop && out.Body != nil, !c.Drop && out.Body == nil, c.Body != nil && c.BodyBase64 != nil:
 		return out, hub.Faultf(hub.Invalid, "dead-letter.change", "say exactly one of body, bodyBase64 and drop")
+	case !c.Drop && len(out.Body) == 0:
+		f := hub.Faultf(hub.Invalid, "dead-letter.empty", "a dead letter cannot be edited to nothing").WithHint("send the whole record as it should have been; to give it up, drop it")
+		f.MessageZh, f.HintZh = "死信不能改为空", "请发送完整的正确记录；若要放弃，请用 drop"
+		return out, f
 	case c.Drop && c.Note == "":
 		return out, hub.Faultf(hub.Invalid, "dead-letter.reason", "dropping a dead letter needs a reason").WithHint(`add "note"`)
 	}

@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -224,7 +225,7 @@ func (c *client) letter(ctx context.Context, id string) (letter, error) {
 
 // showLetter prints a dead letter; the line that the fault names is marked below.
 func showLetter(w io.Writer, l letter) {
-	fmt.Fprintf(w, "dead letter %d  %s  (%s, %d attempts)\n", l.ID, l.State, l.Stage, l.Attempts)
+	fmt.Fprintf(w, "dead letter %d  %s  (%s, %s)\n", l.ID, l.State, l.Stage, counted(l.Attempts, "attempt"))
 	fmt.Fprintf(w, "record    %s/%s of %s, received %s\n", l.Connector, l.Record, l.Provider, l.ReceivedAt.Format(time.DateTime))
 	if l.Origin != "" {
 		fmt.Fprintf(w, "from      %s\n", l.Origin)
@@ -260,6 +261,9 @@ func deadEditCommand(std stdio, c *client) *cobra.Command {
 		Use: "edit ID --file FILE --note WHY", Short: "Replace a dead letter's bytes, for a record that cannot be sent again", Args: cobra.ExactArgs(1),
 		Example: "  suyuan dead edit 7 --file fixed.json --note 'date was 2019-13-01'",
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if file == "" || note == "" {
+				return usageError{errors.New("say --file FILE (- for standard input) and --note WHY")}
+			}
 			b, err := readInput(file, std.in)
 			if err != nil {
 				return err
@@ -272,8 +276,8 @@ func deadEditCommand(std stdio, c *client) *cobra.Command {
 			return nil
 		},
 	}
-	cmd.Flags().StringVar(&file, "file", "-", "file with the new bytes, - for standard input")
-	cmd.Flags().StringVar(&note, "note", "", "why it was edited")
+	cmd.Flags().StringVar(&file, "file", "", "file with the new bytes, - for standard input (required)")
+	cmd.Flags().StringVar(&note, "note", "", "why it was edited (required)")
 	return cmd
 }
 
@@ -294,7 +298,7 @@ func deadReplayCommand(std stdio, c *client) *cobra.Command {
 				if err := c.call(cmd.Context(), http.MethodPost, "/v1/dead-letters/replay?"+f.query().Encode(), nil, &out); err != nil {
 					return err
 				}
-				fmt.Fprintf(std.out, "replayed %d dead letters; those that fail again stay: suyuan dead list\n", len(out.Replayed))
+				fmt.Fprintf(std.out, "replayed %s; what fails again stays: suyuan dead list\n", counted(len(out.Replayed), "dead letter"))
 				return nil
 			}
 			for _, id := range args {
@@ -323,6 +327,9 @@ func deadDropCommand(std stdio, c *client) *cobra.Command {
 			if all == (len(args) > 0) {
 				return usageError{fmt.Errorf("name dead letters, or say --all (with --connector or --code to select)")}
 			}
+			if reason == "" {
+				return usageError{errors.New("say --reason WHY: it stays with what is dropped")}
+			}
 			if all {
 				var out struct {
 					Dropped []uint64 `json:"dropped"`
@@ -331,7 +338,7 @@ func deadDropCommand(std stdio, c *client) *cobra.Command {
 				if err := c.call(cmd.Context(), http.MethodPost, "/v1/dead-letters/drop?"+f.query().Encode(), in, &out); err != nil {
 					return err
 				}
-				fmt.Fprintf(std.out, "dropped %d dead letters\n", len(out.Dropped))
+				fmt.Fprintf(std.out, "dropped %s\n", counted(len(out.Dropped), "dead letter"))
 				return nil
 			}
 			for _, id := range args {

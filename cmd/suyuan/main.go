@@ -127,6 +127,7 @@ hub is missing, down or does not let it in. $SUYUAN_URL and $SUYUAN_KEY say whic
 	}
 	root.SetFlagErrorFunc(wrongFlag)
 	root.AddCommand(commands(std)...)
+	root.SetHelpCommand(helpCommand(root))
 	wrapArgs(root)
 	return root
 }
@@ -162,6 +163,24 @@ func wrapArgs(cmd *cobra.Command) {
 	}
 	for _, sub := range cmd.Commands() {
 		wrapArgs(sub)
+	}
+}
+
+// helpCommand is cobra's, and refuses what is no command.
+func helpCommand(root *cobra.Command) *cobra.Command {
+	return &cobra.Command{
+		Use: "help [COMMAND…]", Short: "Help about any command",
+		Example: "  suyuan help connector new",
+		RunE: func(_ *cobra.Command, args []string) error {
+			cmd, rest, err := root.Find(args)
+			if err != nil {
+				return usageError{err}
+			}
+			if len(rest) > 0 {
+				return unknownCommand(cmd, rest[0])
+			}
+			return cmd.Help()
+		},
 	}
 }
 
