@@ -17,7 +17,8 @@ import (
 // foreignVerifier runs a verifier of another language and returns, for each receipt, "verifies" or the check that failed.
 type foreignVerifier func(t *testing.T, key string, paths []string) []string
 
-func runPython(t *testing.T, key string, paths []string) []string {
+// findPython is a Python that can run docs/verify.py.
+func findPython(t *testing.T) string {
 	t.Helper()
 	python, err := exec.LookPath("python3")
 	if err != nil {
@@ -26,6 +27,12 @@ func runPython(t *testing.T, key string, paths []string) []string {
 	if err := exec.CommandContext(t.Context(), python, "-c", "import cryptography").Run(); err != nil {
 		t.Skip("SKIPPED, NOT PASSED: python3 has no package cryptography")
 	}
+	return python
+}
+
+func runPython(t *testing.T, key string, paths []string) []string {
+	t.Helper()
+	python := findPython(t)
 	args := append([]string{filepath.Join("..", "docs", "verify.py"), "--key", key}, paths...)
 	out, err := exec.CommandContext(t.Context(), python, args...).Output() // exits 1 if any is refused
 	verdict := regexp.MustCompile(`(?m)^\S+ (?:REFUSED by check (\w+)|(verifies)): `)
@@ -37,6 +44,25 @@ func runPython(t *testing.T, key string, paths []string) []string {
 		t.Fatalf("verify.py has %d verdicts of %d receipts: %v\n%s", len(verdicts), len(paths), err, out)
 	}
 	return verdicts
+}
+
+// What is no file, or a trust file in YAML, is refused by a sentence, not by a traceback.
+func TestPythonSaysWhichFileItCannotRead(t *testing.T) {
+	python := findPython(t)
+	yaml := filepath.Join(t.TempDir(), "trust.yaml")
+	if err := os.WriteFile(yaml, []byte("origin: example.com/log\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for want, args := range map[string][]string{
+		"argument receipts: can't open 'nothing.json'":   {"nothing.json"},
+		"argument --trust: can't open 'nothing.yaml'":    {"--trust", "nothing.yaml", yaml},
+		"argument --trust: invalid JSON value: '" + yaml: {"--trust", yaml, yaml},
+	} {
+		out, err := exec.CommandContext(t.Context(), python, append([]string{filepath.Join("..", "docs", "verify.py")}, args...)...).CombinedOutput()
+		if err == nil || !strings.Contains(string(out), want) || strings.Contains(string(out), "Traceback") {
+			t.Errorf("%v: %v\n%s\nwant %q", args, err, out, want)
+		}
+	}
 }
 
 func runNode(t *testing.T, key string, paths []string) []string {

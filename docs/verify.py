@@ -13,7 +13,6 @@ RECEIPT, NOTARY, FABRIC = ("https://suyuan.dev/%s/v1" % kind for kind in ("recei
 KEY_NAME, NAME = "[!-*,-~]{1,255}", "[a-z0-9][a-z0-9-]{0,62}"
 ED25519, COSIGNER, SM2 = b"\1", b"\4", b"\xffsuyuan.dev/sm2\n"  # the types of keys
 HALF_ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551 // 2  # of the curve P-256
-
 def need(condition, why):
     if not condition:
         raise ValueError(why)
@@ -191,10 +190,11 @@ def verify(raw, trust):
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--key"), parser.add_argument("--trust"), parser.add_argument("receipts", nargs="+")
+    def FILE(path): return path, argparse.FileType("rb")(path).read()  # noqa: E704
+    def JSON(path): return json.loads(FILE(path)[1])  # noqa: E704
+    parser.add_argument("--key"), parser.add_argument("--trust", type=JSON), parser.add_argument("receipts", nargs="+", type=FILE)
     args = parser.parse_args()
-    pinned = json.load(open(args.trust, "rb")) if args.trust else {"keys": [args.key]} if args.key else {}
-    verdicts = [(path, *verify(open(path, "rb").read(), pinned)) for path in args.receipts]
+    verdicts = [(path, *verify(raw, args.trust or ({"keys": [args.key]} if args.key else {}))) for path, raw in args.receipts]
     for path, failed, detail in verdicts:
         print("%s %s: %s" % (path, "verifies" if failed is None else "REFUSED by check %s" % failed, detail))
     sys.exit(any(failed for _, failed, _ in verdicts))
