@@ -116,14 +116,11 @@ func (n *normaliser) fill(o *hub.Outcome, from origin) error {
 
 // readMapped decodes and maps the record.
 func (inst Instance) readMapped(from origin) (meaning, error) {
-	out, err := inst.glance(from)
+	m, err := inst.glance(from)
 	if err != nil { // explained with all of the record in sight
-		out, err = inst.read(from)
+		m, err = inst.read(from)
 	}
-	if err != nil {
-		return meaning{}, err
-	}
-	return statedBy(out, from)
+	return m, err
 }
 
 // input is what Map is told of a record.
@@ -138,31 +135,35 @@ func input(from origin, tree decode.Tree) mapping.Input {
 var errWhole = errors.New("decode the whole record")
 
 // glance decodes and maps no more of the record than Map looks at. Its errors explain nothing.
-func (inst Instance) glance(from origin) (mapping.Output, error) {
+func (inst Instance) glance(from origin) (meaning, error) {
 	p, ok := inst.Decoder.(decode.Picker)
 	if !ok || inst.Reads == nil {
-		return mapping.Output{}, errWhole
+		return meaning{}, errWhole
 	}
 	tree, err := p.Pick(from.env.Preamble, from.rec.Body, inst.Reads)
 	if err != nil {
-		return mapping.Output{}, err
+		return meaning{}, err
 	}
-	return inst.Map(input(from, tree), nil)
+	defer tree.Release()
+	return inst.statedBy(from, tree)
 }
 
 // read decodes and maps the whole record.
-func (inst Instance) read(from origin) (mapping.Output, error) {
+func (inst Instance) read(from origin) (meaning, error) {
 	tree, err := inst.Decoder.Decode(from.env.Preamble, from.rec.Body)
 	if err != nil {
-		return mapping.Output{}, at(stageDecode, err)
+		return meaning{}, at(stageDecode, err)
 	}
-	out, err := inst.Map(input(from, tree), tree.Locate)
-	return out, at(stageMap, err)
+	return inst.statedBy(from, tree)
 }
 
-// statedBy is what a mapping's output means.
-func statedBy(out mapping.Output, from origin) (meaning, error) {
-	var err error
+// statedBy maps a record and is what it means then.
+func (inst Instance) statedBy(from origin, tree decode.Tree) (meaning, error) {
+	out, err := inst.Map(input(from, tree), tree.Locate)
+	if err != nil {
+		return meaning{}, at(stageMap, err)
+	}
+	defer out.Release()
 	env := from.env
 	m := meaning{master: out.Master, events: make([]statedEvent, len(out.Events))}
 	for i, t := range out.Events {

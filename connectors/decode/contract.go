@@ -25,6 +25,20 @@ type Tree struct {
 	// and the pointer in the format's own terms (an XPath, an EDI segment path, a CSV column name). It is called only to
 	// explain a fault, so it may scan the record again.
 	Locate func(pointer string) hub.Where
+	// names is where the memory of Value goes that was picked.
+	names *Names
+}
+
+// Release gives the memory of a picked tree back, for the next to use: Value may not be used after it, what stands in it may.
+// Without it the collector does the same work.
+func (t Tree) Release() {
+	if t.names == nil {
+		return
+	}
+	if value, ok := t.Value.(map[string]any); ok {
+		clear(value)
+		t.names.trees.Put(value)
+	}
 }
 
 // Format is one row of the table of formats.

@@ -129,13 +129,13 @@ func (d *csvDecoder) Pick(preamble, body []byte, names *Names) (Tree, error) {
 	if err != nil {
 		return Tree{}, err
 	}
-	value := make(map[string]any, len(names.list))
+	value := names.tree()
 	for i, name := range h.names {
 		if _, wanted := find(names, name); wanted {
 			value[name] = row[i].value
 		}
 	}
-	return Tree{Value: value}, nil
+	return Tree{Value: value, names: names}, nil
 }
 
 // undivided says why a body that came without its header could not be cut into rows.

@@ -22,7 +22,7 @@ func (d *jsonDecoder) Pick(preamble, body []byte, names *Names) (Tree, error) {
 		p.b, p.names = nil, p.names[:0]
 		pickers.Put(p)
 		if ok {
-			return Tree{Value: value}, nil
+			return Tree{Value: value, names: names}, nil
 		}
 	}
 	return d.Decode(preamble, body)
@@ -48,7 +48,7 @@ func (p *jsonPicker) record(wanted *Names) (map[string]any, bool) {
 	if p.space() != '{' {
 		return nil, false
 	}
-	picked := make(map[string]any, len(wanted.list))
+	picked := wanted.tree()
 	ok := p.members(0, func(name []byte) bool {
 		key, want := find(wanted, name)
 		if !want {

@@ -1,5 +1,7 @@
 package decode
 
+import "sync"
+
 // Picker is a [Decoder] that can leave out of a tree what nobody reads. Records of legacy systems have tens of members, of
 // which a mapping reads a few.
 type Picker interface {
@@ -16,6 +18,15 @@ type Names struct {
 	// lengths has bit n%64 set for a name of n bytes: most names of a record are told from these by their length.
 	lengths uint64
 	index   map[string]string // of many
+	trees   sync.Pool         // of empty maps
+}
+
+// tree returns an empty object for what is picked.
+func (n *Names) tree() map[string]any {
+	if value, ok := n.trees.Get().(map[string]any); ok {
+		return value
+	}
+	return make(map[string]any, len(n.list))
 }
 
 // fewNames is how many names are faster to compare than to look up.

@@ -18,12 +18,20 @@ func pick(t *testing.T, d decode.Decoder, preamble, body []byte, names []string)
 	if !ok {
 		t.Fatal("not a Picker")
 	}
-	tree, err := p.Pick(preamble, body, decode.NewNames(names))
+	wanted := decode.NewNames(names)
+	tree, err := p.Pick(preamble, body, wanted)
 	if (err == nil) != (want == nil) || err != nil && err.Error() != want.Error() {
 		t.Fatalf("%q: Pick says %v, Decode %v", body, err, want)
 	}
 	if err != nil {
 		return nil
+	}
+	for range 2 { // the second in memory that was released
+		again, err := p.Pick(preamble, body, wanted)
+		if diff := cmp.Diff(tree.Value, again.Value); err != nil || diff != "" {
+			t.Fatalf("%q again: %v: %s", body, err, diff)
+		}
+		again.Release()
 	}
 	all, isObject := whole.Value.(map[string]any)
 	picked, _ := tree.Value.(map[string]any)

@@ -37,4 +37,14 @@ type Output struct {
 	Master []hub.Statement
 	// Skipped is the reason that the mapping's skip: gives for a record that means nothing.
 	Skipped string
+
+	room *room // of the events' members
+}
+
+// Release gives the memory of the events back, for the next to use: they may not be used after it. Without it the collector does
+// the same work.
+func (o Output) Release() {
+	if o.room != nil {
+		o.room.release()
+	}
 }

@@ -21,12 +21,15 @@ func (m *Mapping) run(in Input, locate func(pointer string) hub.Where, hits []ui
 		return Output{}, hub.Faultf(hub.Internal, "map.internal", "the mapping was not loaded with Load")
 	}
 	s.in, s.steps, s.hits = in, maxSteps, hits
+	s.room, _ = rooms.Get().(*room)
 	out, err := m.outputs(s)
+	out.room = s.room
 	s.reset()
 	m.scopes.Put(s)
 	if err == nil {
 		return out, nil
 	}
+	out.Release()
 	return Output{}, located(err, locate)
 }
 

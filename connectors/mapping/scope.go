@@ -7,6 +7,7 @@ import (
 	"reflect"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/suyuan-io/suyuan/epcis"
 	"github.com/suyuan-io/suyuan/hub"
@@ -36,6 +37,34 @@ type scope struct {
 	explaining bool
 	// hits counts per branch; nil unless tests measure coverage.
 	hits []uint32
+	room *room
+}
+
+// room is the memory of the members of one record's events.
+type room struct{ free, all epcis.Members }
+
+//nolint:gochecknoglobals // a pool of scratch space
+var rooms = sync.Pool{New: func() any { return new(room) }}
+
+// minRoom is how many members there is room for at least.
+const minRoom = 64
+
+// take returns n empty members with room for more.
+func (r *room) take(n, more int) epcis.Members {
+	if len(r.free) < n+more { // what is in use stays where it is
+		r.all = make(epcis.Members, max(2*len(r.all), n+more, minRoom))
+		r.free = r.all
+	}
+	out := r.free[: n : n+more]
+	r.free = r.free[n+more:]
+	return out
+}
+
+// release empties what was taken: nothing of the record is kept.
+func (r *room) release() {
+	clear(r.all[:len(r.all)-len(r.free)])
+	r.free = r.all
+	rooms.Put(r)
 }
 
 // slot is a named value: a let, or an "as" name.

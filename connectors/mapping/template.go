@@ -304,7 +304,7 @@ func (o *objectBuilder) build(s *scope) (any, error) {
 
 // fill builds the object with room for more members.
 func (o *objectBuilder) fill(s *scope, more int) (epcis.Members, error) {
-	out := make(epcis.Members, len(o.members), len(o.members)+more)
+	out := s.room.take(len(o.members), more)
 	gaps := false
 	for i := range o.members {
 		m := &o.members[i]
