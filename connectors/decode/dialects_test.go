@@ -69,6 +69,44 @@ func TestUnknownFilesAreUnderstood(t *testing.T) {
 	}
 }
 
+// TestEDIWithoutItsSeparators: senders that end segments by lines alone, or leave ISA16 out.
+func TestEDIWithoutItsSeparators(t *testing.T) {
+	const (
+		edi = "UNB+UNOA:1+S+R+260101:1200+1\nUNH+1+DESADV:D:96A:UN\nBGM+351+X+9\nUNT+3+1\nUNH+2+DESADV:D:96A:UN\nBGM+351+Y:2+9\nUNT+3+2\nUNZ+2+1\n"
+		isa = "ISA*00*          *00*          *ZZ*S              *ZZ*R              *260101*1200*U*00401*000000001*0*P*"
+		x12 = "~\nGS*SH*S*R*20260101*1200*1*X*004010~\nST*856*0001~\nBSN*00*7:8~\nSE*3*0001~\nGE*1*1~\nIEA*1*000000001~\n"
+	)
+	for name, tc := range map[string]struct {
+		item string
+		want []string
+	}{
+		"EDIFACT by lines":              {edi, []string{`"elements":[["351"],["X"],["9"]]`, `"elements":[["351"],["Y","2"],["9"]]`}},
+		"EDIFACT by lines of Windows":   {strings.ReplaceAll(edi, "\n", "\r\n"), []string{`["351"],["X"],["9"]`, `["351"],["Y","2"],["9"]`}},
+		"EDIFACT without its last line": {strings.TrimSpace(edi), []string{`["351"],["X"],["9"]`, `["351"],["Y","2"],["9"]`}},
+		"a message by lines alone":      {"UNH+1+DESADV:D:96A:UN\nBGM+351+X+9\nUNT+3+1", []string{`["351"],["X"],["9"]`}},
+		"lines that only wrap":          {strings.ReplaceAll(edi, "\n", "'\n"), []string{`["351"],["X"],["9"]`, `["351"],["Y","2"],["9"]`}},
+		"a header that wraps":           {"UNB+UNOA:1+S+R+26\n0101:1200+1'UNH+1+DESADV:D:96A:UN'BGM+351+X+9'UNT+3+1'UNZ+1+1'", []string{`"date":"260101"`}},
+		"X12 without ISA16":             {isa + x12, []string{`["00"],["7:8"]`}},
+		"the same of Windows":           {strings.ReplaceAll(isa+x12, "\n", "\r\n"), []string{`["00"],["7:8"]`}},
+		"the same in one line":          {strings.ReplaceAll(isa+x12, "\n", ""), []string{`["00"],["7:8"]`}},
+		"X12 with ISA16":                {isa + ":" + x12, []string{`["00"],["7","8"]`}},
+		"X12 by lines":                  {isa + ":" + strings.ReplaceAll(x12, "~", ""), []string{`["00"],["7","8"]`}},
+		"X12 without its last line":     {strings.TrimSpace(isa + ":" + strings.ReplaceAll(x12, "~", "")), []string{`["00"],["7","8"]`}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got, err := inspect([]byte(tc.item))
+			if err != nil || strings.Count(got, "\n") != len(tc.want) || strings.Contains(got, `"faults"`) {
+				t.Fatalf("%s, %v", got, err)
+			}
+			for i, line := range strings.Split(strings.TrimSpace(got), "\n") {
+				if !strings.Contains(line, tc.want[i]) {
+					t.Errorf("%s; want %s", line, tc.want[i])
+				}
+			}
+		})
+	}
+}
+
 const bzipped = "425a6839314159265359030c1f1b0000055900001000043c0030002000221ea18843022734e3801e2ee48a70a12006183e36"
 
 // TestPackings: a file is the same however it is packed.

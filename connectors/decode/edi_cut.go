@@ -115,6 +115,9 @@ func (c *ediCutter) adopt() error {
 			s.lead = c.d.cs.lead
 			c.syntax, c.known = s, true
 			c.advice = bytes.Clone(c.w.bytes()[:advice])
+			if advice == 0 && c.d.std.name == "edifact" && s.terminator != edifactDefaults().terminator {
+				c.advice = s.advice()
+			}
 			c.preamble = nil
 			c.skip(advice)
 			return nil
@@ -324,13 +327,21 @@ func (c *ediCutter) segment(from int) (ediRaw, error) {
 		if state == ediNothingThere {
 			return ediRaw{}, nil
 		}
-		pointer := raw.tag
-		if from > 0 {
-			pointer = c.path() + "/" + raw.tag
-		}
-		return raw, refuse("edi.truncated", c.whereAt(raw.at, pointer), say("the item ends inside the segment that begins here",
-			"内容在此处开始的段内中断").hint("have it sent again", "请重新发送"))
+		return c.lastSegment(from, raw)
 	}
+}
+
+// lastSegment is the segment that the end of the item cuts off, or ends where line breaks end segments.
+func (c *ediCutter) lastSegment(from int, raw ediRaw) (ediRaw, error) {
+	if line, ok := c.syntax.endOfLine(c.w.bytes(), raw); ok {
+		return line, nil
+	}
+	pointer := raw.tag
+	if from > 0 {
+		pointer = c.path() + "/" + raw.tag
+	}
+	return raw, refuse("edi.truncated", c.whereAt(raw.at, pointer), say("the item ends inside the segment that begins here",
+		"内容在此处开始的段内中断").hint("have it sent again", "请重新发送"))
 }
 
 // begin passes what may stand before an interchange and adopts its service characters.

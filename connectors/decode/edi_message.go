@@ -97,6 +97,9 @@ func (m *ediMessage) readBody() error {
 		if state == ediNothingThere {
 			break
 		}
+		if line, ok := m.syntax.endOfLine(m.body, raw); ok && state == ediCut {
+			raw, state = line, ediSegmentThere
+		}
 		if state == ediCut {
 			return refuse("edi.truncated", m.where(raw.at, raw.tag), say("the message ends inside the segment that begins here",
 				"报文在此处开始的段内中断").hint("have it sent again", "请重新发送"))

@@ -63,6 +63,12 @@ func (s ediSyntax) next(b []byte, from int) (ediRaw, ediState) {
 	return ediRaw{tag: s.tag(b[at:stop]), at: at, stop: stop, end: stop + 1}, ediSegmentThere
 }
 
+// endOfLine makes a segment of the last line of b, which need not end in a line break where line breaks end segments.
+func (s ediSyntax) endOfLine(b []byte, raw ediRaw) (ediRaw, bool) {
+	raw.stop, raw.end = len(b), len(b)
+	return raw, s.terminator == '\n' && raw.tag != ""
+}
+
 // stop finds the terminator that is not released, or -1.
 func (s ediSyntax) stop(b []byte, from int) int {
 	if s.release == 0 && !s.lead {

@@ -40,16 +40,20 @@ func edifactStandard() ediStandard {
 }
 
 // edifactSyntax reads the service string advice, or takes the defaults (ISO 9735-1 section 6). An advice of six
-// characters whose last is missing its line break is taken as it stands.
+// characters whose last is missing its line break is taken as it stands. Where there is no advice and the segment that must
+// follow the header begins the next line without a terminator before it, line breaks end the segments.
 func edifactSyntax(head []byte) (ediSyntax, int, bool) {
-	defaults := ediSyntax{component: ':', element: '+', decimal: '.', release: '?', terminator: '\'', tagEnd: '+'}
+	s := edifactDefaults()
 	if !bytes.HasPrefix(head, []byte("UNA")) {
-		return defaults, 0, len(head) > 0
+		if oneSegmentALine(head, s) {
+			s.terminator = '\n'
+		}
+		return s, 0, len(head) > 0
 	}
 	if len(head) < 9 {
-		return defaults, 0, false
+		return s, 0, false
 	}
-	s := ediSyntax{
+	s = ediSyntax{
 		component: head[3], element: head[4], decimal: head[5], release: head[6], repeat: head[7], terminator: head[8], tagEnd: head[4],
 	}
 	if s.release == ' ' {
@@ -59,6 +63,30 @@ func edifactSyntax(head []byte) (ediSyntax, int, bool) {
 		s.repeat = 0
 	}
 	return s, 9, true
+}
+
+func edifactDefaults() ediSyntax {
+	return ediSyntax{component: ':', element: '+', decimal: '.', release: '?', terminator: '\'', tagEnd: '+'}
+}
+
+// oneSegmentALine reports whether the first line is a header without terminator and the second what must follow it.
+func oneSegmentALine(head []byte, s ediSyntax) bool {
+	first, rest, _ := bytes.Cut(head, []byte("\n"))
+	if bytes.IndexByte(first, s.terminator) >= 0 || len(rest) < 4 || rest[3] != s.element {
+		return false
+	}
+	switch next := string(rest[:3]); {
+	case bytes.HasPrefix(first, []byte("UNB")):
+		return next == "UNG" || next == "UNH"
+	case bytes.HasPrefix(first, []byte("UNH")):
+		return next == "BGM"
+	}
+	return false
+}
+
+// advice is the service string advice that states s.
+func (s ediSyntax) advice() []byte {
+	return []byte{'U', 'N', 'A', s.component, s.element, s.decimal, s.release, ' ', s.terminator}
 }
 
 // latin1Charset is ISO 8859-1, in which every byte is a character.

@@ -58,6 +58,9 @@ func x12Syntax(head []byte) (ediSyntax, int, bool) {
 		return s, 0, false
 	}
 	s.component, s.terminator = head[component], head[component+1]
+	if lacksComponent(head[component:]) {
+		s.component, s.terminator = 0, s.component
+	}
 	if s.component == ' ' || s.component == s.terminator {
 		s.component = 0
 	}
@@ -67,6 +70,16 @@ func x12Syntax(head []byte) (ediSyntax, int, bool) {
 		s.repeat = repeat[0]
 	}
 	return s, 0, true
+}
+
+// lacksComponent reports whether ISA16, the component separator, is missing, so that tail begins with the terminator: a
+// segment follows at once, or on a line that ends with it.
+func lacksComponent(tail []byte) bool {
+	if isTagByte(tail[1]) {
+		return !isTagByte(tail[0])
+	}
+	line, _, ended := bytes.Cut(bytes.TrimLeft(tail[1:], "\r\n"), []byte("\n"))
+	return ended && (tail[1] == '\r' || tail[1] == '\n') && bytes.HasSuffix(bytes.TrimRight(line, "\r"), tail[:1])
 }
 
 // x12Headers names the data of ISA, GS and ST.
