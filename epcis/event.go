@@ -105,13 +105,14 @@ func (e *Event) Context() *Context { return e.ctx }
 
 // Canonical returns the canonical bytes of the event: RFC 8785 (JCS) of its object, with the minimal @context that it
 // needs, and without recordTime, which is no part of what was stated.
-func (e *Event) Canonical() ([]byte, error) {
-	return e.json("")
-}
+func (e *Event) Canonical() ([]byte, error) { return e.json(nil, "") }
+
+// AppendCanonical appends the canonical bytes to b.
+func (e *Event) AppendCanonical(b []byte) ([]byte, error) { return e.json(b, "") }
 
 // JSON returns the event as an answer shows it: as [Event.Canonical], with recordTime when it is not zero.
 func (e *Event) JSON(recordedAt time.Time) ([]byte, error) {
-	return e.json(recordTime(recordedAt))
+	return e.json(nil, recordTime(recordedAt))
 }
 
 // Bare returns the event as it stands within a document whose @context is stated around it: as [Event.JSON], without
@@ -120,14 +121,14 @@ func (e *Event) Bare(recordedAt time.Time) ([]byte, error) {
 	return e.bare(recordTime(recordedAt))
 }
 
-// json and bare are JSON and Bare with a recordTime that stands as it is; "" is none.
-func (e *Event) json(recordTime string) ([]byte, error) {
+// json and bare are JSON, behind b, and Bare with a recordTime that stands as it is; "" is none.
+func (e *Event) json(b []byte, recordTime string) ([]byte, error) {
 	kids := e.root.kids
 	contextAt, recordAt := e.root.placeOf("@context"), -1
 	if recordTime != "" {
 		recordAt = e.root.placeOf("recordTime")
 	}
-	b := append(make([]byte, 0, max(e.size, 128)), '{')
+	b = append(slices.Grow(b, max(e.size, 128)), '{')
 	var err error
 	for i := 0; i <= len(kids); i++ {
 		if i == contextAt {

@@ -72,7 +72,7 @@ func (w *Writer) write(e *Event, recordTime string) error {
 // jsonEvent returns the event with an @context of its own only where the document's does not explain it.
 func (w *Writer) jsonEvent(e *Event, recordTime string) ([]byte, error) {
 	if !w.isDocument() {
-		return e.json(recordTime)
+		return e.json(nil, recordTime)
 	}
 	mine, err := e.ctx.appendMinimal(nil, &e.root)
 	if err != nil {
@@ -85,7 +85,7 @@ func (w *Writer) jsonEvent(e *Event, recordTime string) ([]byte, error) {
 	if bytes.Equal(mine, theirs) {
 		return e.bare(recordTime)
 	}
-	return e.json(recordTime)
+	return e.json(nil, recordTime)
 }
 
 // isDocument is false for a bare event.

@@ -27,6 +27,8 @@ type appendGroup struct {
 	metrics  *metrics
 	now      func() time.Time
 
+	all batch // of the goroutine that appends: what several frames make together
+
 	mu      sync.Mutex
 	issued  uint64
 	next    uint64 // the turn that is appended next
@@ -168,6 +170,8 @@ func (g *appendGroup) run(ctx context.Context) {
 			}
 		}
 		err := g.record(ctx, all)
+		clear(g.all.outcomes)
+		clear(g.all.origins)
 		for _, s := range group {
 			s.done <- err
 		}
@@ -195,11 +199,11 @@ func (g *appendGroup) take() (group []*submission, all batch) {
 	if len(group) == 1 {
 		return group, group[0].batch
 	}
-	all = batch{make([]hub.Outcome, 0, n), make([]origin, 0, n)}
+	g.all = batch{g.all.outcomes[:0], g.all.origins[:0]}
 	for _, s := range group {
-		all = all.with(s.batch)
+		g.all = g.all.with(s.batch)
 	}
-	return group, all
+	return group, g.all
 }
 
 // attempts is how often an append is tried that fails for no passing reason.

@@ -9,9 +9,16 @@ import (
 // Normaliser says what one raw record is: its events and master data, or why not. It is pure apart from the random salt
 // of each leaf, holds no state, and is called concurrently.
 type Normaliser interface {
-	// Normalise never fails: what cannot be normalised is an outcome with a dead letter. A panic in it is caught by the
-	// caller and becomes a dead letter with the code "internal.panic".
-	Normalise(env *hub.Envelope, rec *hub.Record) hub.Outcome
+	// Normalise sets out, and never fails: what cannot be normalised is an outcome with a dead letter. A panic in it is caught by
+	// the caller and becomes a dead letter with the code "internal.panic". The memory of what was in out before, its events, their
+	// bodies and its raw record, may be used again.
+	Normalise(env *hub.Envelope, rec *hub.Record, out *hub.Outcome)
+}
+
+// Normalised is what n says of one record.
+func Normalised(n Normaliser, env *hub.Envelope, rec *hub.Record) (out hub.Outcome) {
+	n.Normalise(env, rec, &out)
+	return out
 }
 
 // Appender records outcomes.
@@ -20,7 +27,7 @@ type Appender interface {
 	// event the next Seq without a gap. It is idempotent: a record or event that is recorded already is Repeated. It
 	// does not retry; after an error nothing of the batch is recorded, or all of it is: append the same batch again.
 	//
-	// The bytes of raw records and dead letters are the caller's, who uses their memory again: keep copies.
+	// Outcomes and all bytes in them are the caller's, who uses their memory again: keep copies.
 	Append(ctx context.Context, outcomes []hub.Outcome) ([]hub.Verdict, error)
 }
 

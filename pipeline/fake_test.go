@@ -174,8 +174,8 @@ func recorded(n int) func(*memory) bool { return func(m *memory) bool { return l
 // words is a Normaliser that reads a record's body as an order: "panic", "bad", or anything else for an event.
 type words struct{}
 
-func (words) Normalise(env *hub.Envelope, rec *hub.Record) hub.Outcome {
-	o := hub.Outcome{
+func (words) Normalise(env *hub.Envelope, rec *hub.Record, o *hub.Outcome) {
+	*o = hub.Outcome{
 		Record:     hub.RecordRef{Connector: env.Connector, ID: rec.ID},
 		Provider:   env.Provider,
 		ReceivedAt: env.ReceivedAt,
@@ -193,7 +193,6 @@ func (words) Normalise(env *hub.Envelope, rec *hub.Record) hub.Outcome {
 	default:
 		o.Events = []hub.Event{{Key: hub.EventKey{ID: string(rec.ID)}, Body: rec.Body}}
 	}
-	return o
 }
 
 // hubOf is a pipeline under test with its store.

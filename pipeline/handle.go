@@ -31,43 +31,47 @@ type handler struct {
 	tracer     trace.Tracer
 }
 
-// rooms are where frames were unpacked. They are as large as frames are, megabytes that the kernel would have to clear for every
-// one: a page fault of every two was theirs.
-//
+// room is the memory of one frame: where it is unpacked, and what becomes of its records. It is megabytes, which the collector and
+// the kernel would have to clear for every frame.
+type room struct {
+	unpacked []byte
+	batch    batch
+}
+
 //nolint:gochecknoglobals // a pool of scratch space
-var rooms = sync.Pool{New: func() any { return new([]byte) }}
+var rooms = sync.Pool{New: func() any { return new(room) }}
 
 // handle decodes a frame, normalises its records and has them appended. It returns when they are recorded.
 func (h *handler) handle(msg *message.Message) error {
-	room, _ := rooms.Get().(*[]byte)
-	envelopes, err := decodeFrame(msg.Payload, frameCeiling, room)
+	r, _ := rooms.Get().(*room)
+	envelopes, err := decodeFrame(msg.Payload, frameCeiling, &r.unpacked)
 	if err != nil {
 		return err
 	}
-	b := index(envelopes)
-	h.metrics.consumed.Add(float64(len(b.origins)))
+	r.batch.index(envelopes)
+	h.metrics.consumed.Add(float64(len(r.batch.origins)))
 	defer h.continueTraces(msg.Context(), envelopes)()
-	h.normalise(b)
-	if err := turnOf(msg.Context()).submit(msg.Context(), b); err != nil {
+	h.normalise(r.batch)
+	if err := turnOf(msg.Context()).submit(msg.Context(), r.batch); err != nil {
 		return err // the append may go on
 	}
-	rooms.Put(room)
+	rooms.Put(r)
 	return nil
 }
 
-// index lays the records of envelopes out in order, with room for their outcomes.
-func index(envelopes []hub.Envelope) batch {
-	n := 0
-	for i := range envelopes {
-		n += len(envelopes[i].Records)
-	}
-	b := batch{make([]hub.Outcome, n), make([]origin, 0, n)}
+// index lays the records of envelopes out in order, with outcomes to be set.
+func (b *batch) index(envelopes []hub.Envelope) {
+	b.origins = b.origins[:0]
 	for i := range envelopes {
 		for j := range envelopes[i].Records {
 			b.origins = append(b.origins, origin{&envelopes[i], &envelopes[i].Records[j]})
 		}
 	}
-	return b
+	all, n := b.outcomes[:cap(b.outcomes)], len(b.origins)
+	if len(all) < n {
+		all = append(all, make([]hub.Outcome, n-len(all))...)
+	}
+	b.outcomes = all[:n]
 }
 
 // share is how many records one worker takes at a time.
@@ -83,7 +87,7 @@ func (h *handler) normalise(b batch) {
 		for {
 			end := int(taken.Add(share))
 			for i := end - share; i < min(end, len(b.origins)); i++ {
-				b.outcomes[i] = h.one(b.origins[i])
+				h.one(b.origins[i], &b.outcomes[i])
 			}
 			if end >= len(b.origins) {
 				return
@@ -99,18 +103,18 @@ func (h *handler) normalise(b batch) {
 }
 
 // one normalises one record. A panic costs that record only.
-func (h *handler) one(from origin) (o hub.Outcome) {
+func (h *handler) one(from origin, o *hub.Outcome) {
 	defer func() {
 		if r := recover(); r != nil {
 			h.metrics.panics.Inc()
 			h.log.Error("panic while normalising a record", zap.String("connector", string(from.env.Connector)),
 				zap.String("record", string(from.rec.ID)), zap.Any("panic", r), zap.ByteString("stack", debug.Stack()))
-			o = outcomeOf(from)
+			begin(o, from)
 			o.Dead = deadLetter(from, stageHandle, hub.Faultf(hub.Internal, "internal.panic", "the hub failed on this record: %v", r).
 				WithHint("this is a defect of the hub: report it, and replay the record after an upgrade"), h.now())
 		}
 	}()
-	return h.normaliser.Normalise(from.env, from.rec)
+	h.normaliser.Normalise(from.env, from.rec, o)
 }
 
 // observe is the outermost middleware: a span and a correlation id a frame, and its turn given up whatever happens.

@@ -37,18 +37,24 @@ func deadLetter(from origin, stage string, fault *hub.Fault, now time.Time) *hub
 	}
 }
 
-// outcomeOf is the outcome of from's record before anything is known of it.
-func outcomeOf(from origin) hub.Outcome {
+// begin makes out the outcome of from's record before anything is known of it, in the memory of the one that it was.
+func begin(out *hub.Outcome, from origin) {
 	env, rec := from.env, from.rec
-	return hub.Outcome{
+	raw := out.Raw
+	if raw == nil {
+		raw = new(hub.RawRecord)
+	}
+	*raw = hub.RawRecord{
+		ContentType: env.ContentType, Origin: env.Origin, Preamble: env.Preamble,
+		Body: rec.Body, Line: rec.Line, Column: rec.Column,
+	}
+	*out = hub.Outcome{
 		Record:     hub.RecordRef{Connector: env.Connector, ID: rec.ID},
 		Provider:   env.Provider,
 		ReceivedAt: env.ReceivedAt,
 		RawDigest:  hub.RawDigest(env.Preamble, rec.Body),
 		Attempt:    rec.Attempt,
-		Raw: &hub.RawRecord{
-			ContentType: env.ContentType, Origin: env.Origin, Preamble: env.Preamble,
-			Body: rec.Body, Line: rec.Line, Column: rec.Column,
-		},
+		Events:     out.Events[:0],
+		Raw:        raw,
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -40,10 +41,10 @@ type normaliser struct {
 }
 
 // Normalise implements [Normaliser].
-func (n *normaliser) Normalise(env *hub.Envelope, rec *hub.Record) hub.Outcome {
+func (n *normaliser) Normalise(env *hub.Envelope, rec *hub.Record, o *hub.Outcome) {
 	from := origin{env, rec}
-	o := outcomeOf(from)
-	if err := n.fill(&o, from); err != nil {
+	begin(o, from)
+	if err := n.fill(o, from); err != nil {
 		at, ok := errors.AsType[*stageError](err)
 		if !ok {
 			at = &stageError{stageHandle, err}
@@ -51,7 +52,6 @@ func (n *normaliser) Normalise(env *hub.Envelope, rec *hub.Record) hub.Outcome {
 		o.Events, o.Master = nil, nil
 		o.Dead = deadLetter(from, at.stage, inPayload(at.err, env, rec), n.now())
 	}
-	return o
 }
 
 // stageError is an error and the stage at which it happened.
@@ -103,7 +103,7 @@ func (n *normaliser) fill(o *hub.Outcome, from origin) error {
 	if err != nil {
 		return err
 	}
-	o.Events = make([]hub.Event, len(m.events))
+	o.Events = slices.Grow(o.Events, len(m.events))[:len(m.events)]
 	for i := range m.events {
 		if err := n.event(&o.Events[i], m.events[i], from, i); err != nil {
 			return err
@@ -186,7 +186,7 @@ func (n *normaliser) event(dst *hub.Event, e statedEvent, from origin, index int
 	if e.ID() == "" {
 		e.SetID(EventID(hub.RecordRef{Connector: from.env.Connector, ID: from.rec.ID}, index))
 	}
-	body, err := e.Canonical()
+	body, err := e.AppendCanonical(dst.Body[:0])
 	if err != nil {
 		return at(stageValidate, err)
 	}

@@ -5,6 +5,9 @@ import (
 	"testing/fstest"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
 	"github.com/suyuan-io/suyuan/connectors/decode"
 	"github.com/suyuan-io/suyuan/connectors/mapping"
 	"github.com/suyuan-io/suyuan/hub"
@@ -44,6 +47,7 @@ func TestAGlanceSeesTheSame(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	var used hub.Outcome
 	normalise := func(whole bool, body string) hub.Outcome {
 		inst := brand(t, whole)
 		if !whole && inst.Reads == nil {
@@ -52,9 +56,14 @@ func TestAGlanceSeesTheSame(t *testing.T) {
 		n := pipeline.NewNormaliser(func(hub.ConnectorID) (pipeline.Instance, bool) { return inst, true }, registry.ValidateEvent,
 			func() time.Time { return received })
 		env := &hub.Envelope{Connector: "brand", Provider: "wyeth", ReceivedAt: received, Origin: "file"}
-		o := n.Normalise(env, &hub.Record{ID: "1", Body: []byte(body), Line: 3, Column: 1})
+		rec := &hub.Record{ID: "1", Body: []byte(body), Line: 3, Column: 1}
+		o := pipeline.Normalised(n, env, rec)
+		n.Normalise(env, rec, &used)
 		for i := range o.Events {
-			o.Events[i].Leaf.Salt = hub.Digest{}
+			o.Events[i].Leaf.Salt, used.Events[i].Leaf.Salt = hub.Digest{}, hub.Digest{}
+		}
+		if diff := cmp.Diff(o, used, cmp.Comparer(func(a, b hub.Instant) bool { return a == b }), cmpopts.EquateEmpty()); diff != "" {
+			t.Errorf("%.60s in memory that was used: %s", body, diff)
 		}
 		return o
 	}
@@ -85,9 +94,10 @@ func BenchmarkNormaliseBrand(b *testing.B) {
 			n := pipeline.NewNormaliser(func(hub.ConnectorID) (pipeline.Instance, bool) { return inst, true }, registry.ValidateEvent, time.Now)
 			env := &hub.Envelope{Connector: "brand", Provider: "wyeth", ReceivedAt: received, Origin: "file"}
 			rec := &hub.Record{ID: "1", Body: []byte(brandRow)}
+			var o hub.Outcome
 			b.ReportAllocs()
 			for b.Loop() {
-				if o := n.Normalise(env, rec); o.Dead != nil {
+				if n.Normalise(env, rec, &o); o.Dead != nil {
 					b.Fatal(o.Dead.Fault.Error())
 				}
 			}

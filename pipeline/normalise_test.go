@@ -78,7 +78,7 @@ func captureRecord(preamble, body string) (*hub.Envelope, *hub.Record) {
 func TestARowBecomesEventsWithLeaves(t *testing.T) {
 	n := normaliser(t)
 	env, rec := rowsRecord(sgtin + ",2019-11-08T08:11:04+08:00,shipping")
-	o := n.Normalise(env, rec)
+	o := pipeline.Normalised(n, env, rec)
 	if o.Dead != nil || len(o.Events) != 2 || len(o.Master) != 1 {
 		t.Fatalf("outcome %+v, dead letter %+v", o, o.Dead)
 	}
@@ -100,7 +100,7 @@ func TestARowBecomesEventsWithLeaves(t *testing.T) {
 	if o.Events[0].Leaf.Salt == o.Events[1].Leaf.Salt {
 		t.Error("two leaves have one salt")
 	}
-	again := n.Normalise(env, rec)
+	again := pipeline.Normalised(n, env, rec)
 	if string(again.Events[1].Body) != string(o.Events[1].Body) {
 		t.Error("the same record became another event")
 	}
@@ -153,7 +153,7 @@ func TestADeadLetterSaysWhereInThePayload(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			env, rec := c.record()
-			o := normaliser(t).Normalise(env, rec)
+			o := pipeline.Normalised(normaliser(t), env, rec)
 			if o.Dead == nil || o.Events != nil {
 				t.Fatalf("outcome %+v", o)
 			}
@@ -175,14 +175,14 @@ func TestACapturedDocumentStatesItsMasterDataOnce(t *testing.T) {
 	{"type":"urn:epcglobal:epcis:vtype:EPCClass","vocabularyElementList":[{"id":"urn:epc:idpat:sgtin:7613035.098294.*",
 	"attributes":[{"id":"urn:epcglobal:cbv:mda#descriptionShort","attribute":"formula"}]}]}]}},"epcisBody":{"eventList":[]}}`
 	env, rec := captureRecord(head, "")
-	o := n.Normalise(env, rec)
+	o := pipeline.Normalised(n, env, rec)
 	if o.Dead != nil || len(o.Events) != 0 || len(o.Master) != 1 || o.Master[0].Provider != "brand" {
 		t.Errorf("header: %+v, dead letter %+v", o, o.Dead)
 	}
 	const event = `{"type":"ObjectEvent","eventTime":"2019-11-08T08:11:04+08:00","eventTimeZoneOffset":"+08:00",
 	"action":"OBSERVE","epcList":["` + sgtin + `"],"eventID":"urn:uuid:1a2b3c4d-0000-4000-8000-000000000000"}`
 	env, rec = captureRecord(head, event)
-	o = n.Normalise(env, rec)
+	o = pipeline.Normalised(n, env, rec)
 	if o.Dead != nil || len(o.Events) != 1 || len(o.Master) != 0 || o.Events[0].Key.ID != "urn:uuid:1a2b3c4d-0000-4000-8000-000000000000" {
 		t.Errorf("event: %+v, dead letter %+v", o, o.Dead)
 	}
@@ -196,7 +196,7 @@ func BenchmarkNormalise(b *testing.B) {
 	env, rec := rowsRecord(sgtin + ",2019-11-08T08:11:04+08:00,shipping")
 	b.ReportAllocs()
 	for b.Loop() {
-		if o := n.Normalise(env, rec); o.Dead != nil {
+		if o := pipeline.Normalised(n, env, rec); o.Dead != nil {
 			b.Fatal(&o.Dead.Fault)
 		}
 	}

@@ -33,7 +33,8 @@ func (u undertaker) Publish(_ string, msgs ...*message.Message) error {
 		}
 		fault := hub.Faultf(hub.Invalid, msg.Metadata.Get(metaFaultCode), "%s", msg.Metadata.Get(metaFaultText)).
 			At(hub.Where{File: streamName, Pointer: msg.Metadata.Get(metaSequence)})
-		o := outcomeOf(from)
+		var o hub.Outcome
+		begin(&o, from)
 		o.Dead = deadLetter(from, stageHandle, fault, now)
 		u.p.deps.Log.Error("a frame of the raw stream cannot be handled and becomes a dead letter",
 			zap.String("sequence", msg.Metadata.Get(metaSequence)), zap.Error(fault))

@@ -164,8 +164,9 @@ func (p *Pipeline) ReplayRaw(ctx context.Context, f RawFilter) (RawReplay, error
 		normaliser: p.deps.Normaliser, slots: make(chan struct{}, runtime.GOMAXPROCS(0)),
 		log: p.deps.Log, metrics: p.metrics, now: p.deps.Now,
 	}
+	var b batch
 	err := p.rawFrames(ctx, f, func(seq uint64, envelopes []hub.Envelope) error {
-		b := index(envelopes)
+		b.index(envelopes)
 		for i := range b.origins {
 			b.origins[i].rec.Attempt++
 		}

@@ -229,7 +229,7 @@ func runningMapping(files texts, id hub.ConnectorID) *mapping.Mapping {
 func (p *previewer) show(env *hub.Envelope) error {
 	rec := &env.Records[0]
 	p.records++
-	out := p.normaliser.Normalise(env, rec)
+	out := pipeline.Normalised(p.normaliser, env, rec)
 	if out.Dead != nil {
 		p.dead++
 	}

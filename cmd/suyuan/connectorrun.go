@@ -179,7 +179,7 @@ func (t *trial) Publish(_ context.Context, envelopes ...hub.Envelope) error {
 				continue
 			}
 			fmt.Fprintf(t.std.out, "── record %s (%s)\n", env.Records[i].ID, env.Origin)
-			if err := printOutcome(t.std, t.normaliser.Normalise(env, &env.Records[i])); err != nil {
+			if err := printOutcome(t.std, pipeline.Normalised(t.normaliser, env, &env.Records[i])); err != nil {
 				return err
 			}
 		}

@@ -110,7 +110,7 @@ func (r *repository) Put(tb testing.TB, texts ...string) {
 			tb.Fatal(err)
 		}
 		record := hub.Record{ID: hub.RecordID(text[:9]), Body: body}
-		out := r.normaliser.Normalise(env, &record)
+		out := pipeline.Normalised(r.normaliser, env, &record)
 		if out.Dead != nil {
 			tb.Fatal(&out.Dead.Fault)
 		}

@@ -88,7 +88,7 @@ func TestEventIsARecordWithItsContext(t *testing.T) {
 				t.Errorf("the record is not the event byte for byte: %s", p.Body)
 			}
 			env := &hub.Envelope{Connector: "partner", Provider: "partner", ContentType: item.ContentType, Preamble: p.Preamble}
-			out := n.Normalise(env, &hub.Record{ID: "1", Body: p.Body})
+			out := pipeline.Normalised(n, env, &hub.Record{ID: "1", Body: p.Body})
 			if out.Dead != nil || len(out.Events) != 1 {
 				t.Errorf("record %d: %+v", i, out)
 			}

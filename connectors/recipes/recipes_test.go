@@ -110,7 +110,7 @@ func checkEvents(t *testing.T, inst *connectors.Instance, d decode.Decoder) {
 		}
 		err = d.Split(bytes.NewReader(body), func(p connectors.Piece) error {
 			env := &hub.Envelope{Connector: inst.ID, Provider: inst.Provider, ReceivedAt: time.Now(), Preamble: p.Preamble, Records: []hub.Record{{ID: "r", Body: bytes.Clone(p.Body)}}}
-			out := n.Normalise(env, &env.Records[0])
+			out := pipeline.Normalised(n, env, &env.Records[0])
 			if refused := strings.Contains(e.Name(), "refused"); refused != (out.Dead != nil) {
 				t.Errorf("%s: dead letter %v", e.Name(), out.Dead)
 			}

@@ -48,7 +48,7 @@ func TestEveryRecordOfTheSampleBecomesEvents(t *testing.T) {
 			events := 0
 			err = d.Split(bytes.NewReader(data), func(p connectors.Piece) error {
 				env := &hub.Envelope{Connector: hub.ConnectorID(c.name), Provider: "p", Preamble: p.Preamble, Records: []hub.Record{{ID: "r", Body: p.Body}}}
-				out := n.Normalise(env, &env.Records[0])
+				out := pipeline.Normalised(n, env, &env.Records[0])
 				if out.Dead != nil {
 					t.Errorf("dead letter: %v", &out.Dead.Fault)
 				}

@@ -73,7 +73,7 @@ func Run(t *testing.T, open func(t *testing.T) func() Store) {
 		"the leaf record comes back as it was committed to": leafComesBack,
 		"texts of any bytes come back":                      anyBytes,
 		"recorded together or one by one, events come back": together,
-		"the bytes of a record may be used again":           bytesUsedAgain,
+		"the memory of outcomes may be used again":          usedAgain,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, open(t)) })
 	}
@@ -248,9 +248,29 @@ func conflictingRecord(t *testing.T, open func() Store) {
 	wantSize(t, s, 1)
 }
 
-// bytesUsedAgain overwrites what an append was given, as the pipeline does with the memory of a frame.
-func bytesUsedAgain(t *testing.T, open func() Store) {
+// usedAgain overwrites what an append was given, as the pipeline does with the memory of a frame.
+func usedAgain(t *testing.T, open func() Store) {
 	s := open()
+	for _, size := range []int{1, 100} { // one by one and together
+		batch, verdicts := make([]hub.Outcome, size), make([]hub.Verdict, size)
+		for i := range batch {
+			n := 1000*size + i
+			batch[i], verdicts[i] = Outcome(t, n, fmt.Sprintf("S%d", n)), hub.Recorded
+		}
+		mustAppend(t, s, batch, verdicts...)
+		for i := range batch {
+			clear(batch[i].Events[0].Body)
+			clear(batch[i].Events)
+		}
+		clear(batch)
+		for i := range size {
+			want := Outcome(t, 1000*size+i, fmt.Sprintf("S%d", 1000*size+i)).Events[0]
+			found, err := s.Event(t.Context(), want.Key.ID)
+			if err != nil || len(found) != 1 || string(found[0].Body) != string(want.Body) || found[0].Hash != want.Hash {
+				t.Fatalf("event %d of %d: %+v, %v", i, size, found, err)
+			}
+		}
+	}
 	letter, first, other := Letter("rec-1", "bad"), Outcome(t, 2, "2"), Outcome(t, 3, "3")
 	letter.Dead.Preamble = []byte("head")
 	other.Record = first.Record
