@@ -90,6 +90,10 @@ func valueFault(k jsonschema.ErrorKind, n *node, raw map[string]any) *hub.Fault 
 		return formatFault(n, k.Want)
 	case *kind.Pattern:
 		return patternFault(n, k.Want, wordsOf(raw))
+	case *kind.ContentEncoding:
+		return newFault("schema.content", "%s is not encoded in %s", "%s 不是 %s 编码", quote(n), k.Want)
+	case *kind.ContentMediaType:
+		return newFault("schema.content", "%s does not hold %s", "%s 的内容不是 %s", quote(n), k.Want)
 	case *kind.Not:
 		return newFault("schema.refused", "%s is not allowed here", "此处不允许 %s", quote(n))
 	case *kind.AnyOf, *kind.OneOf:

@@ -90,9 +90,10 @@ func Open() (*Registry, error) {
 	return r, nil
 }
 
-// Add registers the JSON Schema in file under name, for [Registry.Validate]. A draft is chosen by $schema, 2020-12 by
-// default; formats are asserted. A relative $ref names a file in the same folder or below, and an absolute one may name
-// an embedded schema by its $id; nothing is fetched. Adding a name again replaces it, but for the embedded ones.
+// Add registers the JSON Schema in file under name, for [Registry.Validate]. A draft is chosen by its $schema, 2020-12 by
+// default; formats are asserted, and in draft 7 what a text encodes is too. A relative $ref names a file in the same folder or below, an absolute one an embedded
+// schema by its $id, or a file of the folder by its own $id or the path of the address; nothing is fetched. Adding a name
+// again replaces it, but for the embedded ones.
 //
 // The annotation "x-fault" of a schema words what the sender of a failing value is told: hint and hintZh are added to the
 // fault, noun and nounZh say what the value should be ("a trace code"), open says that URIs may extend an enumeration,
@@ -178,12 +179,37 @@ func compileFile(file string) (*schema, error) {
 	defer root.Close()
 	docs := newTexts()
 	c := newCompiler(lenientEngine)
-	c.UseLoader(folderLoader{root: root, texts: docs})
+	folder := &folderLoader{root: root, texts: docs}
+	c.UseLoader(folder)
+	if doc, err := folder.read(filepath.Base(path)); err == nil { // Compile says what is wrong otherwise
+		draft := draftOf(doc)
+		if c.DefaultDraft(draft); draft == jsonschema.Draft7 {
+			c.AssertContent()
+		}
+	}
 	compiled, err := c.Compile(folderURL + filepath.Base(path))
 	if err != nil {
 		return nil, schemaFault(file, err)
 	}
 	return &schema{compiled: compiled, texts: docs}, nil
+}
+
+// draftOf is the draft that a schema states, and that the files it refers to keep where they state none.
+func draftOf(doc any) *jsonschema.Draft {
+	obj, _ := doc.(map[string]any)
+	stated, _ := obj["$schema"].(string)
+	_, stated, _ = strings.Cut(strings.TrimSuffix(stated, "#"), "://json-schema.org/")
+	switch stated {
+	case "draft-04/schema":
+		return jsonschema.Draft4
+	case "draft-06/schema":
+		return jsonschema.Draft6
+	case "draft-07/schema":
+		return jsonschema.Draft7
+	case "draft/2019-09/schema":
+		return jsonschema.Draft2019
+	}
+	return jsonschema.Draft2020
 }
 
 // schemaFault says why a brand's schema file cannot be used.
@@ -225,24 +251,69 @@ const folderURL = "folder:///"
 type folderLoader struct {
 	root  *os.Root
 	texts *texts
+	// base is the folder's own address, as the $id of the first schema states it; "" where it states none.
+	base string
 }
 
 // Load implements [jsonschema.URLLoader].
-func (l folderLoader) Load(url string) (any, error) {
+func (l *folderLoader) Load(url string) (any, error) {
 	var doc any
 	var err error
 	if name, ok := strings.CutPrefix(url, baseURL); ok {
 		doc, err = readSchema(files.ReadFile, name)
 	} else if name, ok := strings.CutPrefix(url, folderURL); ok {
-		doc, err = readSchema(l.root.ReadFile, filepath.FromSlash(name))
+		doc, err = l.read(name)
 	} else {
-		doc, err = noLoader{}.Load(url)
+		doc, err = l.find(url)
 	}
 	if err != nil {
 		return nil, err
 	}
+	if id := ownID(doc); len(l.texts.docs) == 0 && strings.Contains(id, "://") {
+		l.base = id[:strings.LastIndexByte(id, '/')+1]
+	}
 	l.texts.add(url, doc)
 	return doc, nil
+}
+
+func (l *folderLoader) read(name string) (any, error) {
+	return readSchema(l.root.ReadFile, filepath.FromSlash(name))
+}
+
+// find reads the schema with an address of the web from the folder, which may hold it beside the first one, by the path of
+// its address, or under a name of its own.
+func (l *folderLoader) find(url string) (any, error) {
+	name, beside := strings.CutPrefix(url, l.base)
+	if beside && l.base != "" && l.has(name) {
+		return l.read(name)
+	}
+	_, rest, _ := strings.Cut(url, "://")
+	if _, path, _ := strings.Cut(rest, "/"); l.has(path) {
+		return l.read(path)
+	}
+	names, err := fs.Glob(l.root.FS(), "*.json")
+	if err != nil {
+		return nil, err
+	}
+	for _, name := range names {
+		if doc, err := l.read(name); err == nil && ownID(doc) == url {
+			return doc, nil
+		}
+	}
+	return nil, fmt.Errorf("load %s: no file in the folder of the schema has this path or $id, and nothing is fetched", url)
+}
+
+// has reports whether the folder has a file of that name.
+func (l *folderLoader) has(name string) bool {
+	info, err := l.root.Stat(filepath.FromSlash(name))
+	return err == nil && info.Mode().IsRegular()
+}
+
+// ownID is the address that a schema gives itself.
+func ownID(doc any) string {
+	obj, _ := doc.(map[string]any)
+	id, _ := obj["$id"].(string)
+	return strings.TrimSuffix(id, "#")
 }
 
 // texts finds the raw text of a compiled schema by the URL that the compiler gave it.
@@ -255,10 +326,8 @@ func newTexts() *texts { return &texts{docs: map[string]any{}} }
 func (t *texts) add(url string, doc any) {
 	t.docs[url] = doc
 	// A schema may name itself; its own name is then what the compiler reports.
-	if obj, ok := doc.(map[string]any); ok {
-		if id, ok := obj["$id"].(string); ok {
-			t.docs[strings.TrimSuffix(id, "#")] = doc
-		}
+	if id := ownID(doc); id != "" {
+		t.docs[id] = doc
 	}
 }
 

@@ -106,6 +106,38 @@ func TestASchemaThatCannotBeUsedSaysWhere(t *testing.T) {
 	}
 }
 
+// Schemas that name themselves by addresses of the web refer to one another by them; all stand in one folder.
+func TestSchemasWithAddressesFindOneAnother(t *testing.T) {
+	dir := t.TempDir()
+	for name, text := range map[string]string{
+		"order.json": `{"$schema":"http://json-schema.org/draft-07/schema#","$id":"https://brand.example/schemas/v1/order.json",
+			"properties":{"line":{"$ref":"parts/line.json"},"party":{"$ref":"https://brand.example/schemas/party"},
+			"site":{"$ref":"https://places.example/site.json"},"mail":{"contentEncoding":"base64"},"data":{"contentMediaType":"application/json"}}}`,
+		"parts/line.json":   `{"properties":{"unit":{"$ref":"unit.json"}}}`,
+		"parts/unit.json":   `{"enum":["KGM"]}`,
+		"party-v2.json":     `{"$id":"https://brand.example/schemas/party#","type":"string"}`,
+		"site.json":         `{"$ref":"#/definitions/code","definitions":{"code":{"$ref":"#code"},"named":{"$id":"#code","type":"number"}}}`,
+		"not-a-schema.json": `{"$id":`,
+	} {
+		if err := os.MkdirAll(filepath.Dir(filepath.Join(dir, name)), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		write(t, filepath.Join(dir, name), text)
+	}
+	reg := open(t)
+	if err := reg.Add("order", filepath.Join(dir, "order.json")); err != nil {
+		t.Fatal(err)
+	}
+	if err := reg.Validate("order", []byte(`{"line":{"unit":"KGM"},"party":"P","site":7,"mail":"aGk=","data":"{}"}`)); err != nil {
+		t.Errorf("refused: %v", err)
+	}
+	for _, row := range []string{`{"line":{"unit":"EA"}}`, `{"party":1}`, `{"site":"a"}`, `{"mail":"%"}`, `{"data":"{"}`} {
+		if f := hub.AsFault(reg.Validate("order", []byte(row))); f == nil || f.Kind != hub.Invalid || f.MessageZh == "" {
+			t.Errorf("%s: %v", row, f)
+		}
+	}
+}
+
 func TestAReferenceDoesNotLeaveTheFolder(t *testing.T) {
 	dir := t.TempDir()
 	inner := filepath.Join(dir, "inner")

@@ -18,8 +18,7 @@ func TestSchemasOfBrandsPassTheDraft7Suite(t *testing.T) {
 	reg := open(t)
 	dir := vectors.Path(t, "webhooks", "json-schema-test-suite", "tests", "draft7")
 	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
-		// What a string encodes is an annotation in later drafts; the registry asserts it in none.
-		if err == nil && strings.HasSuffix(path, ".json") && d.Name() != "content.json" {
+		if err == nil && strings.HasSuffix(path, ".json") {
 			t.Run(strings.TrimPrefix(path, dir+"/"), func(t *testing.T) { runSuite(t, reg, path) })
 		}
 		return err
@@ -49,14 +48,22 @@ func runSuite(t *testing.T, reg *schemas.Registry, path string) {
 		t.Fatal(err)
 	}
 	for _, g := range groups {
-		if bytes.Contains(g.Schema, []byte("localhost:1234")) {
-			continue // asks for a fetch over the network, which the registry never does
+		dir := t.TempDir()
+		if bytes.Contains(g.Schema, []byte("localhost:1234")) { // what the suite expects at that address stands in the folder
+			if err := os.CopyFS(dir, os.DirFS(vectors.Path(t, "webhooks", "json-schema-test-suite", "remotes"))); err != nil {
+				t.Fatal(err)
+			}
 		}
-		file := filepath.Join(t.TempDir(), "schema.json")
+		file := filepath.Join(dir, "schema.json")
 		if err := os.WriteFile(file, draft7(g.Schema), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if err := reg.Add("suite", file); err != nil {
+		err := reg.Add("suite", file)
+		if err != nil && strings.Contains(err.Error(), "no file in the folder") {
+			t.Logf("%s: the vectors lack what it refers to", g.Description)
+			continue
+		}
+		if err != nil {
 			t.Errorf("%s: %v", g.Description, err)
 			continue
 		}
