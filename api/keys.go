@@ -53,12 +53,8 @@ func (s *Server) makeKey(w http.ResponseWriter, r *http.Request) error {
 	if err := readJSON(w, r, &in); err != nil {
 		return err
 	}
-	if err := hub.CheckName(string(in.Provider)); err != nil {
+	if err := CheckKey(in.Provider, in.Scopes); err != nil {
 		return err
-	}
-	known := []hub.Scope{hub.ScopeCapture, hub.ScopeQuery, hub.ScopeAudit, hub.ScopeAdmin}
-	if len(in.Scopes) == 0 || slices.ContainsFunc(in.Scopes, func(sc hub.Scope) bool { return !slices.Contains(known, sc) }) {
-		return hub.Faultf(hub.Invalid, "key.scopes", "scopes %q are not known", in.Scopes).WithHint("use some of capture, query, audit, admin")
 	}
 	k, secret := NewKey(in.Provider, in.Scopes, in.Note, s.Now())
 	if err := s.Keys.PutKey(r.Context(), k); err != nil {
@@ -67,6 +63,18 @@ func (s *Server) makeKey(w http.ResponseWriter, r *http.Request) error {
 	out := keyOf(k)
 	out.Secret = secret
 	answer(w, http.StatusCreated, out)
+	return nil
+}
+
+// CheckKey refuses what no key can be made of.
+func CheckKey(provider hub.ProviderID, scopes []hub.Scope) error {
+	if err := hub.CheckName(string(provider)); err != nil {
+		return err
+	}
+	known := []hub.Scope{hub.ScopeCapture, hub.ScopeQuery, hub.ScopeAudit, hub.ScopeAdmin}
+	if len(scopes) == 0 || slices.ContainsFunc(scopes, func(sc hub.Scope) bool { return !slices.Contains(known, sc) }) {
+		return hub.Faultf(hub.Invalid, "key.scopes", "scopes %q are not known", scopes).WithHint("use some of capture, query, audit, admin")
+	}
 	return nil
 }
 

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"go.uber.org/zap"
 
 	"github.com/suyuan-io/suyuan/api"
 	"github.com/suyuan-io/suyuan/hub"
@@ -98,13 +99,13 @@ func problemOf(answer *http.Response) error {
 	f := &hub.Fault{Kind: kind, Code: p.Code, Message: p.Detail, MessageZh: p.DetailZh, Hint: p.Hint, HintZh: p.HintZh}
 	switch { // what a client of HTTP would do is not what the reader of a command does
 	case p.Code == "key.missing":
-		f.Hint = "set $SUYUAN_KEY; the hub printed its admin key at its first start, others come from: suyuan key new"
+		f.Hint = "set $SUYUAN_KEY; the hub printed its admin key at its first start, for others see: suyuan key new --help"
 	case p.Code == "connector.unknown":
 		f.Hint = "list them with: suyuan connector status"
 	case p.Code == "key.unknown" && kind == hub.NotFound:
 		f.Hint = "list them with: suyuan key list"
 	case p.Code == "key.unknown":
-		f.Hint = "check $SUYUAN_KEY or --key; the hub printed its admin key at its first start, others come from: suyuan key new"
+		f.Hint = "check $SUYUAN_KEY or --key; the hub printed its admin key at its first start, for others see: suyuan key new --help"
 	}
 	if p.Where != nil {
 		f.Where = *p.Where
@@ -377,14 +378,21 @@ type keyView struct {
 
 func keyNewCommand(std stdio, c *client) *cobra.Command {
 	var scopes []string
-	var note string
+	var note, configFile string
 	cmd := &cobra.Command{
 		Use: "new PROVIDER", Short: "Make a key that speaks for a provider; its secret is shown once", Args: cobra.ExactArgs(1),
-		Example: "  suyuan key new wyeth-illuma --scope capture,query",
-		RunE: func(cmd *cobra.Command, args []string) error {
+		Long: `Make a key that speaks for a provider; its secret is shown once. A running hub makes it at the request of an admin key. With
+--config it is made in the store of a hub that is stopped: so you get in again when the admin key of the first start is lost.`,
+		Example: "  suyuan key new wyeth-illuma --scope capture,query\n  suyuan key new hub --scope admin --config suyuan.yaml",
+		RunE: func(cmd *cobra.Command, args []string) (err error) {
 			var k keyView
-			in := map[string]any{"provider": args[0], "scopes": scopes, "note": note}
-			if err := c.call(cmd.Context(), http.MethodPost, "/v1/keys", in, &k); err != nil {
+			if configFile != "" {
+				k, err = keyAside(cmd.Context(), configFile, keyView{Provider: args[0], Scopes: scopes, Note: note})
+			} else {
+				in := map[string]any{"provider": args[0], "scopes": scopes, "note": note}
+				err = c.call(cmd.Context(), http.MethodPost, "/v1/keys", in, &k)
+			}
+			if err != nil {
 				return err
 			}
 			fmt.Fprintf(std.out, "%s\n", k.Secret)
@@ -394,7 +402,30 @@ func keyNewCommand(std stdio, c *client) *cobra.Command {
 	}
 	cmd.Flags().StringSliceVar(&scopes, "scope", []string{"capture", "query"}, "capture, query, audit, admin")
 	cmd.Flags().StringVar(&note, "note", "", "what the key is for")
+	cmd.Flags().StringVar(&configFile, "config", "", "configuration file of a hub that is stopped")
 	return cmd
+}
+
+// keyAside makes a key in the store of a hub that is stopped.
+func keyAside(ctx context.Context, configFile string, want keyView) (made keyView, err error) {
+	cfg, err := loadConfig(configFile)
+	if err != nil {
+		return made, err
+	}
+	scopes := make([]hub.Scope, len(want.Scopes))
+	for i, s := range want.Scopes {
+		scopes[i] = hub.Scope(s)
+	}
+	if err := api.CheckKey(hub.ProviderID(want.Provider), scopes); err != nil {
+		return made, err
+	}
+	h, err := openAside(ctx, cfg, zap.NewNop(), nil)
+	if err != nil {
+		return made, err
+	}
+	k, secret := api.NewKey(hub.ProviderID(want.Provider), scopes, want.Note, now())
+	want.ID, want.Secret = k.ID, secret
+	return want, errors.Join(h.store.PutKey(ctx, k), h.Close())
 }
 
 func keyListCommand(std stdio, c *client) *cobra.Command {

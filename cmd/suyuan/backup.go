@@ -138,7 +138,7 @@ func backupNow(ctx context.Context, cfg Config, c *client, urlSet bool, name str
 	if err := hub.CheckName(name); err != nil {
 		return m, err
 	}
-	h, err := openAside(ctx, cfg, nil)
+	h, err := openAside(ctx, cfg, zap.NewNop(), nil)
 	if err == nil {
 		m, err = h.backup(ctx, filepath.Join(cfg.path(cfg.Backups), name))
 		return m, errors.Join(err, h.Close())
@@ -169,8 +169,9 @@ func localURL(cfg Config) string {
 	return scheme + "://" + net.JoinHostPort(host, port)
 }
 
-// openAside opens a hub that serves nobody, for work on its data while it is stopped.
-func openAside(ctx context.Context, cfg Config, indexing func(done, of uint64)) (*Hub, error) {
+// openAside opens a hub that serves nobody, for work on its data while it is stopped. It makes no admin key: nobody would
+// see it, and the first start would have none to print.
+func openAside(ctx context.Context, cfg Config, log *zap.Logger, indexing func(done, of uint64)) (*Hub, error) {
 	cfg.Listen = "127.0.0.1:0"
-	return openHub(ctx, cfg, zap.NewNop(), indexing)
+	return openHub(ctx, cfg, log, indexing)
 }

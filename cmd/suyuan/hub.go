@@ -77,15 +77,29 @@ type Hub struct {
 
 // OpenHub opens everything and listens; nothing flows yet. What was opened is closed again when it fails.
 func OpenHub(ctx context.Context, cfg Config, log *zap.Logger) (*Hub, error) {
-	return openHub(ctx, cfg, log, func(done, of uint64) {
-		log.Info("making the index of recorded events again", zap.Uint64("done", done), zap.Uint64("of", of))
-	})
+	h, err := openHub(ctx, cfg, log, indexingLog(log))
+	if err != nil {
+		return nil, err
+	}
+	// The last step: a start that fails would take the key with it.
+	if h.adminKey, err = api.EnsureAdmin(ctx, h.store, now()); err != nil {
+		return nil, errors.Join(err, h.Close())
+	}
+	return h, nil
 }
 
+// indexingLog logs how far an index has come that is made again.
+func indexingLog(log *zap.Logger) func(done, of uint64) {
+	return func(done, of uint64) {
+		log.Info("making the index of recorded events again", zap.Uint64("done", done), zap.Uint64("of", of))
+	}
+}
+
+// openHub opens everything and makes no admin key.
 func openHub(ctx context.Context, cfg Config, log *zap.Logger, indexing func(done, of uint64)) (*Hub, error) {
 	h := &Hub{cfg: cfg, log: log, registry: telemetry.Registry(), catalog: &catalog{}, opened: make(chan struct{}, 1), indexing: indexing}
 	for _, step := range []func(context.Context) error{
-		h.openTelemetry, h.openStore, h.openPipeline, h.openAnchor, h.openConnectors, h.openFaces, h.openBinding, h.listen, h.ensureAdmin,
+		h.openTelemetry, h.openStore, h.openPipeline, h.openAnchor, h.openConnectors, h.openFaces, h.openBinding, h.listen,
 	} {
 		if err := step(ctx); err != nil {
 			return nil, errors.Join(err, h.Close())
@@ -119,12 +133,6 @@ func (h *Hub) openStore(ctx context.Context) error {
 	}
 	h.onClose(h.store.Close)
 	return nil
-}
-
-// ensureAdmin makes the admin key of a new hub. It is the last step: a start that fails would take the key with it.
-func (h *Hub) ensureAdmin(ctx context.Context) (err error) {
-	h.adminKey, err = api.EnsureAdmin(ctx, h.store, now())
-	return err
 }
 
 func (h *Hub) openPipeline(ctx context.Context) (err error) {

@@ -10,6 +10,7 @@ import (
 	"slices"
 
 	"github.com/spf13/cobra"
+	"go.uber.org/zap"
 
 	"github.com/suyuan-io/suyuan/anchor"
 	"github.com/suyuan-io/suyuan/hub"
@@ -28,7 +29,7 @@ What the raw stream still holds is normalised again by: suyuan replay`,
 			if err != nil {
 				return err
 			}
-			h, err := openAside(cmd.Context(), cfg, func(done, of uint64) {
+			h, err := openAside(cmd.Context(), cfg, zap.NewNop(), func(done, of uint64) {
 				fmt.Fprintf(std.err, "%d of %d events indexed\n", done, of)
 			})
 			if err != nil {

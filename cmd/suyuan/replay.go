@@ -26,12 +26,11 @@ already stays as it is; records that were dead letters are recorded where that i
 			if err != nil {
 				return err
 			}
-			cfg.Listen = "127.0.0.1:0"
 			log, err := telemetry.Logger(std.err, cfg.Log.Level, cfg.Log.Format)
 			if err != nil {
 				return err
 			}
-			h, err := OpenHub(cmd.Context(), cfg, log)
+			h, err := openAside(cmd.Context(), cfg, log, indexingLog(log))
 			if err != nil {
 				return err
 			}
