@@ -136,7 +136,7 @@ func (c *checker) mappingTests(cfg Config, l *loaded) {
 			continue
 		}
 		if !r.Passed() {
-			c.files = append(c.files, hub.Faultf(hub.Invalid, "mapping.tests", "%d tests of the mapping fail", r.Failures()).
+			c.files = append(c.files, hub.Faultf(hub.Invalid, "mapping.tests", "%s of the mapping failed", counted(r.Failures(), "test")).
 				At(hub.Where{File: filepath.Join(root, r.Tests)}).WithHint("see: suyuan connector test"))
 		}
 	}
@@ -226,7 +226,7 @@ func (c *checker) report(l *loaded) error {
 }
 
 // counted is "1 fault" or "5 faults".
-func counted(n int, thing string) string {
+func counted[N int | uint64](n N, thing string) string {
 	if n == 1 {
 		return "1 " + thing
 	}

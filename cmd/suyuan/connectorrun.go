@@ -86,7 +86,7 @@ func (t *trial) run(ctx context.Context, file string) error {
 	} else {
 		err = t.follow(ctx, host, inst.ID)
 	}
-	fmt.Fprintf(t.std.err, "%d records; nothing was recorded\n", t.count())
+	fmt.Fprintf(t.std.err, "%s; nothing was recorded\n", counted(t.count(), "record"))
 	return err
 }
 

@@ -117,7 +117,7 @@ func showConnector(w io.Writer, c *api.Connector) {
 	if c.LastTakenAt != nil {
 		last = c.LastTakenAt.Format(time.DateTime)
 	}
-	fmt.Fprintf(w, "%-24s %-10s %-10s %-24s %d records, last %s", c.ID, c.Kind, c.State, c.Provider, c.Records, last)
+	fmt.Fprintf(w, "%-24s %-10s %-10s %-24s %s, last %s", c.ID, c.Kind, c.State, c.Provider, counted(c.Records, "record"), last)
 	if c.Silent {
 		fmt.Fprint(w, ", silent")
 	}

@@ -40,7 +40,7 @@ already stays as it is; records that were dead letters are recorded where that i
 					WithHint("list them with: suyuan connector list "+cfg.path(cfg.Connectors)), h.Close())
 			}
 			r, err := h.pipeline.ReplayRaw(cmd.Context(), pipeline.RawFilter{Connector: id, From: from})
-			fmt.Fprintf(std.out, "replayed %d records", r.Records)
+			fmt.Fprintf(std.out, "replayed %s", counted(r.Records, "record"))
 			sep := ": "
 			for _, v := range []hub.Verdict{hub.Recorded, hub.Repeated, hub.Dead, hub.Conflicting} {
 				if r.Verdicts[v] > 0 {
