@@ -12,7 +12,6 @@ import (
 	"fmt"
 	"net"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"text/template"
 	"time"
@@ -160,15 +159,11 @@ func writeBuilder(dir string) error {
 func (n *Network) generate(ctx context.Context) ([]byte, error) {
 	dir := n.opts.Dir
 	block := filepath.Join(dir, "genesis.block")
-	for _, args := range [][]string{
-		{n.opts.Programs.Cryptogen, "generate", "--config", filepath.Join(dir, "crypto.yaml"), "--output", filepath.Join(dir, "crypto")},
-		{n.opts.Programs.Configtxgen, "-configPath", dir, "-profile", "Anchors", "-channelID", channel, "-outputBlock", block},
-	} {
-		cmd := exec.CommandContext(ctx, args[0], args[1:]...)
-		cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + dir, "FABRIC_CFG_PATH=" + dir}
-		if out, err := cmd.CombinedOutput(); err != nil {
-			return nil, fmt.Errorf("run %s: %w: %.2000s", filepath.Base(args[0]), err, out)
-		}
+	if err := n.certify(ctx); err != nil {
+		return nil, err
+	}
+	if err := n.tool(ctx, n.opts.Programs.Configtxgen, "-configPath", dir, "-profile", "Anchors", "-channelID", channel, "-outputBlock", block); err != nil {
+		return nil, err
 	}
 	for _, o := range n.Orgs {
 		operator, err := o.operate()

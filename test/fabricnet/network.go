@@ -106,7 +106,7 @@ func (n *Network) start(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if n.release.before(2, 4) {
+	if !n.HasGateway() {
 		if err := n.connectBefore(); err != nil {
 			return err
 		}
@@ -240,6 +240,9 @@ func (n *Network) Trust(i, nOf int) (fabric.Trust, error) {
 	}
 	return t, nil
 }
+
+// HasGateway reports whether the peers have the Gateway service, which came with Fabric 2.4.
+func (n *Network) HasGateway() bool { return !n.release.before(2, 4) }
 
 // Authority returns the files of an organisation's certificate authority: its certificate and its key.
 func (o *Org) Authority() (cert, key string) {
