@@ -101,14 +101,17 @@ type ping interface {
 }
 
 // openDatabase opens the store that the configuration names, and the leases of one that several
-// processes share. While it makes an index again, after an upgrade for instance, it tells how far it has come.
-func (c *Config) openDatabase(ctx context.Context, indexing func(done, of uint64)) (database, leases, error) {
+// processes share. While it makes an index again, after an upgrade for instance, it tells how far it has come, and, where it makes parts
+// of one again while it runs, how many are damaged; nil is told nothing.
+func (c *Config) openDatabase(ctx context.Context, indexing func(done, of uint64), damaged func(parts int, err error)) (database, leases, error) {
 	leafHash := c.Anchor.hash().Leaf
 	if p := c.Store.Postgres; p != nil {
 		s, err := postgres.Open(ctx, postgres.Config{URL: p.URL.Reveal(), Connections: p.Connections, LeafHash: leafHash, Indexing: indexing})
 		return s, s, err
 	}
-	s, err := sqlite.Open(ctx, sqlite.Config{Path: c.data(storeFile), Now: now, LeafHash: leafHash, Resident: makeRoom, Indexing: indexing})
+	s, err := sqlite.Open(ctx, sqlite.Config{
+		Path: c.data(storeFile), Now: now, LeafHash: leafHash, Resident: makeRoom, Indexing: indexing, Damaged: damaged,
+	})
 	return s, nil, err
 }
 

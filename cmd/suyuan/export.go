@@ -83,7 +83,7 @@ func export(ctx context.Context, cfg Config, e anchor.Export, out io.Writer) (er
 	if err != nil {
 		return err
 	}
-	store, _, err := cfg.openDatabase(ctx, nil)
+	store, _, err := cfg.openDatabase(ctx, nil, nil)
 	if err != nil {
 		return err
 	}

@@ -250,6 +250,7 @@ func (h *Hub) checks(ctx context.Context) []api.Check {
 	out := []api.Check{
 		check("stream", h.pipeline.Ready(ctx)), check("store", h.store.Ping(ctx)), check("anchor", h.anchor.Ready()),
 	}
+	h.index.note(&out[1])
 	if st, err := h.anchor.Status(ctx); err == nil {
 		out[2].Reason += fmt.Sprintf("log size %d, committed %d", st.Size, st.Committed)
 		out[2].ReasonZh += fmt.Sprintf("日志 %d 条，已登记到账本 %d 条", st.Size, st.Committed)

@@ -62,6 +62,7 @@ type Hub struct {
 
 	// indexing is told how far the store has come that makes an index again.
 	indexing func(done, of uint64)
+	index    *indexHealth
 
 	// sealing is true while this process seals; adopting guards what of the folder is adopted, and whether it polls.
 	sealing  atomic.Bool
@@ -98,6 +99,7 @@ func indexingLog(log *zap.Logger) func(done, of uint64) {
 // openHub opens everything and makes no admin key.
 func openHub(ctx context.Context, cfg Config, log *zap.Logger, indexing func(done, of uint64)) (*Hub, error) {
 	h := &Hub{cfg: cfg, log: log, registry: telemetry.Registry(), catalog: &catalog{}, opened: make(chan struct{}, 1), indexing: indexing}
+	h.index = newIndexHealth(log, h.registry)
 	for _, step := range []func(context.Context) error{
 		h.openTelemetry, h.openStore, h.openPipeline, h.openAnchor, h.openConnectors, h.openFaces, h.openBinding, h.listen,
 	} {
@@ -128,7 +130,7 @@ func (h *Hub) openStore(ctx context.Context) error {
 			return hub.Faultf(hub.Unavailable, "data.folder", "cannot make the folder %s", dir).Because(cause(err)).WithHint(dataHint)
 		}
 	}
-	if h.store, h.leases, err = h.cfg.openDatabase(ctx, h.indexing); err != nil {
+	if h.store, h.leases, err = h.cfg.openDatabase(ctx, h.indexing, h.index.told); err != nil {
 		return err
 	}
 	h.onClose(h.store.Close)

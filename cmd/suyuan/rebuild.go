@@ -61,6 +61,9 @@ func (h *Hub) rebuild(ctx context.Context, out io.Writer) error {
 	}
 	for _, name := range slices.Sorted(maps.Keys(after)) {
 		said := "was the same"
+		if name == "segments" && h.index.everDamaged() { // and was made again when the store was opened
+			said = "was damaged"
+		}
 		if before[name] != after[name] {
 			said = "was " + before[name]
 		}

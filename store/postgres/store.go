@@ -166,7 +166,9 @@ func (s *Store) prepare(ctx context.Context, c Config) error {
 	}
 	s.Store, err = relational.New(ctx, dialect(), relational.Config{
 		Write: s.write, Read: s.read, Now: c.Now, LeafHash: c.LeafHash, Indexing: c.Indexing,
-		Index: func(write, read relational.DB) relational.Index { return &index{write: write, read: read, few: c.Few} },
+		Index: func(write, read relational.DB, _ relational.Entries) relational.Index {
+			return &index{write: write, read: read, few: c.Few}
+		},
 	})
 	return err
 }

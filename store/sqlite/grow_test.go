@@ -83,8 +83,8 @@ func openIndex(tb testing.TB, path string, size int, resident func(n int64)) (s 
 	}
 	if _, err := relational.New(tb.Context(), dialect(), relational.Config{
 		Write: s.write, Read: s.read, Now: time.Now,
-		Index: func(write, read relational.DB) relational.Index {
-			x = newIndex(write, read, size, resident)
+		Index: func(write, read relational.DB, entries relational.Entries) relational.Index {
+			x = newIndex(write, read, entries, Config{Segment: size, Resident: resident, Damaged: func(int, error) {}})
 			return x
 		},
 	}); err != nil {

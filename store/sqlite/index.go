@@ -24,9 +24,11 @@ import (
 // that leaves its events to be read again. Old segments are merged within the transactions of Append as well, step by step: [merge].
 type index struct {
 	write, read relational.DB
+	entries     relational.Entries
 	size        int // events in a segment
 	perStep     int // eventsPerStep, for segments of this size
 	resident    func(bytes int64)
+	mender      mender
 
 	// now is what readers see. It is replaced by the one who appends, to whom the rest belongs.
 	now      atomic.Pointer[view]
@@ -42,8 +44,11 @@ type view struct {
 	recent   []*recent // behind them, in log order; only the last one has room
 }
 
-func newIndex(write, read relational.DB, size int, resident func(bytes int64)) *index {
-	x := &index{write: write, read: read, size: size, perStep: max(size*eventsPerStep/postings.Size, 1), resident: resident}
+func newIndex(write, read relational.DB, entries relational.Entries, c Config) *index {
+	x := &index{
+		write: write, read: read, entries: entries,
+		size: c.Segment, perStep: max(c.Segment*eventsPerStep/postings.Size, 1), resident: c.Resident, mender: mender{tell: c.Damaged},
+	}
 	x.now.Store(&view{})
 	return x
 }
@@ -82,6 +87,9 @@ func (x *index) full(v *view) bool { return len(v.recent) > 0 && v.recent[0].Len
 // Load implements [relational.Index].
 func (x *index) Load(ctx context.Context, from relational.Entries) error {
 	v, p, err := x.kept(ctx)
+	if d, ok := errors.AsType[*damage](err); ok {
+		return x.remakeAll(ctx, from, d.place)
+	}
 	if err != nil {
 		return err
 	}
@@ -103,6 +111,21 @@ func (x *index) Load(ctx context.Context, from relational.Entries) error {
 			return err
 		}
 	}
+}
+
+// remakeAll makes everything again because the row of a segment or a run is damaged, unless others read what is there.
+func (x *index) remakeAll(ctx context.Context, from relational.Entries, p place) error {
+	f := damaged(p)
+	if x.now.Load().end() > 0 {
+		f.Hint, f.HintZh = "restart the hub: it makes the index again from the recorded events", "请重启，索引将根据已记录的事件重建"
+		return f
+	}
+	x.mender.tell(1, f)
+	if err := x.Rebuild(ctx, from); err != nil {
+		return err
+	}
+	x.mender.tell(0, nil)
+	return nil
 }
 
 // add adds entries to the newest segments.
@@ -155,10 +178,15 @@ func (x *index) seal(ctx context.Context, tx executor) (*written, error) {
 		return nil, fmt.Errorf("make a segment of the index: %w", err)
 	}
 	x.room = b.Room
+	return x.put(ctx, tx, &b)
+}
+
+// put writes a segment and the run that it begins with.
+func (x *index) put(ctx context.Context, tx executor, b *postings.Bytes) (*written, error) {
 	out := &written{&sealed{Sealed: b.Sealed, x: x}, &run{Run: *b.Run, read: x.read}}
-	_, err = tx.ExecContext(ctx, `INSERT OR REPLACE INTO segments (first, events, earliest, latest, names, things, keys, times)
+	_, err := tx.ExecContext(ctx, `INSERT OR REPLACE INTO segments (first, events, earliest, latest, names, things, keys, times)
 		VALUES (?,?,?,?,?,?,?,?)`, b.First, b.Len, b.Earliest, b.Latest, b.Run.Entries[postings.Names], b.Run.Entries[postings.Things],
-		b.Keys, b.Times)
+		summed(b.Keys, segmentRow(&b.Sealed, b.Run)...), summed(b.Times, b.First))
 	for kind, parts := range b.Parts {
 		if err == nil {
 			err = out.run.put(ctx, tx, postings.Kind(kind), 0, parts)
@@ -207,7 +235,9 @@ func (a *additions) Add(e *relational.Entry) error {
 // Flush implements [relational.Additions].
 func (a *additions) Flush() (err error) {
 	p := a.index.progress
-	p.credit += len(a.entries)
+	if p.credit += len(a.entries); p.ended && p.credit > a.index.size { // in case that it was mended unseen
+		p = p.resumed()
+	}
 	a.progress, err = a.index.advance(a.ctx, a.tx, a.index.now.Load(), p)
 	return err
 }
@@ -228,11 +258,18 @@ func (v *view) run(seq int64) *run {
 	return v.runs[sort.Search(len(v.runs), func(i int) bool { return v.runs[i].First > seq })-1]
 }
 
-// again runs read with what readers see now, and once more if a part was missing because it was merged meanwhile.
+// again runs read with what readers see now, and once more if a part was missing because it was merged meanwhile. What is damaged is
+// reported.
 func (x *index) again(read func(v *view) error) error {
 	for {
 		v := x.now.Load()
-		if err := read(v); err == nil || !isMissing(err) || x.now.Load() == v {
+		err := read(v)
+		d, ok := errors.AsType[*damage](err)
+		if !ok {
+			return err
+		}
+		if x.now.Load() == v {
+			x.mender.report(d.place)
 			return err
 		}
 	}

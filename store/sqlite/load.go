@@ -3,7 +3,6 @@ package sqlite
 import (
 	"context"
 	"database/sql"
-	"fmt"
 	"slices"
 
 	"github.com/suyuan-io/suyuan/store/internal/postings"
@@ -30,7 +29,7 @@ func (x *index) kept(ctx context.Context) (*view, progress, error) {
 			v.runs[i] = b
 			continue
 		}
-		if err := r.loadFilters(ctx, r.Slices()); err != nil {
+		if err := x.loadFilters(ctx, r, r.Slices()); err != nil {
 			return nil, p, err
 		}
 	}
@@ -39,7 +38,7 @@ func (x *index) kept(ctx context.Context) (*view, progress, error) {
 			continue
 		}
 		m.sources = slices.DeleteFunc(slices.Clone(v.runs), func(r *run) bool { return !m.into.covers(r.First) })
-		if err := m.into.loadFilters(ctx, m.step); err != nil {
+		if err := x.loadFilters(ctx, m.into, m.step); err != nil {
 			return nil, p, err
 		}
 	}
@@ -61,12 +60,18 @@ func (x *index) loadSegments(ctx context.Context, v *view) error {
 			return err
 		}
 		r.First, r.Len = s.First, int64(s.Len)
-		if err := s.Open(keys); err != nil || s.First != v.sealedEnd() || !r.Sound() {
-			return fmt.Errorf("read the index from event %d on: %w", s.First, postings.ErrDamaged)
+		many, ok := checked(keys, segmentRow(&s.Sealed, &r.Run)...)
+		if err := s.Open(many); err != nil || !ok || s.First != v.sealedEnd() || !r.Sound() {
+			return damaged(place{first: s.First})
 		}
 		v.segments, v.runs = append(v.segments, s), append(v.runs, r)
 	}
 	return rows.Err()
+}
+
+// segmentRow is what a segment's row says besides its keys and times.
+func segmentRow(s *postings.Sealed, r *postings.Run) []int64 {
+	return []int64{s.First, int64(s.Len), s.Earliest, s.Latest, r.Entries[postings.Names], r.Entries[postings.Things]}
 }
 
 // loadRuns puts the runs in the place of what they were merged from, the lowest levels first.
@@ -84,8 +89,9 @@ func (x *index) loadRuns(ctx context.Context, v *view, p *progress) error {
 		}
 		from := slices.IndexFunc(v.runs, func(s *run) bool { return s.First == r.First })
 		to := slices.IndexFunc(v.runs, func(s *run) bool { return s.First+s.Len == r.First+r.Len })
-		if !r.Sound() || r.Level < 1 || r.Level > maxLevel || from < 0 || to < from || m.step < 1 || m.step > 2*r.Slices() || !m.done() && p.under[r.Level] != nil {
-			return fmt.Errorf("read the index from event %d on: %w", r.First, postings.ErrDamaged)
+		if r.Level < 1 || r.Level > maxLevel || from < 0 || to < from || !r.of(v.runs[from:to+1]) ||
+			m.step < 1 || m.step > 2*r.Slices() || !m.done() && p.under[r.Level] != nil {
+			return damaged(r.place(0))
 		}
 		if !m.done() {
 			m.sources = slices.Clone(v.runs[from : to+1])
@@ -98,8 +104,9 @@ func (x *index) loadRuns(ctx context.Context, v *view, p *progress) error {
 	return rows.Err()
 }
 
-// loadFilters reads the filters of the first n slices. Where one is missing or damaged every part is read that may hold what is asked.
-func (r *run) loadFilters(ctx context.Context, n int) error {
+// loadFilters reads the filters of the first n slices. Where one is missing or damaged every part is read that may hold what is asked,
+// until the next start.
+func (x *index) loadFilters(ctx context.Context, r *run, n int) error {
 	if n == 0 {
 		return nil
 	}
@@ -109,13 +116,22 @@ func (r *run) loadFilters(ctx context.Context, n int) error {
 		return err
 	}
 	defer rows.Close()
-	for rows.Next() {
+	slice := 0
+	for ; rows.Next(); slice++ {
 		var id int64
 		var b sql.RawBytes
 		if err := rows.Scan(&id, &b); err != nil {
 			return err
 		}
-		_ = r.OpenFilter(int(id-r.id(postings.Filters, 0)), b) // as said above
+		for ; r.id(postings.Filters, slice) < id; slice++ {
+			x.mender.report(r.place(slice))
+		}
+		if b, ok := checked(b, id); !ok || r.OpenFilter(slice, b) != nil {
+			x.mender.report(r.place(slice))
+		}
+	}
+	for ; slice < n; slice++ {
+		x.mender.report(r.place(slice))
 	}
 	return rows.Err()
 }

@@ -61,9 +61,14 @@ type progress struct {
 	under [maxLevel + 1]*merge // by the level of what they make, at most one of each
 	// credit is how many events were appended for which no step was done yet.
 	credit int
-	// ended is true after a part of a source turned out to be damaged: what is there goes on to be asked, and nothing is merged any more
-	// until the store is opened again.
+	// ended is true after a part of a source turned out to be damaged: nothing is merged until it is mended.
 	ended bool
+}
+
+// resumed is p where merging goes on after it ended.
+func (p progress) resumed() progress {
+	p.ended, p.credit = false, 0
+	return p
 }
 
 // advance does the steps that p has credit for, but the one after a run is written, which has to wait until readers see it.
@@ -79,11 +84,13 @@ func (x *index) advance(ctx context.Context, tx executor, v *view, p progress) (
 		}
 		p.credit -= x.perStep
 		m := *next
-		switch err := m.do(ctx, tx); {
-		case errors.Is(err, postings.ErrDamaged) || isMissing(err):
-			p.ended = true // it was found before anything was written
+		err := m.do(ctx, tx)
+		if d, ok := errors.AsType[*damage](err); ok { // it was found before anything was written
+			x.mender.report(d.place)
+			p.ended = true
 			return p, nil
-		case err != nil:
+		}
+		if err != nil {
 			return p, fmt.Errorf("merge a part of the index: %w", err)
 		}
 		p.under[m.into.Level] = &m
@@ -115,17 +122,20 @@ func (m *merge) do(ctx context.Context, tx executor) error {
 
 // write writes a slice.
 func (m *merge) write(ctx context.Context, tx executor, slice int) error {
+	var source *run
 	parts, err := m.into.Merge(slice, plain(m.sources), func(i int, kind postings.Kind, from, to int) ([][]byte, error) {
-		return m.sources[i].get(ctx, tx, kind, from, to)
+		source = m.sources[i]
+		return source.get(ctx, tx, kind, from, to)
 	})
+	if errors.Is(err, postings.ErrDamaged) {
+		in, _ := source.Span(postings.Filters, &m.into.Run, slice)
+		return damaged(source.place(in))
+	}
 	if err != nil {
 		return err
 	}
-	for kind := range postings.Sets {
-		from, _ := m.into.Span(kind, &m.into.Run, slice)
-		if err := m.into.put(ctx, tx, kind, from, parts[kind]); err != nil {
-			return err
-		}
+	if err := m.into.putSlice(ctx, tx, slice, parts); err != nil {
+		return err
 	}
 	return m.into.OpenFilter(slice, parts[postings.Filters][0])
 }

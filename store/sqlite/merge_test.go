@@ -176,27 +176,3 @@ func TestReadersDuringMerges(t *testing.T) {
 	wg.Wait()
 	wantEach(t, s, 700, 7)
 }
-
-// A part that is damaged does not keep the hub from recording, and nothing is merged any more until it is made again.
-func TestADamagedPartEndsMergingOnly(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "hub.db")
-	s := segmented(t, path, 2)
-	defer s.Close()
-	fill(t, s, 0, 12, 1)
-	if exec(t, path, `UPDATE postings SET part = x'00' WHERE id & (3 << 24) = 1 << 24 AND id < 1 << 30`) != 1 {
-		t.Fatal("nothing was there to damage")
-	}
-	fill(t, s, 12, 100, 3)
-	if n := count(t, path, `SELECT count(*) FROM runs`); n != 0 {
-		t.Errorf("%d runs are made of what is damaged", n)
-	}
-	before, after, err := s.Rebuild(t.Context())
-	if err != nil || before["segments"] == after["segments"] {
-		t.Fatalf("rebuilt: %v, %v, %v", before, after, err)
-	}
-	wantAll(t, s, 100)
-	wantSame(t, s)
-	if n := count(t, path, `SELECT count(*) FROM runs WHERE step = 2`); n != 3 {
-		t.Errorf("%d runs, want 3", n)
-	}
-}

@@ -3,11 +3,9 @@ package sqlite
 import (
 	"context"
 	"database/sql"
-	"errors"
 	"slices"
 	"strings"
 
-	"github.com/suyuan-io/suyuan/hub"
 	"github.com/suyuan-io/suyuan/store/internal/postings"
 	"github.com/suyuan-io/suyuan/store/internal/relational"
 )
@@ -31,20 +29,17 @@ func partID(level int, first int64, kind postings.Kind, part int) int64 {
 
 func (r *run) id(kind postings.Kind, part int) int64 { return partID(r.Level, r.First, kind, part) }
 
+// of reports whether r may have been merged from some runs.
+func (r *run) of(sources []*run) bool {
+	sum := postings.NewRun(plain(sources))
+	return r.Len == sum.Len && r.Entries == sum.Entries
+}
+
 // covers reports whether an event is one of r's.
 func (r *run) covers(seq int64) bool { return seq >= r.First && seq < r.First+r.Len }
 
-// missingPart is the code of the fault that a part is not there.
-const missingPart = "store.index"
-
-func errMissing() error {
-	return hub.Faultf(hub.Internal, missingPart, "a part of the index is missing").WithHint("make it again with: suyuan rebuild")
-}
-
-func isMissing(err error) bool {
-	f, ok := errors.AsType[*hub.Fault](err)
-	return ok && f.Code == missingPart
-}
+// place is that of a slice.
+func (r *run) place(slice int) place { return place{r.Level, r.First, slice} }
 
 // perRead is how many parts one statement reads at most.
 const perRead = 16
@@ -55,6 +50,9 @@ type question struct {
 	run  *run
 	hash uint64
 }
+
+// damaged is the fault that the part is.
+func (q *question) damaged() error { return damaged(q.run.place(q.run.Part(postings.Filters, q.hash))) }
 
 // findIn returns, in order and each once, the events of some runs, which are in log order, that have any of the hashes, which are
 // sorted. Parts of all runs are read with few statements: a statement costs more than a part.
@@ -101,12 +99,13 @@ func (x *index) answer(ctx context.Context, kind postings.Kind, ids []any, todo 
 		if err := rows.Scan(&id, &part); err != nil {
 			return out, err
 		}
-		if len(todo) == 0 || todo[0].id != id {
-			return out, errMissing()
+		b, ok := checked(part, id)
+		if !ok || todo[0].id != id {
+			return out, todo[0].damaged()
 		}
 		for ; len(todo) > 0 && todo[0].id == id; todo = todo[1:] {
-			if out, err = todo[0].run.Find(kind, todo[0].hash, part, out); err != nil {
-				return out, err
+			if out, err = todo[0].run.Find(kind, todo[0].hash, b, out); err != nil {
+				return out, todo[0].damaged()
 			}
 		}
 	}
@@ -114,7 +113,7 @@ func (x *index) answer(ctx context.Context, kind postings.Kind, ids []any, todo 
 		return out, err
 	}
 	if len(todo) > 0 {
-		return out, errMissing()
+		return out, todo[0].damaged()
 	}
 	return out, nil
 }
@@ -128,7 +127,19 @@ type executor interface {
 // put writes parts of a kind, the first of which has the number from.
 func (r *run) put(ctx context.Context, tx executor, kind postings.Kind, from int, parts [][]byte) error {
 	for i, part := range parts {
-		if _, err := tx.ExecContext(ctx, `INSERT OR REPLACE INTO postings (id, part) VALUES (?,?)`, r.id(kind, from+i), part); err != nil {
+		id := r.id(kind, from+i)
+		if _, err := tx.ExecContext(ctx, `INSERT OR REPLACE INTO postings (id, part) VALUES (?,?)`, id, summed(part, id)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// putSlice writes the parts of a slice.
+func (r *run) putSlice(ctx context.Context, tx executor, slice int, parts postings.Parts) error {
+	for kind := range postings.Sets {
+		from, _ := r.Span(kind, &r.Run, slice)
+		if err := r.put(ctx, tx, kind, from, parts[kind]); err != nil {
 			return err
 		}
 	}
@@ -148,13 +159,17 @@ func (r *run) get(ctx context.Context, tx executor, kind postings.Kind, from, to
 		if err := rows.Scan(&part); err != nil {
 			return nil, err
 		}
+		part, ok := checked(part, r.id(kind, from+len(out)))
+		if !ok {
+			return nil, postings.ErrDamaged
+		}
 		out = append(out, part)
 	}
 	if err := rows.Err(); err != nil {
 		return nil, err
 	}
 	if len(out) != to-from {
-		return nil, errMissing()
+		return nil, postings.ErrDamaged
 	}
 	return out, nil
 }

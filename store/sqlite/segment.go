@@ -101,7 +101,7 @@ func (s *sealed) sets(ctx context.Context, c *condition, to *postings.Set) error
 		if !ok {
 			continue
 		}
-		if err := s.x.one(ctx, `SELECT part FROM postings WHERE id = ?`, partID(0, s.First, postings.Sets, part), to.OrEncoded); err != nil {
+		if err := s.one(ctx, `SELECT part FROM postings WHERE id = ?`, partID(0, s.First, postings.Sets, part), to.OrEncoded); err != nil {
 			return err
 		}
 	}
@@ -109,7 +109,7 @@ func (s *sealed) sets(ctx context.Context, c *condition, to *postings.Set) error
 }
 
 func (s *sealed) times(ctx context.Context) (t *postings.Times, err error) {
-	err = s.x.one(ctx, `SELECT times FROM segments WHERE first = ?`, s.First, func(b []byte) error {
+	err = s.one(ctx, `SELECT times FROM segments WHERE first = ?`, s.First, func(b []byte) error {
 		t, err = postings.DecodeTimes(b)
 		return err
 	})
@@ -124,9 +124,9 @@ func (s *sealed) spots(ctx context.Context, places []uint16) ([]relational.Spot,
 	return s.x.read.Spots(ctx, seqs)
 }
 
-// one reads the one column of one row and lets use see its bytes, without copying them.
-func (x *index) one(ctx context.Context, text string, id int64, use func(b []byte) error) error {
-	rows, err := x.read.QueryContext(ctx, text, id)
+// one reads the one column of one row of s and lets use see its bytes, without copying them.
+func (s *sealed) one(ctx context.Context, text string, id int64, use func(b []byte) error) error {
+	rows, err := s.x.read.QueryContext(ctx, text, id)
 	if err != nil {
 		return err
 	}
@@ -135,11 +135,22 @@ func (x *index) one(ctx context.Context, text string, id int64, use func(b []byt
 		if err := rows.Err(); err != nil {
 			return err
 		}
-		return errMissing()
+		return s.damaged()
 	}
 	var b sql.RawBytes
 	if err := rows.Scan(&b); err != nil {
 		return err
 	}
-	return use(b)
+	part, ok := checked(b, id)
+	if !ok || use(part) != nil {
+		return s.damaged()
+	}
+	return nil
+}
+
+// damaged reports that what is kept of s is.
+func (s *sealed) damaged() error {
+	p := place{first: s.First}
+	s.x.mender.report(p)
+	return damaged(p)
 }

@@ -34,6 +34,7 @@ type Store struct {
 	path  string
 	write *sql.DB // one connection
 	read  *sql.DB
+	index *index
 	heap  *heap
 }
 
@@ -50,6 +51,9 @@ type Config struct {
 	// Resident is told how many bytes the index keeps in memory for good, about two and a half for each event and ten for each of the
 	// newest, whenever they have changed; nil tells nobody.
 	Resident func(bytes int64)
+	// Damaged is told that some parts of the index are damaged, and what was found or why one cannot be made again yet; nil when one of
+	// them is whole again. It must not call the store; nil tells nobody.
+	Damaged func(parts int, err error)
 	// Indexing is told now and then how many of the events are indexed, while an index is made again; nil tells nobody.
 	Indexing func(done, of uint64)
 }
@@ -64,6 +68,9 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 	}
 	if c.Resident == nil {
 		c.Resident = func(int64) {}
+	}
+	if c.Damaged == nil {
+		c.Damaged = func(int, error) {}
 	}
 	if err := os.MkdirAll(filepath.Dir(c.Path), 0o700); err != nil {
 		return nil, fmt.Errorf("open store: %w", err)
@@ -121,15 +128,21 @@ func (s *Store) prepare(ctx context.Context, c Config) error {
 	}
 	s.Store, err = relational.New(ctx, dialect(), relational.Config{
 		Write: s.write, Read: s.read, Now: c.Now, LeafHash: c.LeafHash, Indexing: c.Indexing,
-		Index: func(write, read relational.DB) relational.Index {
-			return newIndex(write, read, c.Segment, c.Resident)
+		Index: func(write, read relational.DB, entries relational.Entries) relational.Index {
+			s.index = newIndex(write, read, entries, c)
+			return s.index
 		},
 	})
-	return err
+	if err != nil {
+		return err
+	}
+	s.index.mender.start(func(ctx context.Context, p place) error { return s.index.mend(ctx, p, s.Hold) })
+	return nil
 }
 
 // Close closes the database after a checkpoint of its write-ahead log.
 func (s *Store) Close() error {
+	s.index.mender.stop()
 	defer s.Hold()()
 	err := errors.Join(s.read.Close(), s.write.Close())
 	s.heap.release()

@@ -221,6 +221,26 @@ func TestRebuildMakesIndexesAndTilesAgain(t *testing.T) {
 	want(t, run(t, 1, "rebuild", "--config", config), "event 17 of the log is damaged")
 }
 
+// A damaged row of the index keeps no hub from its start: the index is made again, and the operator learns of it.
+func TestADamagedIndexIsMadeAgainAtTheStart(t *testing.T) {
+	s := hubtest.HookSite(t)
+	p := s.Start()
+	push(t, p, hubtest.NewPush(), 0, 30)
+	p.Stop()
+	change(t, s, `INSERT INTO segments VALUES (5, 10, 0, 0, 1, 1, x'', x'')`)
+	p = s.Start()
+	var trace map[string]any
+	if code := p.Get("/v1/trace/https:%2F%2Fid.gs1.org%2F01%2F07613035982949%2F21%2FS7", &trace); code != http.StatusOK {
+		t.Errorf("the trace is answered with %d", code)
+	}
+	_, metrics := p.Do(http.MethodGet, "/metrics", nil, nil)
+	want(t, string(metrics), "suyuan_store_index_damage_total 1", "suyuan_store_index_damaged_parts 0")
+	want(t, p.Log.String(), "the index of recorded events is damaged")
+	p.Stop()
+	change(t, s, `INSERT INTO segments VALUES (5, 10, 0, 0, 1, 1, x'', x'')`)
+	want(t, run(t, 0, "rebuild", "--config", s.Path("suyuan.yaml")), "it was damaged")
+}
+
 // change changes the database of a hub that is stopped.
 func change(t *testing.T, s *hubtest.Site, statements ...string) {
 	t.Helper()

@@ -112,7 +112,7 @@ func named(keys ...int64) Condition { return Condition{Of: OfNames, Keys: keys} 
 // indexingEvery is the time between two words about an index that is made again. What is read at every start takes less.
 const indexingEvery = 3 * time.Second
 
-// told is entries, telling now and then how far it has come.
+// told is entries within the log, telling now and then how far it has come. Values that the vocabulary lacks are noted on the way.
 func (s *Store) told() Entries {
 	last := s.config.Now()
 	return func(ctx context.Context, from uint64, n int) ([]Entry, error) {
@@ -120,15 +120,27 @@ func (s *Store) told() Entries {
 			s.config.Indexing(from, s.size)
 			last = now
 		}
-		return s.entries(ctx, from, n)
+		var words []word
+		out, err := s.eachEntry(ctx, from, int(min(uint64(n), s.size-min(from, s.size))), func(e *hub.Event, t *traits) {
+			words = s.unknown(words, &e.Facets, e.Leaf.Provider, t.stems)
+		})
+		if err != nil || len(words) == 0 {
+			return out, err
+		}
+		return out, s.inAny(ctx, "note values", func(tx *Tx) error { return s.know(ctx, tx, words) })
 	}
 }
 
-// entries is [Entries] on the store's own events. Values that the vocabulary lacks are noted on the way.
+// entries is [Entries] on the store's own events, whatever else it does.
 func (s *Store) entries(ctx context.Context, from uint64, n int) ([]Entry, error) {
-	var seqs []int64
-	for seq := from; seq < min(from+uint64(n), s.size); seq++ {
-		seqs = append(seqs, int64(seq))
+	return s.eachEntry(ctx, from, n, func(*hub.Event, *traits) {})
+}
+
+// eachEntry reads entries as [Entries] does, and lets see the events that they are of.
+func (s *Store) eachEntry(ctx context.Context, from uint64, n int, see func(e *hub.Event, t *traits)) ([]Entry, error) {
+	seqs := make([]int64, n)
+	for i := range seqs {
+		seqs[i] = int64(from) + int64(i)
 	}
 	found, err := s.readPacked(ctx, s.read, seqs)
 	slices.SortFunc(found, func(a, b hub.Event) int { return cmp.Compare(a.Seq, b.Seq) })
@@ -139,19 +151,15 @@ func (s *Store) entries(ctx context.Context, from uint64, n int) ([]Entry, error
 		return nil, err
 	}
 	out := make([]Entry, len(found))
-	var words []word
 	var t traits
 	for i := range found {
 		e := &found[i]
 		t.of(&e.Facets, e.Leaf.Provider)
 		keys := make([]int64, 0, 2+len(e.Facets.Things))
 		out[i] = entry(e, e.Seq, &t, append(keys, recordKey(e.Record), eventIDKey(e.Key.ID)))
-		words = s.unknown(words, &e.Facets, e.Leaf.Provider, t.stems)
+		see(e, &t)
 	}
-	if len(words) == 0 {
-		return out, nil
-	}
-	return out, s.inAny(ctx, "note values", func(tx *Tx) error { return s.know(ctx, tx, words) })
+	return out, nil
 }
 
 // stateAll fills in the facets of events as they are stored. One that is damaged has none: it can still be found by its id and

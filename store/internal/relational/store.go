@@ -121,8 +121,8 @@ type Config struct {
 	Now func() time.Time
 	// LeafHash hashes a leaf record for the log; nil means RFC 6962 with SHA-256.
 	LeafHash func(record []byte) hub.Digest
-	// Index makes the index on the two pools.
-	Index func(write, read DB) Index
+	// Index makes the index on the two pools. entries reads committed events at any time.
+	Index func(write, read DB, entries Entries) Index
 	// Indexing is told now and then how many of the events the index has read when it reads many of them; nil tells nobody.
 	Indexing func(done, of uint64)
 }
@@ -153,7 +153,7 @@ func New(ctx context.Context, d Dialect, c Config) (*Store, error) {
 		dialect: d, config: c, terms: map[string]int64{}, names: map[int64]string{},
 	}
 	s.write, s.read = DB{c.Write, &s.dialect}, DB{c.Read, &s.dialect}
-	s.index = c.Index(s.write, s.read)
+	s.index = c.Index(s.write, s.read, s.entries)
 	return s, s.reload(ctx)
 }
 
