@@ -13,8 +13,8 @@ import (
 )
 
 const (
-	// maxNote bounds a signed note, and maxSignatures its signature lines.
-	maxNote       = 64 << 10
+	// maxNote bounds a signed note, and maxSignatures its signature lines: 16 of nearly 5 kB each have to fit (c2sp.org/signed-note).
+	maxNote       = 128 << 10
 	maxSignatures = 64
 	// maxSize is the largest tree size: JSON numbers are exact up to it in every language (RFC 8785, section 3.2.2.3).
 	maxSize = 1<<53 - 1

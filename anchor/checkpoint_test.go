@@ -1,6 +1,7 @@
 package anchor_test
 
 import (
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -128,6 +129,14 @@ func TestCheckpointsAreNotes(t *testing.T) {
 	opened, err := anchor.OpenCheckpoint(c.Note, key.Public())
 	if err != nil || opened.Size != 5 || opened.Root != hub.Sum(nil) {
 		t.Errorf("got %+v, %v", opened, err)
+	}
+	// Signatures by algorithms that others know, and that withstand quantum computers, take nearly 5 kB each.
+	cosigned := string(c.Note)
+	for i := range 15 {
+		cosigned += fmt.Sprintf("— witness.example/%d %s\n", i, base64.StdEncoding.EncodeToString(make([]byte, 4+4627)))
+	}
+	if _, err := anchor.OpenCheckpoint([]byte(cosigned), key.Public()); err != nil {
+		t.Errorf("with 15 cosignatures: %v", err)
 	}
 }
 
