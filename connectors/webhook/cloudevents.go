@@ -158,7 +158,7 @@ func binary(h http.Header, body []byte) (CloudEvent, error) {
 		if len(values) > 1 {
 			return e, malformed("the header %s stands twice", name)
 		}
-		text, err := url.PathUnescape(values[0]) // section 3.1.3.2: percent-encoded UTF-8
+		text, err := url.PathUnescape(unquoted(values[0])) // section 3.1.3.2: quoted, and below that percent-encoded UTF-8
 		if err != nil || !utf8.ValidString(text) {
 			return e, malformed("the header %s is not percent-encoded UTF-8", name)
 		}
@@ -176,6 +176,26 @@ func binary(h http.Header, body []byte) (CloudEvent, error) {
 	var err error
 	e.Event, err = e.assemble()
 	return e, err
+}
+
+// unquoted undoes the quoted strings of a header's value (RFC 9110, section 5.6.4).
+func unquoted(value string) string {
+	if !strings.Contains(value, `"`) {
+		return value
+	}
+	var b strings.Builder
+	quoted := false
+	for i := 0; i < len(value); i++ {
+		switch c := value[i]; {
+		case c == '"':
+			quoted = !quoted
+			continue
+		case c == '\\' && quoted && i+1 < len(value):
+			i++
+		}
+		b.WriteByte(value[i])
+	}
+	return b.String()
 }
 
 // assemble writes the event in structured mode, its attributes in the order of their names.

@@ -184,7 +184,7 @@ func decodeSecret(r Recipe, text string) ([]byte, error) {
 	var err error
 	switch r.SecretEncoding {
 	case "base64":
-		b, err = base64.StdEncoding.DecodeString(text)
+		b, err = base64.RawStdEncoding.DecodeString(strings.TrimRight(text, "=")) // some senders show it without its padding
 	case "hex":
 		b, err = hex.DecodeString(text)
 	default:

@@ -91,6 +91,22 @@ func TestGitHubVector(t *testing.T) {
 	}
 }
 
+func TestSecretsWithoutTheirPadding(t *testing.T) {
+	for _, padded := range []string{"whsec_c3V5dWFuLXRlc3Qtc2VjcmV0LTI0Yi4u", "whsec_c3V5dWFuLXRlc3Qtc2VjcmV0LTI0Yi4=", secret} {
+		signed, err := verifier(t, "standard-webhooks", padded).Sign([]byte("{}"), "application/json", "msg_1", at)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := verifier(t, "standard-webhooks", strings.TrimRight(padded, "=")).Verify(signed, at); err != nil {
+			t.Errorf("%s without its padding: %v", padded, err)
+		}
+	}
+	scheme, _ := webhook.Preset("standard-webhooks")
+	if _, err := webhook.NewVerifier(scheme, "whsec_c3V5dWF="+"uLXRlc3Q"); err == nil {
+		t.Error("padding in the middle is accepted")
+	}
+}
+
 // TestPublishedLibraryAgrees lets the library of the specification's authors verify what we sign, and the reverse.
 func TestPublishedLibraryAgrees(t *testing.T) {
 	library, err := standardwebhooks.NewWebhook(secret)
