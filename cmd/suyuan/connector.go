@@ -58,7 +58,7 @@ func printExample(std stdio, name string) error {
 			return err
 		}
 	}
-	return usageError{fmt.Errorf("there is no kind %q; see: suyuan connector list", name)}
+	return usageError{fmt.Errorf("there is no kind %q\n    → see: suyuan connector list", name)}
 }
 
 func listInstances(std stdio, dir string) error {

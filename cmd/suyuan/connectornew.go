@@ -199,7 +199,7 @@ func (n *scaffold) source() (string, error) {
 	}
 	i := slices.IndexFunc(kinds(), func(k connectors.Kind) bool { return k.Name == n.kind })
 	if i < 0 {
-		return "", usageError{fmt.Errorf("there is no kind %q; see: suyuan connector list", n.kind)}
+		return "", usageError{fmt.Errorf("there is no kind %q\n    → see: suyuan connector list", n.kind)}
 	}
 	var b strings.Builder
 	within := false

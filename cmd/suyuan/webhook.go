@@ -44,7 +44,7 @@ func (f *webhookFlags) add(cmd *cobra.Command) {
 func (f *webhookFlags) verifier() (*webhook.Verifier, error) {
 	scheme, ok := webhook.Preset(f.as)
 	if !ok {
-		return nil, usageError{fmt.Errorf("there is no preset %q; use one of %s", f.as, strings.Join(webhook.PresetNames(), ", "))}
+		return nil, usageError{fmt.Errorf("there is no preset %q\n    → use one of %s", f.as, strings.Join(webhook.PresetNames(), ", "))}
 	}
 	secrets, err := f.revealed()
 	if err != nil {

@@ -93,6 +93,9 @@ func TestTheConsoleShowsTroubleInItsReadersWords(t *testing.T) {
 					t.Errorf("%s %s: %q is a word of the page: %v", screen.name, lang, word, lang != "en")
 				}
 			}
+			if lang == "en" && !strings.Contains(said, "→ known: a, b; if it may be absent") {
+				t.Errorf("the console does not say what to do about a dead letter: %s", said)
+			}
 			if strings.Contains(said, "secret") {
 				t.Error("the console shows a password")
 			}

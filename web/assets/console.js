@@ -107,7 +107,7 @@ function letter(d) {
   return {
     cells: [d.id, d.connector, brief(d.record), d.problem.code, where],
     button: { text: say("重放", "Replay"), about: "#" + d.id, path: `/v1/dead-letters/${d.id}/replay` },
-    note: (zh && d.problem.detailZh) || d.problem.detail,
+    note: [(zh && d.problem.detailZh) || d.problem.detail, zh ? d.problem.hintZh : d.problem.hint].filter(Boolean).join(" → "),
   };
 }
 
