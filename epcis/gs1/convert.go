@@ -203,7 +203,7 @@ func ExpandNames(uri string) string {
 	if !ok {
 		return uri
 	}
-	at := strings.IndexByte(rest, '/')
+	at := strings.IndexAny(rest, "/?#")
 	if at < 0 {
 		return uri
 	}

@@ -217,6 +217,21 @@ func TestElementsAndLinksRoundTrip(t *testing.T) {
 	}
 }
 
+func TestShortNames(t *testing.T) {
+	for in, want := range map[string]string{
+		"https://a.example/x/gtin/09506000164908/ser/1?exp=230101#lot=2": "https://a.example/x/01/09506000164908/21/1?17=230101#lot=2",
+		"https://a.example?gtin=09506000164908&lot=A/B":                  "https://a.example?01=09506000164908&10=A/B",
+		"https://a.example?gtin&x=lot":                                   "https://a.example?gtin&x=lot",
+		"https://lot.example#gtin/1":                                     "https://lot.example#gtin/1",
+		"https://a.example/gtin":                                         "https://a.example/gtin",
+		"urn:x:gtin":                                                     "urn:x:gtin",
+	} {
+		if got := gs1.ExpandNames(in); got != want {
+			t.Errorf("ExpandNames(%q) = %q; want %q", in, got, want)
+		}
+	}
+}
+
 func FuzzConvert(f *testing.F) {
 	for _, s := range []string{
 		"urn:epc:id:sgtin:4012345.012345.%2Fa", "urn:epc:idpat:cpi:4012345..*", "^010952012345678810L\x1d17211231",
