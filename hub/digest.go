@@ -41,10 +41,3 @@ func (d *Digest) UnmarshalText(b []byte) error {
 	}
 	return nil
 }
-
-// ParseDigest parses the text form of a digest.
-func ParseDigest(s string) (Digest, error) {
-	var d Digest
-	err := d.UnmarshalText([]byte(s))
-	return d, err
-}

@@ -207,12 +207,6 @@ func (e entry) encode() ([]byte, error) {
 	return value, nil
 }
 
-// Cosignature returns the signature line of evidence of this kind, as a cosigned checkpoint bears it.
-func Cosignature(e hub.Evidence) (string, error) {
-	parsed, err := parseEntry(e.Entry)
-	return parsed.Cosignature, err
-}
-
 func parseEntry(b []byte) (entry, error) {
 	var e entry
 	if err := json.Unmarshal(b, &e, json.RejectUnknownMembers(true)); err != nil {

@@ -1,7 +1,6 @@
 package connectortest
 
 import (
-	"encoding/json"
 	"errors"
 	"net/http"
 	"net/http/httptest"
@@ -155,21 +154,4 @@ func (k receiverKit) concurrent(t *testing.T) {
 	if len(ids) != len(all) {
 		t.Errorf("%d ids for %d requests", len(ids), len(all))
 	}
-}
-
-// Accepted reads the host's own answer.
-func Accepted(tb testing.TB, w *httptest.ResponseRecorder) (ids []hub.RecordID) {
-	tb.Helper()
-	var answer struct {
-		Records []struct {
-			ID hub.RecordID `json:"id"`
-		} `json:"records"`
-	}
-	if err := json.Unmarshal(w.Body.Bytes(), &answer); err != nil {
-		tb.Fatal(err)
-	}
-	for _, r := range answer.Records {
-		ids = append(ids, r.ID)
-	}
-	return ids
 }
