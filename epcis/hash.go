@@ -209,16 +209,48 @@ func (h *hasher) within(f field, n *node, from origin) {
 	}
 }
 
+// withinSensors writes the members of that origin that stand in sensor elements. Where they make a block of their own,
+// they follow the order of the elements and reports that they stand in.
 func (h *hasher) withinSensors(sensors *node, from origin) {
-	h.sensors(sensors, func(h *hasher, element *node) {
-		if m := element.member("sensorMetadata"); m != nil {
-			h.named("sensorMetadata", func() { h.extensionsOf(m, fieldSensorMetadata, from) })
-		}
-		h.list(element.member("sensorReport"), func(n *node) {
-			h.named("sensorReport", func() { h.extensionsOf(n, fieldSensorReport, from) })
+	list := func(n *node, _, write func(*node)) { h.list(n, write) }
+	if from == slashed {
+		list = h.listBy
+	}
+	report := func(n *node) {
+		h.named("sensorReport", func() { h.extensionsOf(n, fieldSensorReport, from) })
+	}
+	list(sensors, h.sensor, func(element *node) {
+		h.named("sensorElement", func() {
+			if m := element.member("sensorMetadata"); m != nil {
+				h.named("sensorMetadata", func() { h.extensionsOf(m, fieldSensorMetadata, from) })
+			}
+			list(element.member("sensorReport"), h.report, report)
+			h.extensionsOf(element, fieldSensorElement, from)
 		})
-		h.extensionsOf(element, fieldSensorElement, from)
 	})
+}
+
+// listBy writes the items of a list in the order of what key writes of them.
+func (h *hasher) listBy(n *node, key, write func(*node)) {
+	items, start := n.items(), len(h.out)
+	for i := range items {
+		write(&items[i])
+	}
+	if len(items) < 2 || len(h.out) == start {
+		return
+	}
+	h.out = h.out[:start]
+	keys, order := make([]string, len(items)), make([]int, len(items))
+	for i := range items {
+		key(&items[i])
+		write(&items[i])
+		keys[i], order[i] = string(h.out[start:]), i
+		h.out = h.out[:start]
+	}
+	slices.SortFunc(order, func(a, b int) int { return strings.Compare(keys[a], keys[b]) })
+	for _, i := range order {
+		write(&items[i])
+	}
 }
 
 // eventType expands an extended event type, which is an element's name in XML.
@@ -261,10 +293,10 @@ func (h *hasher) field(f field, n *node) {
 		})
 	case formSensors:
 		if !h.inline {
-			h.sensors(n, (*hasher).sensor)
+			h.list(n, h.sensor)
 			return
 		}
-		h.named(f.String(), func() { h.sensors(n, (*hasher).sensor) })
+		h.named(f.String(), func() { h.list(n, h.sensor) })
 	case formNone, formNumber, formBool:
 	}
 }
@@ -395,36 +427,34 @@ func (h *hasher) pair(n *node, name string, words *vocabulary) {
 	h.leaf(name, n.member(name), nil)
 }
 
-// sensors writes each sensor element with write, which writes what stands in it.
-func (h *hasher) sensors(n *node, write func(*hasher, *node)) {
-	h.list(n, func(element *node) {
-		h.named("sensorElement", func() { write(h, element) })
+// sensor writes the standard fields of a sensor element, in the 2.1 draft with its extensions.
+func (h *hasher) sensor(element *node) {
+	h.named("sensorElement", func() {
+		if m := element.member("sensorMetadata"); m != nil {
+			h.sensorPart(m, fieldSensorMetadata, metadataShapes)
+		}
+		h.list(element.member("sensorReport"), h.report)
+		if h.inline {
+			h.extensionsOf(element, fieldSensorElement, slashed)
+		}
 	})
 }
 
-// sensor writes the standard fields of a sensor element, in the 2.1 draft with its extensions.
-func (h *hasher) sensor(element *node) {
-	part := func(n *node, f field, shapes []shape) {
-		h.named(f.String(), func() {
-			for i := range shapes {
-				if s := &shapes[i]; s.form == formTime {
-					h.time(s.name, n.member(s.name))
-				} else {
-					h.leaf(s.name, n.member(s.name), s.words)
-				}
+func (h *hasher) report(n *node) { h.sensorPart(n, fieldSensorReport, reportShapes) }
+
+func (h *hasher) sensorPart(n *node, f field, shapes []shape) {
+	h.named(f.String(), func() {
+		for i := range shapes {
+			if s := &shapes[i]; s.form == formTime {
+				h.time(s.name, n.member(s.name))
+			} else {
+				h.leaf(s.name, n.member(s.name), s.words)
 			}
-			if h.inline {
-				h.extensionsOf(n, f, slashed)
-			}
-		})
-	}
-	if m := element.member("sensorMetadata"); m != nil {
-		part(m, fieldSensorMetadata, metadataShapes)
-	}
-	h.list(element.member("sensorReport"), func(n *node) { part(n, fieldSensorReport, reportShapes) })
-	if h.inline {
-		h.extensionsOf(element, fieldSensorElement, slashed)
-	}
+		}
+		if h.inline {
+			h.extensionsOf(n, f, slashed)
+		}
+	})
 }
 
 // extensionsOf writes the members of a standard object that the standard does not define and that come from where it is

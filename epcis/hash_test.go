@@ -67,6 +67,18 @@ func TestPreHashRules(t *testing.T) {
 		"comments":               {`"rdfs:comment":"c","comment":"c","ex:a":{"rdfs:comment":"c","ex:b":"1"}`, "{https://ex.example/}a{https://ex.example/}b=1"},
 		"extensions of fields":   {`"readPoint":{"id":"r:1","ex:x":"1"},"bizLocation":{"id":"l:1","ex:y":"2"},"ilmd":{"ex:i":"3"},"ex:z":"4"`, "readPointid=r:1bizLocationid=l:1ilmd{https://ex.example/}i=3readPoint{https://ex.example/}x=1bizLocation{https://ex.example/}y=2{https://ex.example/}z=4"},
 		"extensions of sensors":  {`"sensorElementList":[{"sensorMetadata":{"ex:m":"1"},"sensorReport":[{"type":"Speed","ex:r":"2"}],"ex:e":"3"}]`, "sensorElementsensorReporttype=https://ref.gs1.org/voc/SpeedsensorElementsensorMetadata{https://ex.example/}m=1sensorReport{https://ex.example/}r=2{https://ex.example/}e=3"},
+		"extensions in the order of their reports": {
+			`"sensorElementList":[{"sensorReport":[{"type":"Speed","value":9,"ex:r":"a"},{"type":"Speed","value":7,"ex:r":"b"}]},
+				{"sensorReport":[{"type":"Mass","ex:r":"c"}]}]`,
+			"sensorElementsensorReporttype=https://ref.gs1.org/voc/MasssensorElementsensorReporttype=https://ref.gs1.org/voc/Speedvalue=7" +
+				"sensorReporttype=https://ref.gs1.org/voc/Speedvalue=9sensorElementsensorReport{https://ex.example/}r=c" +
+				"sensorElementsensorReport{https://ex.example/}r=bsensorReport{https://ex.example/}r=a",
+		},
+		"extensions of reports that are alike": {
+			`"sensorElementList":[{"sensorReport":[{"type":"Speed","ex:r":"b"},{"type":"Speed","ex:r":"a"}]}]`,
+			"sensorElementsensorReporttype=https://ref.gs1.org/voc/SpeedsensorReporttype=https://ref.gs1.org/voc/Speed" +
+				"sensorElementsensorReport{https://ex.example/}r=asensorReport{https://ex.example/}r=b",
+		},
 		"namespaces without slash": {
 			`"readPoint":{"id":"r:1","plain:x":"1"},"sensorElementList":[{"sensorReport":[{"type":"Speed"}],"plain:e":"3"}],"ex:a":"1"`,
 			"readPointid=r:1sensorElementsensorReporttype=https://ref.gs1.org/voc/SpeedreadPoint{https://plain.example}x=1sensorElementListsensorElement{https://plain.example}e=3{https://ex.example/}a=1",
