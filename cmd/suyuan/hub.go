@@ -261,15 +261,14 @@ func (h *Hub) listen(ctx context.Context) error {
 	return nil
 }
 
-// URL is where the hub is reached.
+// URL is where the hub is reached: by everyone if that is configured, else from its own machine.
 func (h *Hub) URL() string {
-	switch {
-	case h.cfg.PublicURL != "":
+	if h.cfg.PublicURL != "" {
 		return h.cfg.PublicURL
-	case h.cfg.TLS != nil:
-		return "https://" + h.listener.Addr().String()
 	}
-	return "http://" + h.listener.Addr().String()
+	bound := h.cfg
+	bound.Listen = h.listener.Addr().String() // with the port that :0 has become
+	return localURL(bound)
 }
 
 // handler mounts the faces side by side.

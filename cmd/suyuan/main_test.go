@@ -94,3 +94,14 @@ func TestALostAdminKeyIsReplacedWithTheHubStopped(t *testing.T) {
 		t.Errorf("keys %+v", keys)
 	}
 }
+
+// A hub that listens on all addresses names one that a browser opens.
+func TestTheURLOfAllAddressesIsOneOfThisMachine(t *testing.T) {
+	config := stopped(t)
+	if err := os.WriteFile(config, []byte("listen: 0.0.0.0:0\nstream: { minFree: 1MiB }\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if url := opened(t, config).URL(); !strings.HasPrefix(url, "http://127.0.0.1:") {
+		t.Errorf("it says that it listens on %s", url)
+	}
+}
