@@ -118,8 +118,8 @@ func wantEach(t *testing.T, s *sqlite.Store, n, each int) {
 	}
 }
 
-// exec changes the database behind the store's back.
-func exec(t *testing.T, path, text string) int {
+// change changes the database behind the store's back.
+func change(t *testing.T, path, text string) int {
 	t.Helper()
 	db, err := sql.Open("sqlite", path)
 	if err != nil {
@@ -146,11 +146,11 @@ func TestIndexIsReadAgain(t *testing.T) {
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if n := exec(t, path, `UPDATE segments SET events = events`); n != 3 {
+	if n := change(t, path, `UPDATE segments SET events = events`); n != 3 {
 		t.Errorf("%d segments, want 3", n)
 	}
-	exec(t, path, `DELETE FROM segments`)
-	exec(t, path, `DELETE FROM postings`)
+	change(t, path, `DELETE FROM segments`)
+	change(t, path, `DELETE FROM postings`)
 	s = segmented(t, path, 10)
 	defer s.Close()
 	wantAll(t, s, 35)
@@ -164,8 +164,8 @@ func TestSegmentIsWrittenTwice(t *testing.T) {
 	s := segmented(t, path, 10)
 	defer s.Close()
 	fill(t, s, 0, 12, 12)
-	exec(t, path, `INSERT INTO segments VALUES (0, 1, 0, 0, 1, 1, x'', x'00')`)
-	exec(t, path, `INSERT INTO postings VALUES (0, x'000000000000')`)
+	change(t, path, `INSERT INTO segments VALUES (0, 1, 0, 0, 1, 1, x'', x'00')`)
+	change(t, path, `INSERT INTO postings VALUES (0, x'000000000000')`)
 	fill(t, s, 12, 14, 1)
 	wantAll(t, s, 14)
 	if err := s.Close(); err != nil {
@@ -182,7 +182,7 @@ func TestIndexIsMadeAgain(t *testing.T) {
 	fill(t, s, 0, 35, 35)
 	defer s.Close()
 	fill(t, s, 35, 36, 1)
-	if exec(t, path, `DELETE FROM postings WHERE id < 1 << 29`) == 0 {
+	if change(t, path, `DELETE FROM postings WHERE id < 1 << 29`) == 0 {
 		t.Fatal("nothing was there to lose")
 	}
 	before, after, err := s.Rebuild(t.Context())
@@ -211,7 +211,7 @@ func TestSegmentsOfEarlierReleasesAreMadeAgain(t *testing.T) {
 		`INSERT INTO segments VALUES (0, 2, 0, 0, 1, x'00', x'', x'00')`, `INSERT INTO postings VALUES (0, x'000000000000')`,
 		`DELETE FROM goose_db_version WHERE version_id > 4`,
 	} {
-		exec(t, path, text)
+		change(t, path, text)
 	}
 	s = segmented(t, path, 2)
 	defer s.Close()

@@ -194,7 +194,7 @@ func TestDamageIsMended(t *testing.T) {
 			if !c.reopen {
 				m.open(t)
 			}
-			if exec(t, m.path, c.damage) == 0 {
+			if change(t, m.path, c.damage) == 0 {
 				t.Fatal("nothing was there to damage")
 			}
 			if c.reopen {
@@ -217,7 +217,7 @@ func TestDamageIsMended(t *testing.T) {
 func TestMergingGoesOnWhenItIsMended(t *testing.T) {
 	m := mending(t, 2)
 	fill(t, m.Store, 0, 12, 1)
-	if exec(t, m.path, `UPDATE postings SET part = x'00' WHERE id & (3 << 24) = 1 << 24 AND id < 1 << 30`) != 1 {
+	if change(t, m.path, `UPDATE postings SET part = x'00' WHERE id & (3 << 24) = 1 << 24 AND id < 1 << 30`) != 1 {
 		t.Fatal("nothing was there to damage")
 	}
 	fill(t, m.Store, 12, 50, 3)
@@ -237,8 +237,8 @@ func TestMergingGoesOnWhenItIsMended(t *testing.T) {
 func TestWhatCannotBeMendedIsTold(t *testing.T) {
 	m := mending(t, 2)
 	fill(t, m.Store, 0, 12, 1)
-	exec(t, m.path, `DELETE FROM events WHERE seq = 1`)
-	exec(t, m.path, `DELETE FROM postings WHERE id & (3 << 24) = 1 << 24 AND id < 1 << 29`)
+	change(t, m.path, `DELETE FROM events WHERE seq = 1`)
+	change(t, m.path, `DELETE FROM postings WHERE id & (3 << 24) = 1 << 24 AND id < 1 << 29`)
 	for !slices.ContainsFunc(m.errors(), func(err error) bool { return strings.Contains(err.Error(), "event 1 is missing") }) {
 		_, _, err := m.EventsAbout(t.Context(), []string{"https://id.gs1.org/01/07613035982949/21/S0"}, 5)
 		if hub.AsFault(err).Code != "store.index" {
