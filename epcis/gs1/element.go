@@ -204,14 +204,7 @@ func (c component) lint(part string, table *PrefixTable) Flaw {
 		if f.Code != "" {
 			return f
 		}
-		switch check {
-		case "gcppos1":
-			f = lintPrefix(part, table, false)
-		case "gcppos2":
-			f = lintPrefixAfterFirst(part, table, false)
-		default:
-			f = lintNamed(check)(part)
-		}
+		f = lintNamed(check)(part, table)
 	}
 	return f
 }

@@ -15,20 +15,14 @@ type Flaw struct {
 
 // Lint runs one content check of the GS1 Barcode Syntax Dictionary, by its name there ("csum", "yymmd0", "iso3166", …; the
 // character sets are "csetnumeric", "cset82", "cset39", "cset64"), over data. It returns nil where nothing is wrong, and
-// known false where there is no check of that name. Checks of company prefixes ask table; without one they find
-// "gcp-datasource-offline".
+// known false where there is no check of that name. Checks of company prefixes ask table; without one they let every
+// prefix of digits pass.
 func Lint(check, data string, table *PrefixTable) (flaw *Flaw, known bool) {
-	switch check {
-	case "gcppos1":
-		return lintPrefix(data, table, true).orNil(), true
-	case "gcppos2":
-		return lintPrefixAfterFirst(data, table, true).orNil(), true
-	}
 	f := lintNamed(check)
 	if f == nil {
 		return nil, false
 	}
-	return f(data).orNil(), true
+	return f(data, table).orNil(), true
 }
 
 // orNil turns "no flaw" into nil.
@@ -55,7 +49,26 @@ func charFlaw(code, data string, i int) Flaw {
 }
 
 // lintNamed returns the check of that name, or nil.
-func lintNamed(name string) func(string) Flaw {
+func lintNamed(name string) func(string, *PrefixTable) Flaw {
+	switch name {
+	case "gcppos1":
+		return lintPrefix
+	case "gcppos2":
+		return lintPrefixAfterFirst
+	case "couponcode":
+		return lintCouponCode
+	case "couponposoffer":
+		return lintCouponOffer
+	}
+	f := lintContentNamed(name)
+	if f == nil {
+		return nil
+	}
+	return func(data string, _ *PrefixTable) Flaw { return f(data) }
+}
+
+// lintContentNamed returns the check of that name that asks nobody, or nil.
+func lintContentNamed(name string) func(string) Flaw {
 	switch name {
 	case "csetnumeric":
 		return lintDigits
@@ -85,10 +98,6 @@ func lintNamed(name string) func(string) Flaw {
 		return lintPercent
 	case "importeridx":
 		return lintImporterIndex
-	case "couponcode":
-		return lintCouponCode
-	case "couponposoffer":
-		return lintCouponOffer
 	}
 	if f := lintTimeNamed(name); f != nil {
 		return f
@@ -258,8 +267,8 @@ func lintImporterIndex(data string) Flaw {
 	return Flaw{}
 }
 
-// lintPrefix wants data to begin with a company prefix. Without a table any digits pass, unless ask demands an answer.
-func lintPrefix(data string, table *PrefixTable, ask bool) Flaw {
+// lintPrefix wants data to begin with a company prefix. Without a table any digits pass.
+func lintPrefix(data string, table *PrefixTable) Flaw {
 	if len(data) < minPrefixDigits {
 		return whole("too-short-for-gcp", data)
 	}
@@ -268,10 +277,7 @@ func lintPrefix(data string, table *PrefixTable, ask bool) Flaw {
 			return charFlaw("invalid-gcp-prefix", data, i)
 		}
 	}
-	switch {
-	case table == nil && ask:
-		return whole("gcp-datasource-offline", data)
-	case table != nil && table.Length(data) == 0:
+	if table != nil && table.Length(data) == 0 {
 		return whole("invalid-gcp-prefix", data)
 	}
 	return Flaw{}
@@ -281,10 +287,10 @@ func lintPrefix(data string, table *PrefixTable, ask bool) Flaw {
 const minPrefixDigits = 4
 
 // lintPrefixAfterFirst is lintPrefix for keys whose first digit is an indicator or extension.
-func lintPrefixAfterFirst(data string, table *PrefixTable, ask bool) Flaw {
+func lintPrefixAfterFirst(data string, table *PrefixTable) Flaw {
 	if len(data) < 2 {
 		return whole("too-short-for-gcp", data)
 	}
-	f := lintPrefix(data[1:], table, ask)
+	f := lintPrefix(data[1:], table)
 	return f.shifted(1)
 }

@@ -5,9 +5,10 @@ import "strings"
 // coupon reads the fields of a North American coupon code (AI 8110) or positive offer file code (AI 8112) one after the
 // other (GS1 US, North American Coupon Application Guideline). It stops at the first flaw.
 type coupon struct {
-	data string
-	at   int
-	flaw Flaw
+	data  string
+	table *PrefixTable
+	at    int
+	flaw  Flaw
 }
 
 // fail keeps the first flaw.
@@ -82,7 +83,7 @@ func (c *coupon) prefix(name, allowed string) {
 	at := c.at + 1
 	text := c.sized(name, allowed, 6)
 	if c.ok() && text != "" {
-		if f := lintPrefix(text, nil, false); f.Code != "" {
+		if f := lintPrefix(text, c.table); f.Code != "" {
 			c.fail(f.Code, at, len(text))
 		}
 	}
@@ -128,11 +129,11 @@ func (c *coupon) end() Flaw {
 const anyDigit = "0123456789"
 
 // lintCouponCode checks the fields of AI 8110.
-func lintCouponCode(data string) Flaw {
+func lintCouponCode(data string, table *PrefixTable) Flaw {
 	if f := lintDigits(data); f.Code != "" {
 		return f
 	}
-	c := &coupon{data: data}
+	c := &coupon{data: data, table: table}
 	c.prefix("gcp", "0123456")
 	c.take("coupon-truncated-offer-code", 6)
 	c.sized("save-value", "12345", 0)
@@ -179,11 +180,11 @@ func (c *coupon) dates() {
 }
 
 // lintCouponOffer checks the fields of AI 8112.
-func lintCouponOffer(data string) Flaw {
+func lintCouponOffer(data string, table *PrefixTable) Flaw {
 	if f := lintDigits(data); f.Code != "" {
 		return f
 	}
-	c := &coupon{data: data}
+	c := &coupon{data: data, table: table}
 	c.code("format-code", "01")
 	c.prefix("funder", "0123456")
 	c.take("coupon-truncated-offer-code", 6)

@@ -8,6 +8,38 @@ import (
 	"github.com/suyuan-io/suyuan/epcis/gs1"
 )
 
+// The checks of company prefixes ask the table that they are given, those within coupons too.
+func TestChecksAskThePrefixTable(t *testing.T) {
+	table, err := gs1.LoadPrefixTable(strings.NewReader("012345\t6\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		check, data string
+		at, n       int // n is 0 where the data is right
+	}{
+		{"gcppos1", "0123456", 0, 0},
+		{"gcppos1", "6543210", 0, 7},
+		{"gcppos1", "012", 0, 3},
+		{"gcppos2", "90123456", 0, 0},
+		{"gcppos2", "96543210", 1, 7},
+		{"couponcode", "0012345123456" + "11110123", 0, 0},
+		{"couponcode", "0654321123456" + "11110123", 1, 6},
+		{"couponcode", "0012345123456" + "11110123" + "610123459", 0, 0},
+		{"couponcode", "0012345123456" + "11110123" + "616543219", 23, 7},
+		{"couponposoffer", "00012345123456" + "0123456", 0, 0},
+		{"couponposoffer", "00654321123456" + "0123456", 2, 6},
+	} {
+		flaw, known := gs1.Lint(c.check, c.data, table)
+		if !known || (flaw != nil) != (c.n > 0) || flaw != nil && (flaw.At != c.at || flaw.Len != c.n) {
+			t.Errorf("%s of %s: %+v", c.check, c.data, flaw)
+		}
+		if flaw, _ := gs1.Lint(c.check, c.data, nil); flaw != nil && c.data != "012" {
+			t.Errorf("%s of %s without a table: %+v", c.check, c.data, flaw)
+		}
+	}
+}
+
 func TestPrefixTableTakesTheLongestRow(t *testing.T) {
 	table, err := gs1.LoadPrefixTable(strings.NewReader("# a comment\n\n40\t7\n401\t9\n4019\t0\r\n"))
 	if err != nil {
