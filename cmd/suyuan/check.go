@@ -18,7 +18,6 @@ import (
 	"github.com/suyuan-io/suyuan/connectors/mapping"
 	"github.com/suyuan-io/suyuan/hub"
 	"github.com/suyuan-io/suyuan/internal/strictyaml"
-	"github.com/suyuan-io/suyuan/web"
 )
 
 func checkCommand(std stdio) *cobra.Command {
@@ -63,10 +62,8 @@ func (c *checker) run(ctx context.Context, configFile string) error {
 	c.files = appendFaults(c.files, err)
 	c.mappingsOfBroken(cfg, l)
 	c.mappingTests(cfg, l)
-	if cfg.Pages != "" {
-		_, err := web.LoadTemplates(os.DirFS(cfg.path(cfg.Pages)))
-		c.files = withRoot(appendFaults(c.files, err), cfg.path(cfg.Pages))
-	}
+	_, err = cfg.templates()
+	c.files = appendFaults(c.files, err)
 	if !c.offline && len(c.files) == 0 {
 		c.probe(ctx, cfg, l)
 	}
@@ -147,6 +144,7 @@ func (c *checker) probe(ctx context.Context, cfg Config, l *loaded) {
 	add := func(err error) { c.around = appendFaults(c.around, err) }
 	add(probeFolder(cfg.path(cfg.Data)))
 	add(probeKey(&cfg))
+	add(cfg.checkTLS())
 	add(probeListen(ctx, cfg.Listen))
 	add(probeStore(ctx, &cfg))
 	add(probeLedgers(ctx, &cfg))
@@ -208,8 +206,8 @@ func probeSource(ctx context.Context, inst *connectors.Instance, o connectors.Op
 // report prints what was found. A fault of a file wins over one of the environment.
 func (c *checker) report(l *loaded) error {
 	for _, f := range append(c.files, c.around...) {
-		if f.Code == "secret.unresolved" && f.Hint == "" {
-			f.Hint = "set it where the hub runs; to check the files alone: --offline"
+		if f.Code == "secret.unresolved" {
+			f.Hint += "; to check the files alone: --offline"
 		}
 		printOne(c.std.out, f)
 	}

@@ -1,9 +1,12 @@
 package main
 
 import (
+	"crypto/tls"
 	"errors"
+	"fmt"
 	"io/fs"
 	"net"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -13,6 +16,7 @@ import (
 	"github.com/suyuan-io/suyuan/hub"
 	"github.com/suyuan-io/suyuan/internal/strictyaml"
 	"github.com/suyuan-io/suyuan/pipeline"
+	"github.com/suyuan-io/suyuan/web"
 )
 
 // Config is the hub's configuration file; docs/operations.md is its reference. The zero value of a field that is not
@@ -149,6 +153,12 @@ func (c *Config) Check(at strictyaml.Locator) hub.Faults {
 	if err := checkListen(c.Listen); err != nil {
 		faults = append(faults, hub.AsFault(err).At(at("listen")))
 	}
+	if c.PublicURL != "" && !isURL(c.PublicURL) {
+		refuse("publicURL", "config.public-url", fmt.Sprintf("%q is no address under which others reach the hub", c.PublicURL), "write it like https://trace.example.com")
+	}
+	if c.Telemetry.OTLP != "" && !isURL(c.Telemetry.OTLP) {
+		refuse("telemetry.otlp", "config.otlp", fmt.Sprintf("%q is no address of a collector", c.Telemetry.OTLP), "write it like http://127.0.0.1:4318")
+	}
 	if c.Anchor.MaxAge <= 0 {
 		refuse("anchor.maxAge", "config.max-age", "maxAge must be longer than 0", "1s is the default")
 	}
@@ -177,6 +187,38 @@ func checkListen(addr string) error {
 	}
 	return hub.Faultf(hub.Invalid, "config.listen", "%q is no address to listen on", addr).
 		WithHint(`write host:port with a port up to 65535, such as "0.0.0.0:8080"`)
+}
+
+// isURL reports whether text is the address of something that speaks HTTP.
+func isURL(text string) bool {
+	u, err := url.Parse(text)
+	return err == nil && u.Host != "" && (u.Scheme == "http" || u.Scheme == "https")
+}
+
+// checkTLS refuses a certificate and a key that cannot be served with.
+func (c *Config) checkTLS() error {
+	if c.TLS == nil {
+		return nil
+	}
+	if _, err := tls.LoadX509KeyPair(c.path(c.TLS.Cert), c.path(c.TLS.Key)); err != nil {
+		return hub.Faultf(hub.Invalid, "config.tls", "cannot serve with the files of tls:").Because(err).
+			WithHint("cert: and key: are PEM files that the hub's user can read, and the key is that of the certificate")
+	}
+	return nil
+}
+
+// templates are the page templates: those of the folder that is named, or the built-in ones.
+func (c *Config) templates() ([]web.Template, error) {
+	if c.Pages == "" {
+		return web.LoadTemplates(nil)
+	}
+	dir := c.path(c.Pages)
+	if _, err := os.Stat(dir); err != nil {
+		return nil, hub.Faultf(hub.Invalid, "page.folder", "cannot read the page templates in %s", dir).Because(cause(err)).
+			WithHint("make the folder, or leave pages: out for the built-in ones")
+	}
+	t, err := web.LoadTemplates(os.DirFS(dir))
+	return t, withRoot(appendFaults(nil, err), dir).Err()
 }
 
 // path resolves a path of the configuration.

@@ -236,13 +236,7 @@ func (h *Hub) openFaces(context.Context) error {
 		Morgue: morgue{h}, Backups: backups{h}, Checks: h.checks, Registerer: h.registry, Version: version(),
 		Metrics: promhttp.HandlerFor(h.registry, promhttp.HandlerOpts{}),
 	})
-	var pages []web.Template
-	var err error
-	if h.cfg.Pages != "" {
-		pages, err = web.LoadTemplates(os.DirFS(h.cfg.path(h.cfg.Pages)))
-	} else {
-		pages, err = web.LoadTemplates(nil)
-	}
+	pages, err := h.cfg.templates()
 	if err != nil {
 		return err
 	}
@@ -251,6 +245,9 @@ func (h *Hub) openFaces(context.Context) error {
 }
 
 func (h *Hub) listen(ctx context.Context) error {
+	if err := h.cfg.checkTLS(); err != nil {
+		return err
+	}
 	var lc net.ListenConfig
 	l, err := lc.Listen(ctx, "tcp", h.cfg.Listen)
 	if err != nil {

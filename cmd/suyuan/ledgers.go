@@ -104,7 +104,8 @@ func (c *LedgerConfig) name() string {
 	return names[0]
 }
 
-// checkLedgers refuses entries that are not one ledger, names that stand twice, and an impossible quorum.
+// checkLedgers refuses entries that are not one ledger, witnesses that cannot be asked, names that stand twice, and an
+// impossible quorum.
 func (c *AnchorConfig) checkLedgers(at strictyaml.Locator) hub.Faults {
 	var faults hub.Faults
 	seen := make(map[string]bool)
@@ -124,6 +125,11 @@ func (c *AnchorConfig) checkLedgers(at strictyaml.Locator) hub.Faults {
 				WithHint("leave out anchor.hash, or name another ledger").At(where))
 		default:
 			seen[name] = true
+		}
+		if w := l.Witness; w != nil {
+			if _, err := witness.Open(w.URL, w.Key); err != nil {
+				faults = append(faults, hub.AsFault(err).At(at(fmt.Sprintf("anchor.ledgers[%d].witness", i))))
+			}
 		}
 	}
 	if n := len(c.ledgers()); c.Quorum > n {

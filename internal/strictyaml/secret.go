@@ -112,7 +112,7 @@ func (d *decoder) secret(n ast.Node, into *Secret, text string) {
 	}
 	value, err := d.lookup(scheme, name)
 	if err != nil {
-		d.report(bilingual(hub.Invalid, "secret.unresolved", "cannot resolve "+text, "无法解析 "+text).At(where).Because(err))
+		d.report(unresolved(text, err).At(where))
 		return
 	}
 	*into = NewSecret(text, value)
@@ -135,9 +135,16 @@ func (d *decoder) expand(text string) (string, *hub.Fault) {
 		}
 		value, err := d.lookup(scheme, name)
 		if err != nil {
-			fault = bilingual(hub.Invalid, "secret.unresolved", "cannot resolve "+ref, "无法解析 "+ref).Because(err)
+			fault = unresolved(ref, err)
 		}
 		return value
 	})
 	return out, fault
+}
+
+// unresolved is the fault of a reference to a variable or a file that is not there.
+func unresolved(ref string, err error) *hub.Fault {
+	f := bilingual(hub.Invalid, "secret.unresolved", "cannot resolve "+ref, "无法解析 "+ref).Because(err)
+	f.Hint, f.HintZh = "set it where the hub runs", "请在平台运行的环境中设置"
+	return f
 }

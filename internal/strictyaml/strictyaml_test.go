@@ -130,7 +130,7 @@ source: {a: 1, b: 2}
 		`hub.yaml:8:9: root must not log in`,
 		`hub.yaml:9:3: unknown key "kee" (did you mean "key"?)`,
 		`hub.yaml:10:8: a secret must not stand in the file (write a reference: ${env:NAME} or ${file:PATH})`,
-		`hub.yaml:10:17: cannot resolve ${env:missing}: not set`,
+		`hub.yaml:10:17: cannot resolve ${env:missing}: not set (set it where the hub runs)`,
 		`hub.yaml:10:35: unknown secret scheme "vault" (allowed: env, file)`,
 		`hub.yaml:11:9: found a list where a mapping of keys is expected`,
 		`hub.yaml:12:8: found a mapping where a text is expected`,
