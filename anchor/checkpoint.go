@@ -77,22 +77,39 @@ func OpenCheckpoint(note []byte, key VerifierKey) (hub.Checkpoint, error) {
 }
 
 // OpenNote returns the text of a signed note (c2sp.org/signed-note) that key signed. Signatures by other keys are not
-// looked at.
+// looked at; of those that claim to be by key, all have to fit.
 func OpenNote(note []byte, key VerifierKey) (string, error) {
-	text, sigs, err := parseNote(note)
+	text, signed, err := openNote(note, key)
+	if err == nil && !signed {
+		err = badNote("the key %v did not sign it", key)
+	}
 	if err != nil {
 		return "", err
+	}
+	return text, nil
+}
+
+// IsSignedBy reports whether a note bears a signature by key. It fails where one that claims to be by key does not fit.
+func IsSignedBy(note []byte, key VerifierKey) (bool, error) {
+	_, signed, err := openNote(note, key)
+	return signed, err
+}
+
+func openNote(note []byte, key VerifierKey) (text string, signed bool, err error) {
+	text, sigs, err := parseNote(note)
+	if err != nil {
+		return "", false, err
 	}
 	for _, s := range sigs {
 		if s.Name != key.Name() || s.KeyID != key.id() {
 			continue
 		}
 		if !key.Verify([]byte(text), s.Bytes) {
-			return "", badNote("the signature of %s does not fit", s.Name)
+			return "", false, badNote("the signature of %s does not fit", s.Name)
 		}
-		return text, nil
+		signed = true
 	}
-	return "", badNote("the key %v did not sign it", key)
+	return text, signed, nil
 }
 
 // parseNote splits a signed note into its text and its signature lines.

@@ -111,6 +111,16 @@ func TestSignedNoteVector(t *testing.T) {
 	}
 }
 
+// idOf returns the id of the key that signed a note first.
+func idOf(t *testing.T, note []byte) uint32 {
+	t.Helper()
+	_, sigs, err := anchor.ParseCheckpoint(note)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return sigs[0].KeyID
+}
+
 // TestCheckpointsAreNotes signs with our keys and opens with golang.org/x/mod/sumdb/note.
 func TestCheckpointsAreNotes(t *testing.T) {
 	key, err := anchor.GenerateKey("hub.example/log")
@@ -129,6 +139,10 @@ func TestCheckpointsAreNotes(t *testing.T) {
 	opened, err := anchor.OpenCheckpoint(c.Note, key.Public())
 	if err != nil || opened.Size != 5 || opened.Root != hub.Sum(nil) {
 		t.Errorf("got %+v, %v", opened, err)
+	}
+	forged := string(c.Note) + anchor.SignatureOf("hub.example/log", []anchor.Signature{{Name: "hub.example/log", KeyID: idOf(t, c.Note), Bytes: make([]byte, 64)}})
+	if _, err := anchor.OpenCheckpoint([]byte(forged), key.Public()); err == nil {
+		t.Error("a note is accepted with a signature by the key that does not fit beside the right one")
 	}
 	// Signatures by algorithms that others know, and that withstand quantum computers, take nearly 5 kB each.
 	cosigned := string(c.Note)

@@ -19,8 +19,8 @@ import (
 	"github.com/suyuan-io/suyuan/hub"
 )
 
-// maxBody bounds a request: a note of 64 KiB and a proof.
-const maxBody = 72 << 10
+// maxBody bounds a request: a note of 128 KiB and a proof.
+const maxBody = 136 << 10
 
 // Options configure a witness. Key, Logs and Dir are required.
 type Options struct {
@@ -149,22 +149,30 @@ func (w *Witness) add(body []byte) (string, error) {
 	return w.store(c)
 }
 
-// checkSigned refuses a log that is not known, and a note that it did not sign. It returns the log's hash function.
-func (w *Witness) checkSigned(c hub.Checkpoint) (anchor.Hash, error) {
-	known := false
+// checkSigned refuses a log that is not known, and a note that it did not sign, or that bears a signature by one of its
+// keys that does not fit. It returns the log's hash function.
+func (w *Witness) checkSigned(c hub.Checkpoint) (hash anchor.Hash, err error) {
+	known, signed := false, false
 	for _, key := range w.opts.Logs {
 		if key.Name() != c.Origin {
 			continue
 		}
 		known = true
-		if _, err := anchor.OpenCheckpoint(c.Note, key); err == nil {
-			return key.Hash(), nil
+		ok, err := anchor.IsSignedBy(c.Note, key)
+		if err != nil {
+			return 0, refuse(http.StatusForbidden, "%v", err)
+		}
+		if ok {
+			signed, hash = true, key.Hash()
 		}
 	}
-	if !known {
+	switch {
+	case !known:
 		return 0, refuse(http.StatusNotFound, "the log %.100q is not watched here", c.Origin)
+	case !signed:
+		return 0, refuse(http.StatusForbidden, "no known key of the log signed the checkpoint")
 	}
-	return 0, refuse(http.StatusForbidden, "no known key of the log signed the checkpoint")
+	return hash, nil
 }
 
 // extends refuses a checkpoint that is not shown to extend the one that is held.

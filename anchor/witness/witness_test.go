@@ -117,6 +117,13 @@ func TestProtocol(t *testing.T) {
 	fork.Grow(t, 5)
 	forked := fork.Commit(t, 5, 9)
 	stranger := anchortest.NewLog(t, "hub.example/log", "a").Commit(t, 0, 5)
+	lineOf := func(c anchor.Commitment) string {
+		_, sigs, err := anchor.ParseCheckpoint(c.Checkpoint.Note)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return anchor.SignatureOf("hub.example/log", sigs)
+	}
 	broken := strings.Replace(body(first), "— hub.example/log ", "— hub.example/log AAAA", 1)
 	for _, c := range []struct {
 		name, body string
@@ -131,11 +138,12 @@ func TestProtocol(t *testing.T) {
 		{"unknown log", body(other.Commit(t, 0, 5)), 404, ""},
 		{"foreign key", body(stranger), 403, ""},
 		{"signature by an unknown key id", broken, 403, ""},
+		{"a second signature by the key, which does not fit", body(first) + lineOf(second), 403, ""},
 		{"old larger than new", strings.Replace(body(first), "old 0", "old 6", 1), 400, ""},
 		{"wrong old size", strings.Replace(body(first), "old 0", "old 3", 1), 409, "0\n"},
 		{"proof from nothing", strings.Replace(body(first), "\n", "\n"+base64Of(hub.Digest{})+"\n", 1), 422, ""},
 		{"empty tree with a root", "old 0\n\n" + string(log.Key.SignCheckpoint(0, hub.Digest{1}).Note), 422, ""},
-		{"first", body(first), 200, ""},
+		{"first, signed by a stranger too", body(first) + lineOf(stranger), 200, ""},
 		{"first again, from nothing", body(first), 409, "5\n"},
 		{"rewritten history", body(forked), 422, ""},
 		{"other root for the size", "old 5\n\n" + string(log.Key.SignCheckpoint(5, hub.Digest{1}).Note), 422, ""},
