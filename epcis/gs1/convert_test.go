@@ -84,6 +84,8 @@ func TestCheckStrictness(t *testing.T) {
 		{"lenient urn", `urn:epc:id:sgtin:4012345.012345."`, gs1.Options{}, ""},
 		{"other keys follow every rule", "https://id.gs1.org/415/4280000000002", gs1.Options{}, "gs1.ai-missing"},
 		{"a qualifier without value", "https://id.gs1.org/01/04012345123456/22/", gs1.Options{}, "gs1.serial-missing"},
+		{"a qualifier twice", "https://id.gs1.org/01/04012345123456/10/L1/10/L2", gs1.Options{}, "gs1.key-order"},
+		{"a slash that is not escaped", "https://id.gs1.org/01/04012345123457/10/L1/L2", gs1.Options{}, ""},
 		{"payment slip", "https://id.gs1.org/415/4280000000002/8020/REF1", gs1.Options{}, ""},
 	} {
 		err := gs1.Check(c.in, c.o)

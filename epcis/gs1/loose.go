@@ -36,7 +36,7 @@ func (o Options) readLink(uri string) (named, error) {
 		if why == fine {
 			return n, nil
 		}
-		if n, ok := looseLink(base); ok {
+		if n, ok := looseLink(base); ok && why != badOrder {
 			return n, nil
 		}
 		return named{}, why.linkFault(uri, &l)
