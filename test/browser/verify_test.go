@@ -151,6 +151,9 @@ func TestAChangedByteInAReceiptIsNamedByTheCheckThatFails(t *testing.T) {
 			if verdict != "bad" || !strings.Contains(said, `does not pass the check "`+c.check+`"`) {
 				t.Errorf("%s %q, want the check %q to fail", verdict, said, c.check)
 			}
+			if eval[bool](p, `document.querySelector(".badge.ok").checkVisibility()`) {
+				t.Error("the page goes on saying that the item is genuine")
+			}
 			if broken := eval[int](p, `document.querySelectorAll(".journey li.broken").length`); broken != 1 {
 				t.Errorf("%d steps are marked as broken, want 1", broken)
 			}

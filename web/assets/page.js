@@ -146,6 +146,7 @@ async function run() {
   items.push(...compareFields(events));
   const steps = new Set([...document.querySelectorAll("[data-path]")].map((e) => e.dataset.seq)).size;
   [result.className, result.textContent] = verdict(items, events.size, steps);
+  for (const badge of document.querySelectorAll(".badge.ok")) badge.hidden = result.className === "bad"; // one page, one verdict
   report(items);
   button.disabled = false;
 }
