@@ -67,7 +67,10 @@ func checkLink(uri string, o Options) error {
 			return err
 		}
 	}
-	return lintAll(attributes.elements, o.assigned())
+	if err := lintAll(attributes.elements, o.assigned()); err != nil {
+		return err
+	}
+	return associate(append(attributes.elements, element{applicationOf(n.scheme.key), n.value}), false)
 }
 
 // readAttributes reads the query of a link that is read leniently.

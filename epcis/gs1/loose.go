@@ -143,7 +143,7 @@ func looseLink(uri string) (named, bool) {
 		return named{}, false
 	}
 	path := rest[start:]
-	for k := len(path); k > 0; {
+	for k := len(cutQuery(path)); k > 0; {
 		k = strings.LastIndexByte(path[:k], '/')
 		if k < 0 {
 			break
