@@ -100,6 +100,7 @@ func serve(ctx context.Context, cfg Config, log *zap.Logger, out io.Writer) (err
 const (
 	gcPercent   = 400
 	memoryLimit = 300 << 20
+	leastRoom   = 240 << 20
 )
 
 // boundMemory sets the collector, unless GOGC or GOMEMLIMIT say otherwise. Allocations are not sampled: nothing here shows a
@@ -114,11 +115,11 @@ func boundMemory() {
 	}
 }
 
-// makeRoom adds to the soft limit what a store keeps in memory for good: the collector cannot free it, and would only work
-// harder the larger the log is.
+// makeRoom sees that beside what a store keeps in memory for good, which the collector cannot free, the soft limit leaves it leastRoom:
+// with less it would work harder and harder.
 func makeRoom(resident int64) {
 	if os.Getenv("GOMEMLIMIT") == "" && debug.SetMemoryLimit(-1) != math.MaxInt64 {
-		debug.SetMemoryLimit(memoryLimit + resident)
+		debug.SetMemoryLimit(max(memoryLimit, leastRoom+resident))
 	}
 }
 
