@@ -28,7 +28,7 @@ func (d *jsonDecoder) Pick(preamble, body []byte, names *Names) (Tree, error) {
 	return d.Decode(preamble, body)
 }
 
-//nolint:gochecknoglobals // a pool of scratch space, emptied after every use
+//nolint:gochecknoglobals // a pool of scratch space
 var pickers = sync.Pool{New: func() any { return &jsonPicker{names: make([][]byte, 0, 64)} }}
 
 // maxPicked is how many members of one object are held against one another; an object with more is left to Decode.
@@ -41,6 +41,23 @@ type jsonPicker struct {
 	maxDepth int
 	// names are those of the members of all open objects, of which one object's may not repeat.
 	names [][]byte
+	// texts are strings that were read lately, each where its bytes say: most values of a record are those of the one before.
+	texts [256]any
+}
+
+// longestText is the longest string that is remembered, in bytes.
+const longestText = 64
+
+// text returns b as a string, the one that was made before if it is still there.
+func (p *jsonPicker) text(b []byte) any {
+	if len(b) > longestText {
+		return string(b)
+	}
+	at := &p.texts[mix(b)>>56]
+	if s, ok := (*at).(string); !ok || s != string(b) {
+		*at = string(b)
+	}
+	return *at
 }
 
 // record reads an object of which only some members are wanted, and the end of the text.
@@ -134,17 +151,22 @@ func (p *jsonPicker) repeats(base int, name []byte) bool {
 // repeats tells most names from those before them without looking at these.
 type repeats [4]uint64
 
-// mayHave notes the name and reports whether it may have been noted before.
-func (r *repeats) mayHave(name []byte) bool {
-	h := uint64(len(name))
-	if n := len(name); n >= 8 { // how names begin and end tells most of them apart
-		h ^= binary.LittleEndian.Uint64(name) ^ binary.LittleEndian.Uint64(name[n-8:])<<1
+// mix is a hash of which the highest bits are the best. How texts begin and end tells most of them apart.
+func mix(b []byte) uint64 {
+	h := uint64(len(b))
+	if n := len(b); n >= 8 {
+		h ^= binary.LittleEndian.Uint64(b) ^ binary.LittleEndian.Uint64(b[n-8:])<<1
 	} else {
-		for _, c := range name {
+		for _, c := range b {
 			h = h<<8 | uint64(c)
 		}
 	}
-	h *= 0x9e3779b97f4a7c15
+	return h * 0x9e3779b97f4a7c15
+}
+
+// mayHave notes the name and reports whether it may have been noted before.
+func (r *repeats) mayHave(name []byte) bool {
+	h := mix(name)
 	word, bit := &r[h>>62], uint64(1)<<(h>>56&63)
 	had := *word&bit != 0
 	*word |= bit
@@ -176,7 +198,7 @@ func (p *jsonPicker) value(depth int) (any, bool) {
 	case '"':
 		raw, escaped, ok := p.str()
 		if !ok || !escaped {
-			return string(raw[min(1, len(raw)):max(0, len(raw)-1)]), ok
+			return p.text(raw[min(1, len(raw)):max(0, len(raw)-1)]), ok
 		}
 		text, err := jsontext.AppendUnquote(nil, raw)
 		return string(text), err == nil
