@@ -6,8 +6,9 @@ import "strings"
 //
 // EPC URNs are held to the EPC Tag Data Standard, with reserved characters let through unless o is strict. A Digital Link
 // must lead to a key of the right length and characters; o adds the company prefix (GCPLength, Table), the check digit
-// (CheckDigits), or every rule (Strict). The check digit is verified anyway where a link says more than an EPC could: one
-// with a consumer product variant, with both lot and serial, or with attributes was never translated from an EPC. Element strings are always held to the content of every AI. A bracketed one
+// (CheckDigits), or every rule (Strict). What EPC has no URN for is held to every rule anyway. The check digit is verified
+// anyway where a link says more than an EPC could: one with a consumer product variant, with both lot and serial, or with
+// attributes was never translated from an EPC. Element strings are always held to the content of every AI. A bracketed one
 // stands for all that is said of an item, so it must be complete; a raw one is one carrier's message, whose companions may
 // be on another carrier (GS1 General Specifications, section 4.13), so it must be complete only where o is strict.
 func Check(value string, o Options) error {
@@ -41,7 +42,7 @@ func Check(value string, o Options) error {
 
 // checkLink checks a Digital Link.
 func checkLink(uri string, o Options) error {
-	if l, ok := parseLink(uri); o.Strict || ok && schemeOf(l.key, "") == nil {
+	if l, ok := parseLink(uri); o.Strict || ok && schemeOf(l.key, l.finestLoosely().ai) == nil {
 		m, err := readStrict(uri, true)
 		if err != nil {
 			return err

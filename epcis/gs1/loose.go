@@ -212,7 +212,7 @@ func (s *scheme) looseText(value string) (named, bool) {
 
 // startsWithPrefix reports whether an alphanumeric key begins with as many digits as the shortest company prefix.
 func (s *scheme) startsWithPrefix(key string) bool {
-	return !s.text || len(key) >= minPrefix && allIn(key[:minPrefix], digit)
+	return !s.text || len(key) >= minPrefixDigits && allIn(key[:minPrefixDigits], digit)
 }
 
 // parts takes a key apart with the length of its company prefix.
