@@ -2,6 +2,7 @@ package api_test
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -279,5 +280,20 @@ func TestReadinessNamesWhatIsBroken(t *testing.T) {
 	api.New(d).ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/readyz", nil))
 	if w.Code != http.StatusServiceUnavailable || !strings.Contains(w.Body.String(), "the disk is full") {
 		t.Errorf("%d %s", w.Code, w.Body)
+	}
+}
+
+// Who asks what became of a record that died is led to the reason.
+func TestADeadRecordLeadsToItsReason(t *testing.T) {
+	w := newWorld(t)
+	var record struct{ Status, DeadLetterHref string }
+	if err := json.Unmarshal(w.ask("alpha", "GET", "/v1/records/alpha-push/bad-0", "").body, &record); err != nil {
+		t.Fatal(err)
+	}
+	if record.Status != "dead" || record.DeadLetterHref == "" {
+		t.Fatalf("%+v", record)
+	}
+	if a := w.ask("alpha", "GET", record.DeadLetterHref, ""); a.status != 200 || !strings.Contains(string(a.body), `"problem"`) {
+		t.Errorf("%s: %d %s", record.DeadLetterHref, a.status, a.body)
 	}
 }

@@ -160,6 +160,8 @@ type recordJSON struct {
 	ReceivedAt time.Time        `json:"receivedAt"`
 	Events     []recordEvent    `json:"events"`
 	DeadLetter hub.DeadLetterID `json:"deadLetter,omitempty"`
+	// DeadLetterHref is where the reason is.
+	DeadLetterHref string `json:"deadLetterHref,omitempty"`
 }
 
 type recordEvent struct {
@@ -186,6 +188,9 @@ func (s *Server) record(w http.ResponseWriter, r *http.Request) error {
 	out := recordJSON{
 		Connector: st.Record.Connector, Record: st.Record.ID, Status: st.Verdict.String(), ReceivedAt: st.ReceivedAt,
 		DeadLetter: st.DeadLetter, Events: []recordEvent{},
+	}
+	if st.DeadLetter != 0 {
+		out.DeadLetterHref = fmt.Sprintf("/v1/dead-letters/%d", st.DeadLetter)
 	}
 	for _, e := range st.Events {
 		out.Events = append(out.Events, recordEvent{EventID: e.Key.ID, Seq: e.Seq, Href: "/v1/events/" + pathEscape(e.Key.ID)})

@@ -223,6 +223,19 @@ func TestOnlyReadersWhoOpenThePageAreCounted(t *testing.T) {
 	}
 }
 
+// A mistyped address is a page for people, with a way on, and a plain 404 for programs.
+func TestAnAddressThatNothingIsAt(t *testing.T) {
+	r := get("/414/6934123400017?lang=en")
+	if w := serve(t, &hubStub{trace: story()}, r); w.Code != http.StatusNotFound || strings.Contains(w.Body.String(), "<") {
+		t.Errorf("a program gets %d %s", w.Code, w.Body)
+	}
+	r.Header.Set("Accept", "text/html,application/xhtml+xml")
+	w := serve(t, &hubStub{trace: story()}, r)
+	if page := w.Body.String(); w.Code != http.StatusNotFound || !strings.Contains(page, "There is no such page") || !strings.Contains(page, `name="code"`) {
+		t.Errorf("a person gets %d %s", w.Code, page)
+	}
+}
+
 func TestFailuresAreSaidToShoppersInTheirLanguage(t *testing.T) {
 	for name, c := range map[string]struct {
 		err    error

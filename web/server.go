@@ -82,6 +82,8 @@ func New(o Options) (*Server, error) {
 			s.mux.HandleFunc(p, s.console)
 		case p == "GET /{$}":
 			s.mux.HandleFunc(p, s.home)
+		case p == "/":
+			s.mux.HandleFunc(p, s.nowhere)
 		default:
 			s.mux.HandleFunc(p, s.page)
 		}
@@ -92,7 +94,7 @@ func New(o Options) (*Server, error) {
 // Patterns lists the routes, for whoever mounts the server beside others. A GS1 Digital Link opens the page of what it
 // identifies (GS1 Digital Link: URI syntax 1.4).
 func (s *Server) Patterns() []string {
-	out := []string{"GET /{$}", "GET /t/{code...}", "GET /assets/{file}", "GET /console/"}
+	out := []string{"GET /{$}", "GET /t/{code...}", "GET /assets/{file}", "GET /console/", "/"}
 	for _, ai := range []string{"01", "00", "8006", "8004", "8003", "253"} {
 		out = append(out, "GET /"+ai+"/{code...}")
 	}
@@ -199,6 +201,19 @@ func (s *Server) home(w http.ResponseWriter, r *http.Request) {
 	}
 	lang := langOf(r)
 	s.render(w, http.StatusOK, "home.html", notice{Lang: lang, Other: other(lang)})
+}
+
+// nowhere answers for addresses that nothing is at: people get a page.
+func (s *Server) nowhere(w http.ResponseWriter, r *http.Request) {
+	if !strings.Contains(r.Header.Get("Accept"), "text/html") {
+		http.NotFound(w, r)
+		return
+	}
+	lang := langOf(r)
+	s.render(w, http.StatusNotFound, "notice.html", notice{
+		Lang: lang, Other: other(lang), Title: say(lang, "没有这个页面", "There is no such page"),
+		Text: say(lang, "请核对地址，或重新扫描包装上的二维码。", "Check the address, or scan the code on the package again."),
+	})
 }
 
 func (s *Server) console(w http.ResponseWriter, r *http.Request) {
