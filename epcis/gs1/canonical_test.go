@@ -49,6 +49,7 @@ func TestCanonicalLeavesAlone(t *testing.T) {
 		"urn:epc:id:sgtin:4012345.012345.123456789012345678901", // serial too long
 		"urn:epc:id:sgtin:4012345.012345.a/b",                   // raw reserved character
 		"urn:epc:id:sgtin:4012345.012345.a%20b",                 // escape outside the set
+		"urn:epc:id:sgcn:4012345.00000.1%30",                    // an escaped digit
 		"urn:epc:id:lgtin:4012345.012345.1",                     // a class scheme as an identity
 		"urn:epc:class:sgtin:4012345.012345.1",                  // an identity scheme as a class
 		"urn:epc:idpat:sgtin:4012345.*.*",                       // a pattern that is no class

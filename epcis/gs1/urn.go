@@ -164,13 +164,13 @@ func (s *scheme) checkSerial(serial string, raw charset, r reading) problem {
 	if serial == "" {
 		return noSerial
 	}
-	full := cset82
-	if s.numeric {
-		raw, full = digit, digit
-	} else if r == lenient {
+	if s.numeric && !allIn(serial, digit) {
+		return badSerial
+	}
+	if r == lenient {
 		raw = cset82
 	}
-	n, ok := textLen(serial, raw, full)
+	n, ok := textLen(serial, raw, cset82)
 	if !ok {
 		return badSerial
 	}
