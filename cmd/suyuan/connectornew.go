@@ -239,7 +239,8 @@ func (n *scaffold) write(files map[string][]byte) error {
 	}
 	if n.kind == "file" && n.recipe == "" {
 		if err := os.MkdirAll(filepath.Join(n.dir, "inbox", n.name), 0o755); err != nil { //nolint:gosec // others drop files there
-			return hub.Faultf(hub.Unavailable, "connector.write", "cannot make the folder inbox/%s", n.name).Because(err)
+			return hub.Faultf(hub.Unavailable, "connector.write", "cannot make the folder inbox/%s", n.name).Because(cause(err)).
+				WithHint("name a folder that can be written with --dir")
 		}
 	}
 	return nil

@@ -66,6 +66,8 @@ type demo struct {
 	network *fabricnet.Network
 }
 
+const demoHint = "a slow or full disk is the usual reason; --log-level info shows what the hub does"
+
 // demoWait bounds how long the demo waits for the sample to be recorded and anchored.
 const demoWait = 50 * time.Second
 
@@ -128,7 +130,8 @@ func (d *demo) prepare(ctx context.Context) (cleanup func(), err error) {
 	cleanup = func() {}
 	if d.dir == "" {
 		if d.dir, err = os.MkdirTemp("", "suyuan-demo-"); err != nil {
-			return nil, hub.Faultf(hub.Unavailable, "demo.folder", "cannot make a temporary folder").Because(err)
+			return nil, hub.Faultf(hub.Unavailable, "demo.folder", "cannot make a temporary folder").Because(err).
+				WithHint("name one that can be written with --dir")
 		}
 		dir := d.dir
 		cleanup = func() { _ = os.RemoveAll(dir) }
@@ -230,7 +233,7 @@ func (d *demo) tell(ctx context.Context) (verified bool, err error) {
 		return false, err
 	}
 	if err := d.hub.anchor.WaitCommitted(ctx, sample.Events); err != nil {
-		return false, hub.Faultf(hub.Unavailable, "demo.anchor", "the events were not anchored in time").Because(err)
+		return false, hub.Faultf(hub.Unavailable, "demo.anchor", "the events were not anchored in time").Because(err).WithHint(demoHint)
 	}
 	return d.verify(ctx)
 }
@@ -277,7 +280,7 @@ func (d *demo) explain(n uint64) error {
 			d.say("connector %s: %s", s.ID, s.LastError.Error())
 		}
 	}
-	return hub.Faultf(hub.Unavailable, "demo.incomplete", "%d of %d events were recorded in time", n, sample.Events)
+	return hub.Faultf(hub.Unavailable, "demo.incomplete", "%d of %d events were recorded in time", n, sample.Events).WithHint(demoHint)
 }
 
 // verify checks every receipt as a stranger would: its bytes from the log, the hub's keys from the trust file.

@@ -32,7 +32,8 @@ func (f *gs1Flags) options() (gs1.Options, error) {
 	}
 	file, err := os.Open(f.table)
 	if err != nil {
-		return o, hub.Faultf(hub.Invalid, "gs1.table", "cannot read the prefix table").Because(err)
+		return o, hub.Faultf(hub.Invalid, "gs1.table", "cannot read the prefix table %s", f.table).Because(cause(err)).
+			WithHint("check its name; its lines are: prefix, tab, length")
 	}
 	defer file.Close()
 	o.Table, err = gs1.LoadPrefixTable(file)

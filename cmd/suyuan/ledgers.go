@@ -134,7 +134,7 @@ func (c *AnchorConfig) checkLedgers(at strictyaml.Locator) hub.Faults {
 	}
 	if n := len(c.ledgers()); c.Quorum > n {
 		faults = append(faults, hub.Faultf(hub.Invalid, "config.quorum", "a quorum of %d of %d ledgers is impossible", c.Quorum, n).
-			At(at("anchor.quorum")))
+			WithHint("lower quorum, or name more ledgers").At(at("anchor.quorum")))
 	}
 	return faults
 }

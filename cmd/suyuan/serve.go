@@ -70,7 +70,8 @@ func profileCPU(path string) (stop func() error, err error) {
 	}
 	f, err := os.Create(path)
 	if err != nil {
-		return nil, hub.Faultf(hub.Unavailable, "profile.file", "cannot write a profile").Because(err)
+		return nil, hub.Faultf(hub.Unavailable, "profile.file", "cannot write the profile %s", path).Because(cause(err)).
+			WithHint("name a file in a folder that can be written")
 	}
 	if err := pprof.StartCPUProfile(f); err != nil {
 		return nil, errors.Join(err, f.Close())

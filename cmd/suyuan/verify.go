@@ -177,7 +177,7 @@ func readTrust(name string) (*anchor.Trust, error) {
 	}
 	b, err := os.ReadFile(name)
 	if err != nil {
-		return nil, hub.Faultf(hub.Invalid, "trust.unreadable", "cannot read the trust file").Because(err).WithHint(trustHint)
+		return nil, hub.Faultf(hub.Invalid, "trust.unreadable", "cannot read the trust file %s", name).Because(cause(err)).WithHint(trustHint)
 	}
 	t, err := anchor.ParseTrust(b)
 	if err != nil {

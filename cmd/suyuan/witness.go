@@ -53,7 +53,8 @@ func (p *witnessProcess) run(ctx context.Context) error {
 		return err
 	}
 	if err := os.MkdirAll(p.dir, 0o700); err != nil {
-		return hub.Faultf(hub.Unavailable, "witness.folder", "cannot make the folder %s", p.dir).Because(err)
+		return hub.Faultf(hub.Unavailable, "witness.folder", "cannot make the folder %s", p.dir).Because(cause(err)).
+			WithHint("name a folder that can be written with --dir")
 	}
 	key, err := anchor.LoadOrCreateKey(filepath.Join(p.dir, "witness.key"), p.name)
 	if err != nil {

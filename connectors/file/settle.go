@@ -54,8 +54,10 @@ func (s *source) Settle(_ context.Context, item connectors.Item, refused error) 
 		err = s.clear(c, act)
 	}
 	if err != nil {
-		return hub.Faultf(hub.Unavailable, "file.settle", "cannot move or delete the file").
-			At(hub.Where{File: item.Origin}).Because(plain(err))
+		f := hub.Faultf(hub.Unavailable, "file.settle", "cannot move or delete the file").At(hub.Where{File: item.Origin}).Because(plain(err))
+		f.MessageZh = "无法移动或删除该文件"
+		f.Hint, f.HintZh = "let the hub's user change both folders, or set after to keep", "请授予平台用户对两个目录的写权限，或将 after 设为 keep"
+		return f
 	}
 	return nil
 }

@@ -300,7 +300,13 @@ func passing(err error) error {
 	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
 		return err
 	}
-	return hub.Faultf(hub.Unavailable, "file.read", "cannot read the file now").Because(plain(err))
+	f := hub.Faultf(hub.Unavailable, "file.read", "cannot read the file now").Because(plain(err))
+	f.MessageZh = "暂时无法读取该文件"
+	f.Hint, f.HintZh = "it is tried again by itself", "系统会自动重试"
+	if errors.Is(err, fs.ErrPermission) {
+		f.Hint, f.HintZh = "let the hub's user read it", "请授予平台用户读取权限"
+	}
+	return f
 }
 
 // contextReader ends a long read when its call is cancelled.

@@ -49,6 +49,7 @@ func (o *Options) security(dir string) (*tls.Config, error) {
 	if err != nil || !config.RootCAs.AppendCertsFromPEM(pem) {
 		f := hub.Faultf(hub.Invalid, "ftp.ca", "cannot read a certificate from tls.ca").At(hub.Where{File: o.TLS.CA}).Because(err)
 		f.MessageZh = "无法从 tls.ca 读取证书"
+		f.Hint, f.HintZh = "name a PEM file that the hub's user can read", "请指定平台用户可读的 PEM 文件"
 		return nil, f
 	}
 	return config, nil

@@ -54,6 +54,7 @@ func (p *place) told(ctx context.Context, err error) error {
 	case minio.NoSuchBucket:
 		f := hub.Faultf(hub.NotFound, "s3.bucket", "there is no bucket %s", p.options.Bucket).Because(err)
 		f.MessageZh = "不存在存储桶 " + p.options.Bucket
+		f.Hint, f.HintZh = "check bucket: and address: with the store's owner", "请与存储服务方核对 bucket 与 address"
 		return f
 	case minio.AccessDenied:
 		return fmt.Errorf("%w: %w", fs.ErrPermission, err)

@@ -226,7 +226,10 @@ func (v *Verifier) complete(r *Request, verdict Verdict) (Verdict, error) {
 	if v.payload != nil {
 		text, ok := r.one(*v.payload)
 		if !ok {
-			return Verdict{}, hub.Faultf(hub.Invalid, "webhook.payload", "the request has no %s", v.scheme.Payload)
+			f := hub.Faultf(hub.Invalid, "webhook.payload", "the request has no %s", v.scheme.Payload)
+			f.MessageZh = "请求中没有 " + v.scheme.Payload
+			f.Hint, f.HintZh = "send the record there; payload: in the instance file names the place", "请在该处发送记录；位置由实例文件的 payload 指定"
+			return Verdict{}, f
 		}
 		verdict.Payload, verdict.ContentType = []byte(text), ""
 	}

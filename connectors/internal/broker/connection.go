@@ -79,6 +79,7 @@ func readPEM(dir, name string) ([]byte, error) {
 func unusable(name string, err error) *hub.Fault {
 	f := hub.Faultf(hub.Invalid, "broker.tls", "%s holds no usable certificate", name).Because(err)
 	f.MessageZh = name + " 中没有可用的证书"
+	f.Hint, f.HintZh = "name PEM files that the hub's user can read, and the key of the certificate", "请指定平台用户可读的 PEM 文件，且私钥须与证书匹配"
 	return f
 }
 
