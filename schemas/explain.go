@@ -63,7 +63,10 @@ func (x *explainer) explain(s *schema, n *node, base string) {
 		x.add(finding{fault: hub.Faultf(hub.Internal, "schema.failed", "the value cannot be validated").Because(err)}, place{})
 		return
 	}
-	x.walk(verr, nil)
+	before := len(x.found)
+	if x.walk(verr, nil); len(x.found) == before && before < maxFindings {
+		eachLeaf(verr, x.unexplained)
+	}
 }
 
 // finding is one fault before it is put in order; the fields below fault serve to drop what another finding explains.

@@ -82,6 +82,24 @@ func TestMessagesForRowsOfABrand(t *testing.T) {
 	compare(t, "testdata/brand/rows.golden", got.String())
 }
 
+// What a schema refuses is refused, whether or not an explanation is found.
+func TestAFieldThatIsKnownOnlyBesideAnotherValue(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "a.json")
+	write(t, file, `{"properties":{"a":{"type":"string"}},"unevaluatedProperties":false,
+		"anyOf":[{"properties":{"b":{"const":"b"}},"required":["b"]},{"properties":{"c":{"const":"c"}},"required":["c"]}]}`)
+	reg := open(t)
+	if err := reg.Add("brand", file); err != nil {
+		t.Fatal(err)
+	}
+	if err := reg.Validate("brand", []byte(`{"a":"a","b":"b"}`)); err != nil {
+		t.Errorf("a good row is refused: %v", err)
+	}
+	f := hub.AsFault(reg.Validate("brand", []byte(`{"a":"a","b":"b","c":"d"}`)))
+	if f == nil || f.Kind != hub.Invalid || f.Where.Pointer != "/c" || f.HintZh == "" {
+		t.Errorf("got %+v", f)
+	}
+}
+
 func TestASchemaThatCannotBeUsedSaysWhere(t *testing.T) {
 	reg := open(t)
 	dir := t.TempDir()

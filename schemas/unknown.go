@@ -152,7 +152,7 @@ func (x *explainer) forbidden(e *jsonschema.ValidationError, p place) {
 	up, name := x.find(e.InstanceLocation[:n-1]), e.InstanceLocation[n-1]
 	if owner, ok := strings.CutSuffix(e.SchemaURL, "/unevaluatedProperties"); ok {
 		if slices.Contains(x.evaluated(owner, 0), name) {
-			return // it is known; what failed is elsewhere, and reported there
+			return // it is known; what failed is elsewhere, and reported there, or else is unexplained
 		}
 		of := *e
 		of.SchemaURL = owner
@@ -162,6 +162,15 @@ func (x *explainer) forbidden(e *jsonschema.ValidationError, p place) {
 	f := newFault("schema.unknown-field", "the field %q is not allowed here", "此处不允许字段 %q", name)
 	f.Hint, f.HintZh = "remove it", "请删除"
 	x.add(finding{offset: nameOffset(up.node, name), fault: f}, p)
+}
+
+// unexplained reports what failed where nothing says why: a field that the schema knows, but only beside a value that it
+// does not have here.
+func (x *explainer) unexplained(e *jsonschema.ValidationError) {
+	p := x.find(e.InstanceLocation)
+	f := newFault("schema.refused", "%s is not allowed here", "此处不允许 %s", quote(p.node))
+	f.Hint, f.HintZh = "remove it, or correct it together with the fields beside it", "请删除，或连同旁边的字段一起更正"
+	x.add(finding{offset: p.offset, fault: f, value: true}, p)
 }
 
 // evaluated returns the fields that the schema at url defines, itself or by what it is put together from.
