@@ -3,6 +3,7 @@ package schemas
 import (
 	"errors"
 	"net/netip"
+	"regexp"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -25,6 +26,7 @@ func formats() []*jsonschema.Format {
 		stringFormat("iri-reference", errNotURI, func(s string) bool { return isURIReference(encodeScripts(s)) }),
 		stringFormat("uri-template", errNotFormat, isURITemplate),
 		stringFormat("date-time", errNotDateTime, isDateTime[string]),
+		stringFormat("duration", errNotFormat, func(s string) bool { return s != "P" && duration.MatchString(s) }),
 		stringFormat("ipv4", errNotFormat, isIPv4),
 		stringFormat("hostname", errNotFormat, isHostname),
 		stringFormat("idn-hostname", errNotFormat, isIDNHostname),
@@ -32,6 +34,9 @@ func formats() []*jsonschema.Format {
 		stringFormat("idn-email", errNotFormat, isIDNEmail),
 	}
 }
+
+// duration is a duration of RFC 3339, appendix A: no unit is left out between two others, and weeks stand alone.
+var duration = regexp.MustCompile(`^P(?:\d+W|(?:\d+Y(?:\d+M(?:\d+D)?)?|\d+M(?:\d+D)?|\d+D)?(?:T(?:\d+H(?:\d+M(?:\d+S)?)?|\d+M(?:\d+S)?|\d+S))?)$`)
 
 func stringFormat(name string, bad error, ok func(string) bool) *jsonschema.Format {
 	return &jsonschema.Format{Name: name, Validate: func(v any) error {

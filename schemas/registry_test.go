@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -80,6 +81,24 @@ func TestMessagesForRowsOfABrand(t *testing.T) {
 		}
 	}
 	compare(t, "testdata/brand/rows.golden", got.String())
+}
+
+func TestDurations(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "a.json")
+	write(t, file, `{"format":"duration"}`)
+	reg := open(t)
+	if err := reg.Add("brand", file); err != nil {
+		t.Fatal(err)
+	}
+	for text, want := range map[string]bool{
+		"P1D": true, "PT0S": true, "P4Y": true, "P1Y2M3DT4H5M6S": true, "P2W": true, "PT1M": true, "P1M2DT3H": true,
+		"P": false, "PT": false, "P1": false, "P1DT": false, "P1Y2D": false, "PT1H5S": false, "P1W2D": false, "P2D1M": false,
+		"P1H": false, "PT1D": false, "PT0.5S": false, "1D": false, "P1D\n": false,
+	} {
+		if err := reg.Validate("brand", []byte(strconv.Quote(text))); (err == nil) != want {
+			t.Errorf("%q: %v", text, err)
+		}
+	}
 }
 
 // What a schema refuses is refused, whether or not an explanation is found.
