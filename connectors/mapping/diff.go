@@ -35,12 +35,6 @@ func Preview(inUse, changed *Mapping, in Input, colour bool) Change {
 	return c
 }
 
-// Diff returns the difference of two outputs in lines that begin with "-", "+" or " ", or "" when they are alike. Colour
-// adds ANSI colours.
-func Diff(before, after Output, colour bool) string {
-	return diffText(resultText(before, nil), resultText(after, nil), colour)
-}
-
 // resultText renders what became of a record.
 func resultText(out Output, err error) string {
 	if err != nil {
