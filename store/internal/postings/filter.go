@@ -3,6 +3,8 @@ package postings
 import (
 	"encoding/binary"
 	"math/bits"
+	"slices"
+	"sync"
 	"unsafe"
 
 	"github.com/FastFilter/xorfilter"
@@ -11,13 +13,21 @@ import (
 // fuse is a binary fuse filter: it says of a key that it lacks that it has it with a probability of 1 in 256, or in 65,536.
 type fuse[T uint8 | uint16] struct{ xorfilter.BinaryFuse[T] }
 
+// builders are what filters are made in, some thirty bytes a key.
+//
+//nolint:gochecknoglobals // a pool of scratch space
+var builders = sync.Pool{New: func() any { return new(xorfilter.BinaryFuseBuilder) }}
+
 // newFuse returns a filter of keys, which are sorted and stand once. The same keys give the same filter.
 func newFuse[T uint8 | uint16](keys []uint64) (*fuse[T], error) {
-	f, err := xorfilter.NewBinaryFuse[T](keys)
+	b, _ := builders.Get().(*xorfilter.BinaryFuseBuilder)
+	defer builders.Put(b)
+	f, err := xorfilter.BuildBinaryFuse[T](b, keys)
 	if err != nil {
 		return nil, err
 	}
-	return &fuse[T]{*f}, nil
+	f.Fingerprints = slices.Clone(f.Fingerprints) // they are the builder's
+	return &fuse[T]{f}, nil
 }
 
 // fuseHeader is how many bytes stand before the fingerprints: the seed, the number of segments and the logarithm of their length.

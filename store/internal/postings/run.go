@@ -255,7 +255,8 @@ func NewRun(sources []*Run) *Run {
 // source.
 func (r *Run) Merge(slice int, sources []*Run, read func(source int, kind Kind, from, to int) ([][]byte, error)) (out Parts, err error) {
 	for _, kind := range []Kind{Names, Things} {
-		var entries []uint64
+		mean := min(r.Entries[kind]>>r.sliceBits(), 1<<20)
+		entries := make([]uint64, 0, mean+mean/16)
 		for i, s := range sources {
 			from, to := s.Span(kind, r, slice)
 			parts, err := read(i, kind, from, to)
