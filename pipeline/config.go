@@ -55,7 +55,7 @@ type Config struct {
 	MaxFrame int `yaml:"maxFrame"`
 	// MaxQueue bounds the bytes that wait to be published; 0 is 64 MiB. Beyond it Publish refuses with Unavailable.
 	MaxQueue int `yaml:"maxQueue"`
-	// InFlight bounds the bytes of frames, before compression, that are being processed; 0 is 16 MiB. Memory in use is about
+	// InFlight bounds the bytes of frames, before compression, that are being processed; 0 is 8 MiB. Memory in use is about
 	// ten times that.
 	InFlight int `yaml:"inFlight"`
 	// Batch is how many outcomes one append may hold; 0 is 5,000.
@@ -87,7 +87,7 @@ const (
 	// headroom is for the message's subject and headers.
 	headroom        = 1024
 	defaultMaxQueue = 64 << 20
-	defaultInFlight = 16 << 20
+	defaultInFlight = 8 << 20
 	defaultBatch    = 5000
 	defaultDrain    = 20 * time.Second
 	defaultMaxLag   = 20 * time.Second
