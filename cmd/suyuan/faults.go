@@ -84,7 +84,9 @@ func wrongArguments(cmd *cobra.Command, check cobra.PositionalArgs, args []strin
 			what = fmt.Sprintf("%q is one argument too many", args[n])
 		}
 	}
-	example, _, _ := strings.Cut(cmd.Example, "\n")
-	return usageError{fmt.Errorf("%s; usage: %s\n    → for example: %s\n    → see: %s --help",
-		what, cmd.UseLine(), strings.TrimSpace(example), cmd.CommandPath())}
+	hint := "\n    → see: " + cmd.CommandPath() + " --help"
+	if example, _, _ := strings.Cut(cmd.Example, "\n"); example != "" {
+		hint = "\n    → for example: " + strings.TrimSpace(example) + hint
+	}
+	return usageError{fmt.Errorf("%s; usage: %s%s", what, cmd.UseLine(), hint)}
 }

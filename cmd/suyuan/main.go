@@ -48,9 +48,6 @@ type usageError struct{ error }
 func run(ctx context.Context, args []string, std stdio) int {
 	root := rootCommand(std)
 	root.SetArgs(args)
-	root.SetIn(std.in)
-	root.SetOut(std.out)
-	root.SetErr(std.err)
 	err := root.ExecuteContext(ctx)
 	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
 		fmt.Fprintln(std.err, "suyuan: interrupted")
@@ -125,9 +122,13 @@ Exit codes: 0 ok; 1 what was asked for does not hold, or failed; 2 bad input, fl
 hub is missing, down or does not let it in. $SUYUAN_URL and $SUYUAN_KEY say which hub the commands speak to that need one.`,
 		SilenceUsage: true, SilenceErrors: true, Version: version(),
 	}
+	root.SetIn(std.in)
+	root.SetOut(std.out)
+	root.SetErr(std.err)
 	root.SetFlagErrorFunc(wrongFlag)
 	root.AddCommand(commands(std)...)
 	root.SetHelpCommand(helpCommand(root))
+	root.InitDefaultCompletionCmd() // cobra would add it later, with mistakes that wrapArgs has not seen
 	wrapArgs(root)
 	return root
 }
