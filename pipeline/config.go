@@ -1,7 +1,11 @@
 package pipeline
 
 import (
+	"errors"
+	"fmt"
+	"io/fs"
 	"net"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"time"
@@ -92,6 +96,38 @@ const (
 	defaultDrain    = 20 * time.Second
 	defaultMaxLag   = 20 * time.Second
 )
+
+// CheckSpace returns nil when Dir's file system has MinFree to spare, or the fault with which Publish would refuse. Dir need
+// not exist, its parent must.
+func (c Config) CheckSpace() error {
+	c = c.withDefaults()
+	if c.MinFree < 0 || !c.embedded() {
+		return nil
+	}
+	free, err := freeBytes(c.Dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		free, err = freeBytes(filepath.Dir(c.Dir))
+	}
+	if err != nil {
+		return fmt.Errorf("read the free space of %s: %w", c.Dir, err)
+	}
+	if free < c.MinFree {
+		return c.diskFull(c.Dir)
+	}
+	return nil
+}
+
+// diskFull is the fault of a disk with less than MinFree. Senders are not told the folder.
+func (c Config) diskFull(dir string) *hub.Fault {
+	where := "on the hub's disk"
+	if dir != "" {
+		where = "in " + dir
+	}
+	f := hub.Faultf(hub.Unavailable, "pipeline.disk-full", "less than the reserve of %d bytes is free %s", c.MinFree, where).
+		WithHint("free space there, or lower minFree; nothing accepted is lost, and records are taken again by themselves")
+	f.MessageZh, f.HintZh = "系统磁盘空间不足", "请清理磁盘或调小 minFree；已接收的数据不会丢失，空间恢复后自动继续接收"
+	return f
+}
 
 // withDefaults returns c with every zero field at its default.
 func (c Config) withDefaults() Config {

@@ -199,10 +199,15 @@ func (e *embedded) checkSpace() {
 		e.log.Warn("cannot read the free space", zap.String("dir", e.dir), zap.Error(err))
 		return
 	}
-	if full := free < e.spare; e.full.Swap(full) != full {
-		e.log.Warn("free space crossed the reserve", zap.String("dir", e.dir), zap.Int64("free", free),
-			zap.Int64("reserve", e.spare), zap.Bool("refusing", full))
+	full := free < e.spare
+	if e.full.Swap(full) == full {
+		return
 	}
+	said := "enough space is free again: new data is accepted"
+	if full {
+		said = "less space is free than minFree: new data is refused until space is freed or minFree lowered"
+	}
+	e.log.Warn(said, zap.String("dir", e.dir), zap.Int64("free", free), zap.Int64("min_free", e.spare))
 }
 
 // serverLog passes the server's log on. Its notices are about starting and stopping, so they are debug lines here.

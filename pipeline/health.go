@@ -20,16 +20,13 @@ type Stats struct {
 
 // Stats asks the raw stream where it stands.
 func (p *Pipeline) Stats(ctx context.Context) (Stats, error) {
-	unreachable := func(err error) error {
-		return hub.Faultf(hub.Unavailable, "pipeline.raw-failed", "the raw stream does not answer").Because(err)
-	}
 	info, err := p.link.stream.Info(ctx)
 	if err != nil {
-		return Stats{}, unreachable(err)
+		return Stats{}, unreadable(err)
 	}
 	consumer, err := p.link.stream.Consumer(ctx, consumerName(p.cfg.Partition))
 	if err != nil {
-		return Stats{}, unreachable(err)
+		return Stats{}, unreadable(err)
 	}
 	s, c := info.State, consumer.CachedInfo()
 	processed := c.AckFloor.Stream
@@ -48,7 +45,7 @@ func (p *Pipeline) Stats(ctx context.Context) (Stats, error) {
 func (p *Pipeline) Ready(ctx context.Context) error {
 	var fs hub.Faults
 	if p.embedded != nil && p.embedded.full.Load() {
-		fs = append(fs, hub.Faultf(hub.Unavailable, "pipeline.disk-full", "less than %d bytes are free in %s", p.cfg.MinFree, p.cfg.Dir))
+		fs = append(fs, p.cfg.diskFull(p.cfg.Dir))
 	}
 	if _, err := p.Stats(ctx); err != nil {
 		fs = append(fs, hub.AsFault(err))

@@ -113,10 +113,7 @@ func (p *Pipeline) connect(ctx context.Context) (err error) {
 // a frame would be too large come back as a fault of kind TooLarge; every other failure is Unavailable.
 func (p *Pipeline) Publish(ctx context.Context, envelopes ...hub.Envelope) error {
 	if p.embedded != nil && p.embedded.full.Load() {
-		fault := hub.Faultf(hub.Unavailable, "pipeline.disk-full", "the hub's disk has less than %d bytes free", p.cfg.MinFree).
-			WithHint("free space on the hub's disk; nothing accepted is lost, and it takes records again by itself")
-		fault.MessageZh, fault.HintZh = "系统磁盘空间不足", "请清理磁盘；已接收的数据不会丢失，空间恢复后自动继续接收"
-		return fault
+		return p.cfg.diskFull("")
 	}
 	for i := range envelopes {
 		if err := checkEnvelope(&envelopes[i]); err != nil {

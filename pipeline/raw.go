@@ -44,7 +44,7 @@ func (p *Pipeline) Raw(ctx context.Context, f RawFilter, yield func(RawItem) err
 func (p *Pipeline) rawFrames(ctx context.Context, f RawFilter, yield func(uint64, []hub.Envelope) error) error {
 	info, err := p.link.stream.Info(ctx)
 	if err != nil {
-		return hub.Faultf(hub.Unavailable, "pipeline.raw-failed", "the raw stream cannot be read").Because(err)
+		return unreadable(err)
 	}
 	last := info.State.LastSeq
 	if info.State.Msgs == 0 || f.From > last {
@@ -52,7 +52,7 @@ func (p *Pipeline) rawFrames(ctx context.Context, f RawFilter, yield func(uint64
 	}
 	consumer, err := p.link.js.OrderedConsumer(ctx, streamName, rawConsumer(f, info.State.FirstSeq))
 	if err != nil {
-		return hub.Faultf(hub.Unavailable, "pipeline.raw-failed", "the raw stream cannot be read").Because(err)
+		return unreadable(err)
 	}
 	if ci := consumer.CachedInfo(); ci != nil && ci.NumPending == 0 {
 		return nil
@@ -78,10 +78,18 @@ func (p *Pipeline) rawFrames(ctx context.Context, f RawFilter, yield func(uint64
 	}
 }
 
+// unreadable is the fault of a raw stream that gives no answer.
+func unreadable(err error) *hub.Fault {
+	f := hub.Faultf(hub.Unavailable, "pipeline.raw-failed", "the raw stream does not answer").Because(err).
+		WithHint("ask again in a moment; if it stays so, the hub's log says why: often a full disk, or a cluster that is not reached")
+	f.MessageZh, f.HintZh = "原始数据流没有响应", "请稍后重试；若仍无响应，请查看平台日志，常见原因是磁盘已满或连不上集群"
+	return f
+}
+
 func nextRaw(ctx context.Context, it jetstream.MessagesContext) ([]byte, *jetstream.MsgMetadata, error) {
 	m, err := it.Next(jetstream.NextContext(ctx))
 	if err != nil {
-		return nil, nil, hub.Faultf(hub.Unavailable, "pipeline.raw-failed", "the raw stream cannot be read on").Because(err)
+		return nil, nil, unreadable(err)
 	}
 	meta, err := m.Metadata()
 	if err != nil {
@@ -122,7 +130,7 @@ func selectEnvelopes(envelopes []hub.Envelope, c hub.ConnectorID) []hub.Envelope
 func (p *Pipeline) Latest(ctx context.Context, connector hub.ConnectorID, n int) ([]RawItem, error) {
 	info, err := p.link.stream.Info(ctx)
 	if err != nil {
-		return nil, hub.Faultf(hub.Unavailable, "pipeline.raw-failed", "the raw stream cannot be read").Because(err)
+		return nil, unreadable(err)
 	}
 	for span := uint64(16); ; span *= 4 {
 		from := info.State.FirstSeq

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -14,6 +15,8 @@ import (
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
+	"go.uber.org/zap"
+	"go.uber.org/zap/zaptest/observer"
 
 	"github.com/suyuan-io/suyuan/hub"
 	"github.com/suyuan-io/suyuan/pipeline"
@@ -57,6 +60,57 @@ func TestADirectoryHasOneProcess(t *testing.T) {
 	wantFault(t, err, hub.Unavailable, "pipeline.dir-in-use")
 	if !strings.Contains(err.Error(), dir) {
 		t.Errorf("%v does not name the directory", err)
+	}
+}
+
+// A reserve that the disk never has is said before the start and at it, with what to do.
+func TestAReserveThatIsLargerThanTheDisk(t *testing.T) {
+	seen, logs := observer.New(zap.WarnLevel)
+	cfg := pipeline.Config{Dir: filepath.Join(t.TempDir(), "stream"), MinFree: 1 << 62}
+	before := cfg.CheckSpace()
+	p, err := pipeline.Open(t.Context(), cfg, pipeline.Deps{Log: zap.New(seen)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.Close()
+	for when, err := range map[string]error{
+		"before": before, "started": cfg.CheckSpace(), "published": p.Publish(t.Context(), env("a", "x")), "ready": p.Ready(t.Context()),
+	} {
+		wantFault(t, err, hub.Unavailable, "pipeline.disk-full")
+		if f := hub.AsFault(err); !strings.Contains(f.Hint, "minFree") || !strings.Contains(f.HintZh, "minFree") {
+			t.Errorf("%s: %v does not say what to do", when, err)
+		}
+	}
+	if logs.FilterMessageSnippet("new data is refused").Len() != 1 {
+		t.Errorf("the log of the start says %v", logs.All())
+	}
+	for what, cfg := range map[string]pipeline.Config{
+		"no reserve": {Dir: cfg.Dir, MinFree: -1}, "a small one": {Dir: cfg.Dir, MinFree: 1},
+		"a cluster's disks": {MinFree: 1 << 62, Cluster: pipeline.Cluster{URL: "nats://127.0.0.1:1"}},
+	} {
+		if err := cfg.CheckSpace(); err != nil {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+}
+
+func TestAStreamThatDoesNotAnswerSaysWhatToDo(t *testing.T) {
+	p, err := pipeline.Open(t.Context(), pipeline.Config{Dir: t.TempDir(), MinFree: -1}, pipeline.Deps{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := p.Close(); err != nil {
+		t.Fatal(err)
+	}
+	_, stats := p.Stats(t.Context())
+	_, latest := p.Latest(t.Context(), "shop", 1)
+	for what, err := range map[string]error{
+		"stats": stats, "latest": latest, "raw": p.Raw(t.Context(), pipeline.RawFilter{}, func(pipeline.RawItem) error { return nil }),
+	} {
+		wantFault(t, err, hub.Unavailable, "pipeline.raw-failed")
+		if f := hub.AsFault(err); f.Hint == "" || f.MessageZh == "" || f.HintZh == "" {
+			t.Errorf("%s: %v does not say what to do in both languages", what, err)
+		}
 	}
 }
 

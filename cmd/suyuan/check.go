@@ -142,7 +142,11 @@ func (c *checker) mappingTests(cfg Config, l *loaded) {
 // probe asks what the configuration names whether it is there.
 func (c *checker) probe(ctx context.Context, cfg Config, l *loaded) {
 	add := func(err error) { c.around = appendFaults(c.around, err) }
-	add(probeFolder(cfg.path(cfg.Data)))
+	data := probeFolder(cfg.path(cfg.Data))
+	add(data)
+	if data == nil {
+		add(cfg.stream().CheckSpace())
+	}
 	add(probeKey(&cfg))
 	add(cfg.checkTLS())
 	add(probeListen(ctx, cfg.Listen))
