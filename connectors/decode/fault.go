@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -51,8 +52,10 @@ func tooLarge(format string, at hub.Where, limit int) *hub.Fault {
 
 // badBytes is the fault of bytes that the stated or guessed encoding does not know.
 func badBytes(format string, at hub.Where, cs charset) *hub.Fault {
+	others := slices.DeleteFunc([]string{"utf-8", "gb18030", "windows-1252"}, func(name string) bool { return name == cs.name })
 	return refuse(format+".encoding", at, say("the bytes here are not %s", "此处的字节不是 %s 编码", cs.name).
-		hint("set encoding: to what the sender writes, such as gb18030", "请用 encoding: 写明发送方的编码，例如 gb18030"))
+		hint("set encoding: to what the sender writes, such as "+strings.Join(others, " or "),
+			"请用 encoding: 写明发送方的编码，例如 "+strings.Join(others, " 或 ")))
 }
 
 // place is a position in an item: the line and column, from 1, of the next byte.

@@ -45,6 +45,27 @@ const (
 	isa = "ISA*00*          *00*          *ZZ*A              *ZZ*B              *191107*2118*U*00401*000000077*0*P*>~"
 )
 
+// Whoever's bytes are not in an encoding is not told to state that one.
+func TestAnEncodingThatFailedIsNotSuggested(t *testing.T) {
+	for _, name := range []string{"utf-8", "gb18030", "gbk", "shift_jis"} {
+		d, err := decode.New("csv", []byte("encoding: "+name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = d.Decode([]byte("a,b\n"), []byte("1,\xff\xff\n"))
+		f := hub.AsFault(err)
+		if f.Code != "csv.encoding" {
+			t.Fatalf("%s: %v", name, err)
+		}
+		failed := strings.Fields(f.Message)[5]
+		for _, hint := range []string{f.Hint, f.HintZh} {
+			if !strings.Contains(hint, "windows-1252") || strings.Contains(hint, failed) {
+				t.Errorf("%s: after %q the hint is %q", name, f.Message, hint)
+			}
+		}
+	}
+}
+
 func TestFaults(t *testing.T) {
 	for _, c := range []struct {
 		name, format, settings, item string
