@@ -236,6 +236,18 @@ func TestAnAddressThatNothingIsAt(t *testing.T) {
 	}
 }
 
+// A wrong method is no wrong address: it is refused with those that are allowed, also beside the page for people.
+func TestAWrongMethodIsToldTheRightOnes(t *testing.T) {
+	for _, accept := range []string{"*/*", "text/html"} {
+		r := httptest.NewRequest(http.MethodPost, "/t/1", http.NoBody)
+		r.Header.Set("Accept", accept)
+		w := serve(t, &hubStub{trace: story()}, r)
+		if w.Code != http.StatusMethodNotAllowed || w.Header().Get("Allow") != "GET, HEAD" {
+			t.Errorf("%s: %d, Allow: %q", accept, w.Code, w.Header().Get("Allow"))
+		}
+	}
+}
+
 func TestFailuresAreSaidToShoppersInTheirLanguage(t *testing.T) {
 	for name, c := range map[string]struct {
 		err    error

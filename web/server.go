@@ -82,8 +82,6 @@ func New(o Options) (*Server, error) {
 			s.mux.HandleFunc(p, s.console)
 		case p == "GET /{$}":
 			s.mux.HandleFunc(p, s.home)
-		case p == "/":
-			s.mux.HandleFunc(p, s.nowhere)
 		default:
 			s.mux.HandleFunc(p, s.page)
 		}
@@ -94,7 +92,7 @@ func New(o Options) (*Server, error) {
 // Patterns lists the routes, for whoever mounts the server beside others. A GS1 Digital Link opens the page of what it
 // identifies (GS1 Digital Link: URI syntax 1.4).
 func (s *Server) Patterns() []string {
-	out := []string{"GET /{$}", "GET /t/{code...}", "GET /assets/{file}", "GET /console/", "/"}
+	out := []string{"GET /{$}", "GET /t/{code...}", "GET /assets/{file}", "GET /console/"}
 	for _, ai := range []string{"01", "00", "8006", "8004", "8003", "253"} {
 		out = append(out, "GET /"+ai+"/{code...}")
 	}
@@ -102,7 +100,7 @@ func (s *Server) Patterns() []string {
 }
 
 // ServeHTTP implements [http.Handler].
-func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.mux.ServeHTTP(w, r) }
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.Around(s.mux).ServeHTTP(w, r) }
 
 // codeOf is the code that a request asks for: the path after /t/, or the whole Digital Link path.
 func codeOf(r *http.Request) string {
@@ -203,12 +201,38 @@ func (s *Server) home(w http.ResponseWriter, r *http.Request) {
 	s.render(w, http.StatusOK, "home.html", notice{Lang: lang, Other: other(lang)})
 }
 
-// nowhere answers for addresses that nothing is at: people get a page.
+// Around serves what mux has, on which the server is mounted. People who ask for what it does not have get a page. No pattern
+// "/" could do that: the mux would take it where only the method is wrong, which is 405 and says what is allowed.
+func (s *Server) Around(mux *http.ServeMux) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.Contains(r.Header.Get("Accept"), "text/html") {
+			if refuse, pattern := mux.Handler(r); pattern == "" && statusOf(refuse, r) == http.StatusNotFound {
+				s.nowhere(w, r)
+				return
+			}
+		}
+		mux.ServeHTTP(w, r)
+	})
+}
+
+// statusOf is the status that a handler answers with.
+func statusOf(h http.Handler, r *http.Request) int {
+	w := statusOnly{header: http.Header{}}
+	h.ServeHTTP(&w, r)
+	return w.status
+}
+
+// statusOnly is a [http.ResponseWriter] that keeps the status.
+type statusOnly struct {
+	header http.Header
+	status int
+}
+
+func (w *statusOnly) Header() http.Header         { return w.header }
+func (w *statusOnly) Write(b []byte) (int, error) { return len(b), nil }
+func (w *statusOnly) WriteHeader(status int)      { w.status = status }
+
 func (s *Server) nowhere(w http.ResponseWriter, r *http.Request) {
-	if !strings.Contains(r.Header.Get("Accept"), "text/html") {
-		http.NotFound(w, r)
-		return
-	}
 	lang := langOf(r)
 	s.render(w, http.StatusNotFound, "notice.html", notice{
 		Lang: lang, Other: other(lang), Title: say(lang, "没有这个页面", "There is no such page"),

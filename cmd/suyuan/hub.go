@@ -271,18 +271,19 @@ func (h *Hub) URL() string {
 // handler mounts the faces side by side.
 func (h *Hub) handler() http.Handler {
 	mux := http.NewServeMux()
-	if h.cfg.hasRole(roleWeb) {
-		for _, p := range h.web.Patterns() {
-			mux.Handle(p, h.web)
-		}
-	}
 	h.api.Mount(mux)
 	if h.binding != nil {
 		for _, p := range h.binding.Patterns() {
 			mux.Handle(p, h.binding)
 		}
 	}
-	return mux
+	if !h.cfg.hasRole(roleWeb) {
+		return mux
+	}
+	for _, p := range h.web.Patterns() {
+		mux.Handle(p, h.web)
+	}
+	return h.web.Around(mux)
 }
 
 // Run lets data flow until ctx ends, then drains against the direction of the flow's source: no new requests, no new

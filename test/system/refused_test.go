@@ -65,3 +65,36 @@ func TestRefusedSendersKeepTheirConnection(t *testing.T) {
 		t.Errorf("the server panicked:\n%s", log)
 	}
 }
+
+// Only an address that nothing is at is a page for people; a wrong method at one of the hub's own says which are right.
+func TestAWrongMethodIsNoWrongAddress(t *testing.T) {
+	p := hubtest.HookSite(t).Start()
+	for _, c := range []struct {
+		method, path, allow string
+		status              int
+	}{
+		{http.MethodPost, "/healthz", "GET, HEAD", http.StatusMethodNotAllowed},
+		{http.MethodDelete, "/01/09506000134352", "GET, HEAD", http.StatusMethodNotAllowed},
+		{http.MethodGet, "/in/hook/token", http.MethodPost, http.StatusMethodNotAllowed},
+		{http.MethodPost, "/health", "", http.StatusNotFound},
+		{http.MethodGet, "/health", "", http.StatusNotFound},
+	} {
+		for _, accept := range []string{"*/*", "text/html"} {
+			r, err := http.NewRequestWithContext(t.Context(), c.method, p.URL+c.path, http.NoBody)
+			if err != nil {
+				t.Fatal(err)
+			}
+			r.Header.Set("Accept", accept)
+			a, err := http.DefaultClient.Do(r)
+			if err != nil {
+				t.Fatal(err)
+			}
+			body, err := io.ReadAll(a.Body)
+			a.Body.Close()
+			page := c.status == http.StatusNotFound && accept == "text/html"
+			if err != nil || a.StatusCode != c.status || a.Header.Get("Allow") != c.allow || strings.Contains(string(body), "<html") != page {
+				t.Errorf("%s %s for %s: %s, Allow: %q, %v\n%s", c.method, c.path, accept, a.Status, a.Header.Get("Allow"), err, body)
+			}
+		}
+	}
+}
