@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strconv"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -105,5 +106,40 @@ func TestAFullQueueIsWrittenAtOnce(t *testing.T) {
 	p := &publisher{limit: 1 << 20, bound: 1000, wanted: 64, bytes: 500}
 	if !p.enough() {
 		t.Error("it waits for more than it may hold")
+	}
+}
+
+// Envelopes of many records are cut where a frame is full; a record that is larger than that has a frame of its own.
+func TestFramesAreNoLargerThanIsWorthwhile(t *testing.T) {
+	m, err := newMetrics(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var frames []string
+	p := &publisher{
+		limit: 4 * fullFrame, bound: 1 << 30, metrics: m, subject: func(hub.ConnectorID) string { return "in" },
+		send: func(_ context.Context, _ string, frame []byte) error {
+			envelopes, err := DecodeFrame(frame, frameCeiling)
+			ids := ""
+			for _, e := range envelopes {
+				for _, r := range e.Records {
+					ids += string(r.ID)
+				}
+			}
+			frames = append(frames, ids)
+			return err
+		},
+	}
+	p.start()
+	defer p.close()
+	env := hub.Envelope{Connector: "in", Provider: "p"}
+	for id, size := range []int{fullFrame / 2, fullFrame / 3, fullFrame / 3, 3 * fullFrame, 1, 1} {
+		env.Records = append(env.Records, hub.Record{ID: hub.RecordID(strconv.Itoa(id)), Body: make([]byte, size)})
+	}
+	if err := p.publish(t.Context(), []hub.Envelope{env}); err != nil {
+		t.Fatal(err)
+	}
+	if want := []string{"01", "2", "3", "45"}; !slices.Equal(frames, want) {
+		t.Errorf("frames of %q, want %q", frames, want)
 	}
 }
