@@ -28,18 +28,38 @@ func (p *tab) verify() (verdict, said string) {
 	return eval[string](p, `document.getElementById("result").className`), p.text("#result")
 }
 
-// A verdict moves nothing that is being read: each field is as high after it as before.
-func TestAVerdictMovesNoField(t *testing.T) {
-	for _, screen := range []device{phone(), desktop()} {
-		p := open(t, screen, sharedDemo(t).url+"/t/"+code+"?again=1&lang=zh")
-		heights := `[...document.querySelectorAll("dd, .journey li")].map((e) => e.getBoundingClientRect().height)`
-		before := eval[[]float64](p, heights)
-		if verdict, said := p.verify(); verdict != "ok" {
-			t.Fatal(said)
+// A verdict moves nothing that is being read: everything is where it was, and as high.
+func TestAVerdictMovesNothing(t *testing.T) {
+	for _, screen := range []device{phone(), {"small phone", 320, 640, true}, {"tablet", 800, 1000, false}, desktop()} {
+		for _, lang := range []string{"zh", "en"} {
+			p := open(t, screen, sharedDemo(t).url+"/t/"+code+"?again=1&lang="+lang)
+			places := `[...document.querySelectorAll("#result, summary, section, dd, .journey li")].flatMap((e) => {
+				const r = e.getBoundingClientRect();
+				return [r.top, r.height];
+			})`
+			before := eval[[]float64](p, places)
+			if verdict, said := p.verify(); verdict != "ok" {
+				t.Fatal(said)
+			}
+			if after := eval[[]float64](p, places); !slices.Equal(after, before) {
+				t.Errorf("%s %s: tops and heights were %v, and are %v", screen.name, lang, before, after)
+			}
 		}
-		if after := eval[[]float64](p, heights); !slices.Equal(after, before) {
-			t.Errorf("%s: fields were %v high, and are %v", screen.name, before, after)
-		}
+	}
+}
+
+// What is checked can be read before it is, and stays open.
+func TestWhatIsCheckedIsSaidBefore(t *testing.T) {
+	p := open(t, phone(), sharedDemo(t).url+"/t/"+code+"?again=1&lang=en")
+	p.do(chromedp.Click(chromedp.CSS("summary")))
+	p.hold(t, "opened")
+	p.shoot("checks-before")
+	if said := p.text("#checks ol"); !strings.Contains(said, "The ledger holds the same checkpoint") {
+		t.Errorf("it says %q", said)
+	}
+	p.verify()
+	if said := p.text("#checks ol"); strings.Count(said, "✓") != 14 {
+		t.Errorf("after the verification it says %q", said)
 	}
 }
 

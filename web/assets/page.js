@@ -133,12 +133,12 @@ function report(items) {
     if (receipt) li.append(saved(seq, receipt));
     return li;
   }));
-  checks.hidden = false;
-  checks.open = items.some((i) => i.ok !== true);
+  checks.open ||= items.some((i) => i.ok !== true);
 }
 
 async function run() {
   button.disabled = true;
+  result.style.minHeight = `${result.getBoundingClientRect().height}px`; // a shorter text moves nothing
   result.className = "";
   result.textContent = say("正在验证…", "Verifying…");
   for (const step of document.querySelectorAll("[data-step]")) step.classList.remove("proved", "broken", "open");
