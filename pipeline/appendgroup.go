@@ -61,6 +61,13 @@ func (b batch) with(c batch) batch {
 	return batch{append(b.outcomes, c.outcomes...), append(b.origins, c.origins...)}
 }
 
+// empty keeps b's memory, and nothing that is in it.
+func (b *batch) empty() {
+	clear(b.outcomes)
+	clear(b.origins)
+	*b = b.slice(0, 0)
+}
+
 func newAppendGroup(a Appender, limit int, log *zap.Logger, m *metrics, now func() time.Time) *appendGroup {
 	return &appendGroup{
 		appender: a, limit: limit, log: log, metrics: m, now: now,
@@ -170,8 +177,7 @@ func (g *appendGroup) run(ctx context.Context) {
 			}
 		}
 		err := g.record(ctx, all)
-		clear(g.all.outcomes)
-		clear(g.all.origins)
+		g.all.empty()
 		for _, s := range group {
 			s.done <- err
 		}
@@ -199,7 +205,6 @@ func (g *appendGroup) take() (group []*submission, all batch) {
 	if len(group) == 1 {
 		return group, group[0].batch
 	}
-	g.all = batch{g.all.outcomes[:0], g.all.origins[:0]}
 	for _, s := range group {
 		g.all = g.all.with(s.batch)
 	}

@@ -17,7 +17,7 @@ import (
 type publisher struct {
 	send    func(ctx context.Context, subject string, frame []byte) error
 	subject func(connector hub.ConnectorID) string
-	limit   int // bytes of envelopes in a frame, and of one record; most frames have no more than [fullFrame]
+	limit   int // bytes of envelopes in a frame, and of one record; most frames are full before
 	bound   int // bytes that may wait
 	metrics *metrics
 
@@ -110,7 +110,7 @@ func (p *publisher) fit(env *hub.Envelope, records []hub.Record) (n, size int, e
 	size = tag + headSize(env)
 	for n < len(records) && n < maxFrameRecords {
 		s := recordTotal(&records[n])
-		if size+s > p.limit || n > 0 && size+s > fullFrame {
+		if size+s > p.limit || n > 0 && size+s > p.full() {
 			break
 		}
 		size += s
@@ -158,12 +158,15 @@ func (p *publisher) enqueue(c *call, parts []part) error {
 // enough reports whether what waits makes a frame: as many as are wanted, all that fit, or so much that others are about to be
 // refused. The caller holds p.mu.
 func (p *publisher) enough() bool {
-	return p.closed || len(p.queue) >= p.wanted || p.bytes >= min(p.limit, fullFrame, p.bound/2)
+	return p.closed || len(p.queue) >= p.wanted || p.bytes >= min(p.full(), p.bound/2)
 }
 
 // fullFrame is how many bytes of envelopes make a frame worth its sync. Larger ones sync no faster, and what becomes of their records
 // fits into no cache.
 const fullFrame = 2 << 20
+
+// full is how many bytes of envelopes a frame of more than one record has at most.
+func (p *publisher) full() int { return min(p.limit, fullFrame) }
 
 // gathering bounds how long a frame waits for callers to come again.
 const gathering = 2 * time.Millisecond
@@ -223,7 +226,7 @@ func (p *publisher) take() (group []part, closed bool) {
 	n, size, records := 0, 0, 0
 	for n < len(p.queue) && n < maxFrameEnvelopes {
 		q := p.queue[n]
-		if n > 0 && (size+len(*q.bytes) > min(p.limit, fullFrame) || records+q.records > maxFrameRecords) {
+		if n > 0 && (size+len(*q.bytes) > p.full() || records+q.records > maxFrameRecords) {
 			break
 		}
 		size, records, n = size+len(*q.bytes), records+q.records, n+1
