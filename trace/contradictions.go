@@ -22,14 +22,19 @@ type Contradiction struct {
 	Providers []hub.ProviderID
 }
 
-// rule finds contradictions of one kind.
+// rule finds contradictions of one kind, about as many as are told.
 type rule func(tr *Trace) []Contradiction
+
+// maxContradictions is how many are told of one trace. Each pair of steps can be one: a thousand steps of one order, told
+// backwards, were a quarter of a million.
+const maxContradictions = 100
 
 func contradictions(tr *Trace, ambiguous []Stated) []Contradiction {
 	var out []Contradiction
 	for _, r := range []rule{stepOrder, scanBeforeDelivery, certificateBeforeEvent, attributesDiffer, insideTwo, inFuture} {
 		out = append(out, r(tr)...)
 	}
+	out = out[:min(len(out), maxContradictions)]
 	if len(ambiguous) > 0 {
 		c := Contradiction{
 			Code: "alias.ambiguous", Message: "more than one party claims this code for different items",
@@ -75,32 +80,48 @@ func stepOrder(tr *Trace) []Contradiction {
 	for _, group := range byTransaction(tr.Steps) {
 		for i, a := range group {
 			for _, b := range group[i+1:] {
-				early, late := stage(a.Event.Facets.BizStep), stage(b.Event.Facets.BizStep)
-				if early == 0 || late == 0 || early <= late {
+				if a.stage <= b.stage {
 					continue
 				}
-				out = append(out, between("order.steps", a, b,
-					fmt.Sprintf("%s is stated at %s, before %s at %s", a.Event.Facets.BizStep, clock(a), b.Event.Facets.BizStep, clock(b)),
-					fmt.Sprintf("%s（%s）早于%s（%s）", stepZh(a), clock(a), stepZh(b), clock(b))))
+				if len(out) == maxContradictions {
+					return out
+				}
+				out = append(out, between("order.steps", a.Step, b.Step,
+					fmt.Sprintf("%s is stated at %s, before %s at %s", a.Event.Facets.BizStep, clock(a.Step), b.Event.Facets.BizStep, clock(b.Step)),
+					fmt.Sprintf("%s（%s）早于%s（%s）", stepZh(a.Step), clock(a.Step), stepZh(b.Step), clock(b.Step))))
 			}
 		}
 	}
 	return out
 }
 
-// byTransaction groups steps that name the same business transaction, each in the order of time.
-func byTransaction(steps []Step) [][]Step {
-	groups := map[string][]Step{}
+// staged is a step with its stage.
+type staged struct {
+	Step
+
+	stage int
+}
+
+// byTransaction groups steps that have a stage and name the same business transaction, each once and in the order of time.
+func byTransaction(steps []Step) [][]*staged {
+	groups := map[string][]*staged{}
 	var order []string
 	for _, s := range steps {
+		one := &staged{s, stage(s.Event.Facets.BizStep)}
+		if one.stage == 0 {
+			continue
+		}
 		for _, tx := range s.View.Transactions {
-			if groups[tx.Value] == nil {
+			group := groups[tx.Value]
+			if group == nil {
 				order = append(order, tx.Value)
 			}
-			groups[tx.Value] = append(groups[tx.Value], s)
+			if len(group) == 0 || group[len(group)-1] != one {
+				groups[tx.Value] = append(group, one)
+			}
 		}
 	}
-	out := make([][]Step, len(order))
+	out := make([][]*staged, len(order))
 	for i, tx := range order {
 		out[i] = groups[tx]
 	}
@@ -161,8 +182,8 @@ func attributesDiffer(tr *Trace) []Contradiction {
 			}
 			if was := tr.Steps[first].View.Master[name]; was != v {
 				out = append(out, between("attribute.differs", tr.Steps[first], s,
-					fmt.Sprintf("%s is stated as %s and as %s", name, was, v),
-					fmt.Sprintf("%s 存在不同说法：%s 与 %s", name, was, v)))
+					fmt.Sprintf("%s is stated as %.100s and as %.100s", name, was, v),
+					fmt.Sprintf("%s 存在不同说法：%.100s 与 %.100s", name, was, v)))
 			}
 		}
 	}
@@ -184,7 +205,7 @@ func insideTwo(tr *Trace) []Contradiction {
 		switch s.Event.Facets.Action {
 		case "ADD":
 			for other, was := range in {
-				if other != parent {
+				if other != parent && len(out) < maxContradictions {
 					out = append(out, between("inside.two", was, s,
 						"the item is packed into a second container without having left the first",
 						"商品未离开前一容器即被装入另一容器"))

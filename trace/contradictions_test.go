@@ -1,6 +1,7 @@
 package trace_test
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -90,6 +91,33 @@ func TestContradictionsAreFlagged(t *testing.T) {
 				t.Errorf("%v, want %v", got, c.want)
 			}
 		})
+	}
+}
+
+// Where every pair of steps contradicts, some are told: the page of an item that one party has spoilt stays a page.
+func TestNotEveryPairOfStepsIsTold(t *testing.T) {
+	orders, boxes := &shelf{}, &shelf{}
+	for n := range 400 {
+		step := "shipping"
+		if n >= 200 {
+			step = "packing"
+		}
+		at := hour(1).Add(time.Duration(n) * time.Second)
+		orders.object(at, step+" OBSERVE epc="+tin).Body = []byte(`{"bizTransactionList":[` +
+			strings.Repeat(`{"bizTransaction":"urn:x:po:1"},`, 50) + `{"bizTransaction":"urn:x:po:1"}]}`)
+		boxes.aggregation(at, fmt.Sprintf("packing ADD parent=urn:x:%d child=%s", n, tin))
+	}
+	for name, s := range map[string]*shelf{"order.steps": orders, "inside.two": boxes} {
+		if got := len(s.trace(t, tin).Contradictions); got == 0 || got > 100 {
+			t.Errorf("%s: %d contradictions", name, got)
+		}
+	}
+	long := &shelf{}
+	for _, lot := range []string{"A", strings.Repeat("B", 1<<16)} {
+		long.object(hour(1), "commissioning ADD epc="+tin).Body = []byte(`{"ilmd":{"cbvmda:lotNumber":"` + lot + `"}}`)
+	}
+	if all := long.trace(t, tin).Contradictions; len(all) != 1 || len(all[0].Message) > 300 {
+		t.Errorf("a lot number of 64 KiB: %d contradictions", len(all))
 	}
 }
 

@@ -85,6 +85,7 @@ const (
 	maxDepth  = 16
 	maxEvents = 2000
 	perLookup = 1000
+	perBatch  = 100 // things of one look-up
 )
 
 // New returns a tracer. candidates turns a code into the canonical identities that its form alone may stand for (a GS1

@@ -19,16 +19,41 @@ func (s span) holds(t time.Time) bool {
 
 // walk gathers the steps of one journey.
 type walk struct {
-	lib       Library
-	start     string
-	found     map[hub.Seq]Step
-	visited   map[string][]span
-	cache     map[string][]hub.Event
-	truncated bool
+	lib     Library
+	start   string
+	found   map[hub.Seq]Step
+	visited map[string][]span
+	cache   map[string][]hub.Event
+	// known are the events that were read, each kept once however many things it speaks of.
+	known map[hub.Seq]hub.Event
+	// room is how many bytes of events may still be read, patience how many things may still be looked at.
+	room, patience int
+	truncated      bool
 }
 
+// What one walk may cost: anybody may ask for a page, and one event may name thousands of things.
+const (
+	walkBytes  = 32 << 20
+	walkThings = 10_000_000
+	// eventCost is what an event costs beside its body.
+	eventCost = 1 << 10
+)
+
 func newWalk(lib Library, id string) *walk {
-	return &walk{lib: lib, start: id, found: map[hub.Seq]Step{}, visited: map[string][]span{}, cache: map[string][]hub.Event{}}
+	return &walk{
+		lib: lib, start: id, found: map[hub.Seq]Step{}, visited: map[string][]span{}, cache: map[string][]hub.Event{},
+		known: map[hub.Seq]hub.Event{}, room: walkBytes, patience: walkThings,
+	}
+}
+
+// spend notes that the things of an event are looked at.
+func (w *walk) spend(e hub.Event) { w.patience -= 1 + len(e.Facets.Things) }
+
+// spent reports whether the walk has cost what it may. What it has not seen then is left out, and the trace says so.
+func (w *walk) spent() bool {
+	over := w.patience <= 0 || w.room <= 0 || len(w.found) >= maxEvents
+	w.truncated = w.truncated || over
+	return over
 }
 
 // steps returns what was found in the order of event time, then of the log.
@@ -48,13 +73,69 @@ func (w *walk) events(ctx context.Context, id string) ([]hub.Event, error) {
 	if es, ok := w.cache[id]; ok {
 		return es, nil
 	}
+	if w.spent() {
+		return nil, nil
+	}
 	es, more, err := w.lib.EventsAbout(ctx, []string{id}, perLookup)
 	if err != nil {
 		return nil, err
 	}
 	w.truncated = w.truncated || more
-	w.cache[id] = es
+	w.cache[id] = w.keep(es)
 	return es, nil
+}
+
+// keep lets events that are known already share what they hold, and pays for having read them.
+func (w *walk) keep(es []hub.Event) []hub.Event {
+	w.room -= eventCost
+	for i := range es {
+		w.room -= eventCost + len(es[i].Body)
+		if e, ok := w.known[es[i].Seq]; ok {
+			es[i] = e
+			continue
+		}
+		w.known[es[i].Seq] = es[i]
+	}
+	return es
+}
+
+// ahead reads the events of many things with few look-ups. An event that speaks of all of them is read once for each look-up,
+// not once for each thing. Where there are more events than one look-up gives, each thing is left to its own.
+func (w *walk) ahead(ctx context.Context, ids []string) error {
+	ids = slices.DeleteFunc(slices.Compact(slices.Sorted(slices.Values(ids))), func(id string) bool { return w.cache[id] != nil })
+	for chunk := range slices.Chunk(ids, perBatch) {
+		if w.spent() {
+			return nil
+		}
+		es, more, err := w.lib.EventsAbout(ctx, chunk, perLookup)
+		if err != nil {
+			return err
+		}
+		if es = w.keep(es); more {
+			continue
+		}
+		w.file(chunk, es)
+	}
+	return nil
+}
+
+// file puts events under each of ids, which are sorted, that they speak of.
+func (w *walk) file(ids []string, es []hub.Event) {
+	for _, id := range ids {
+		w.cache[id] = []hub.Event{}
+	}
+	for _, e := range es {
+		w.spend(e)
+		for _, t := range e.Facets.Things {
+			if _, asked := slices.BinarySearch(ids, t.ID); !asked {
+				continue
+			}
+			if of := w.cache[t.ID]; len(of) == 0 || of[len(of)-1].Seq != e.Seq {
+				w.cache[t.ID] = append(of, e)
+				w.room -= eventCost
+			}
+		}
+	}
 }
 
 // add notes an event; the nearest relation to the item wins.
@@ -71,6 +152,7 @@ func (w *walk) add(e hub.Event, rel Relation, via []string) {
 
 // enter reports whether id was not yet walked during the whole of s, and notes that it is now.
 func (w *walk) enter(id string, s span) bool {
+	w.patience -= len(w.visited[id])
 	for _, v := range w.visited[id] {
 		if !s.from.Before(v.from) && (v.until.IsZero() || (!s.until.IsZero() && !s.until.After(v.until))) {
 			return false
@@ -97,7 +179,7 @@ func (w *walk) item(ctx context.Context, id string, s span, rel Relation, via []
 		w.truncated = true
 		return nil
 	}
-	if !w.enter(id, s) {
+	if w.spent() || !w.enter(id, s) {
 		return nil
 	}
 	events, err := w.events(ctx, id)
@@ -105,6 +187,7 @@ func (w *walk) item(ctx context.Context, id string, s span, rel Relation, via []
 		return err
 	}
 	for _, e := range events {
+		w.spend(e)
 		if s.holds(e.Facets.EventTime) && concerns(e, id, rel) {
 			w.add(e, rel, via)
 		}
@@ -165,12 +248,24 @@ type stay struct {
 // stays finds when id was inside of what. An aggregation or association adds it; the matching removal, or one that
 // empties the parent, ends the stay.
 func (w *walk) stays(ctx context.Context, id string, events []hub.Event) ([]stay, error) {
-	var out []stay
+	var in []hub.Event
+	var parents []string
 	for _, e := range events {
 		parent := parentOf(e)
 		if parent == "" || parent == id || e.Facets.Action == "DELETE" || !isChild(e, id) {
 			continue
 		}
+		in, parents = append(in, e), append(parents, parent)
+	}
+	if err := w.ahead(ctx, parents); err != nil {
+		return nil, err
+	}
+	var out []stay
+	for i, e := range in {
+		if w.spent() {
+			break
+		}
+		parent := parents[i]
 		until, err := w.leaves(ctx, id, parent, e.Facets.EventTime)
 		if err != nil {
 			return nil, err
@@ -187,6 +282,7 @@ func (w *walk) leaves(ctx context.Context, id, parent string, t time.Time) (time
 		return time.Time{}, err
 	}
 	for _, e := range events {
+		w.spend(e)
 		if e.Facets.Action != "DELETE" || parentOf(e) != parent || e.Facets.EventTime.Before(t) {
 			continue
 		}
@@ -223,12 +319,18 @@ func (w *walk) ingredients(ctx context.Context, id string, s span, via []string,
 		if e.Facets.Type != "TransformationEvent" || !is(e, id, hub.RoleOutput) || !s.holds(e.Facets.EventTime) {
 			continue
 		}
+		var inputs []string
 		for _, t := range e.Facets.Things {
-			if t.Role != hub.RoleInput || t.ID == id {
-				continue
+			if t.Role == hub.RoleInput && t.ID != id {
+				inputs = append(inputs, t.ID)
 			}
+		}
+		if err := w.ahead(ctx, inputs); err != nil {
+			return err
+		}
+		for _, input := range inputs {
 			before := span{until: e.Facets.EventTime}
-			if err := w.item(ctx, t.ID, before, Ingredient, append(slices.Clone(via), t.ID)); err != nil {
+			if err := w.item(ctx, input, before, Ingredient, append(slices.Clone(via), input)); err != nil {
 				return err
 			}
 		}
@@ -246,11 +348,11 @@ func (w *walk) forwards(ctx context.Context) error {
 }
 
 func (w *walk) onward(ctx context.Context, id string, s span, rel Relation, via []string) error {
-	if len(via) > maxDepth || len(w.found) >= maxEvents {
+	if len(via) > maxDepth {
 		w.truncated = true
 		return nil
 	}
-	if !w.enter(id, s) {
+	if w.spent() || !w.enter(id, s) {
 		return nil
 	}
 	events, err := w.events(ctx, id)
@@ -258,11 +360,20 @@ func (w *walk) onward(ctx context.Context, id string, s span, rel Relation, via 
 		return err
 	}
 	for _, e := range events {
+		w.spend(e)
 		if !s.holds(e.Facets.EventTime) {
 			continue
 		}
 		w.add(e, rel, via)
-		for _, next := range onwardFrom(e, id) {
+		hops := onwardFrom(e, id)
+		ids := make([]string, len(hops))
+		for i, next := range hops {
+			ids[i] = next.id
+		}
+		if err := w.ahead(ctx, ids); err != nil {
+			return err
+		}
+		for _, next := range hops {
 			after := span{from: e.Facets.EventTime}
 			if err := w.onward(ctx, next.id, after, next.rel, append(slices.Clone(via), next.id)); err != nil {
 				return err

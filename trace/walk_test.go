@@ -1,9 +1,11 @@
 package trace_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -183,6 +185,84 @@ func TestAJourneyBeyondTheBoundsSaysThatItIsCut(t *testing.T) {
 	}
 	if tr := deep.trace(t, "urn:x:0"); !tr.Truncated || len(tr.Steps) > 20 {
 		t.Errorf("%d steps, truncated %v", len(tr.Steps), tr.Truncated)
+	}
+}
+
+// meter counts what a walk asks for.
+type meter struct {
+	*shelf
+
+	lookups, bytes int
+}
+
+func (m *meter) EventsAbout(ctx context.Context, ids []string, limit int) ([]hub.Event, bool, error) {
+	out, more, err := m.shelf.EventsAbout(ctx, ids, limit)
+	m.lookups++
+	for i := range out {
+		m.bytes += len(out[i].Body)
+	}
+	return out, more, err
+}
+
+func (m *meter) both(t *testing.T, code string) *trace.Trace {
+	t.Helper()
+	tracer := trace.New(m, func(code string) []string { return []string{code} })
+	tr, err := tracer.Trace(t.Context(), code, time.Time{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := tracer.Forward(t.Context(), code); err != nil {
+		t.Fatal(err)
+	}
+	return tr
+}
+
+// An event that names a thousand things is not read a thousand times: anybody may ask for the page, and its cost grew with the
+// square of the event.
+func TestOneEventOfManyThingsIsNotReadOnceForEach(t *testing.T) {
+	ids := make([]string, 1000)
+	for i := range ids {
+		ids[i] = fmt.Sprintf("https://id.gs1.org/01/05391520850011/21/%d", i)
+	}
+	many := strings.Join(ids, ",")
+	m := &meter{shelf: &shelf{}}
+	m.transformation(hour(2), "creating_class_instance input="+many+" output="+tin).Body = []byte(`{"x:y":"` + many + `"}`)
+	m.object(hour(1), "storing OBSERVE epc="+ids[999])
+	m.aggregation(hour(3), "packing ADD parent="+carton+" child="+tin+","+many)
+	m.transformation(hour(4), "repackaging input="+tin+" output="+many)
+	tr := m.both(t, tin)
+	if got := journey(tr); tr.Truncated || got != "storing:ingredient creating_class_instance packing repackaging" {
+		t.Errorf("truncated %v: %s", tr.Truncated, got)
+	}
+	if m.lookups > 60 || m.bytes > 60*len(many) {
+		t.Errorf("%d look-ups of %d bytes", m.lookups, m.bytes)
+	}
+}
+
+// A journey of few events can lead to many things, and to few things on many ways. Its walk ends, and says so.
+func TestAWalkOnManyWaysEnds(t *testing.T) {
+	large := &meter{shelf: &shelf{}}
+	for n := range 200 {
+		e := large.transformation(hour(n), fmt.Sprintf("creating_class_instance input=urn:x:%d output=urn:x:%d", n+1, n/8))
+		e.Body = []byte(`{"x:y":"` + strings.Repeat("x", 1<<20) + `"}`)
+	}
+	if tr := large.both(t, "urn:x:0"); !tr.Truncated || large.bytes > 128<<20 {
+		t.Errorf("events of 1 MiB: truncated %v, %d bytes read", tr.Truncated, large.bytes)
+	}
+	ways := &meter{shelf: &shelf{}} // each thing of a floor is inside of each of the next, at overlapping times
+	for floor := range 12 {
+		for n := range 48 {
+			for _, action := range []string{"ADD", "DELETE"} {
+				at := hour(0).Add(time.Duration(n) * time.Minute)
+				if action == "DELETE" {
+					at = at.Add(40 * time.Minute)
+				}
+				ways.aggregation(at, fmt.Sprintf("packing %s parent=urn:x:%d.%d child=urn:x:%d.%d,urn:x:%d.%d", action, floor+1, n%8, floor, n/8, floor, n%8))
+			}
+		}
+	}
+	if tr := ways.both(t, "urn:x:0.0"); len(tr.Steps) == 0 {
+		t.Error("nothing found")
 	}
 }
 
