@@ -51,7 +51,7 @@ func newDelivery(s *Server) *delivery {
 		client: &http.Client{
 			Timeout:       deliverTimeout,
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-			Transport:     &http.Transport{MaxIdleConnsPerHost: 2, IdleConnTimeout: time.Minute, ForceAttemptHTTP2: true},
+			Transport:     destinations(s.DeliverTo),
 		},
 	}
 }
@@ -324,7 +324,7 @@ func (w *subscriber) post(ctx context.Context, events []hub.Event, id string) er
 	sign(req.Header, w.sub.Secret, id, w.d.s.Now(), body)
 	res, err := w.d.client.Do(req)
 	if err != nil {
-		return hub.Faultf(hub.Unavailable, "subscription.dest", "the destination cannot be reached").Because(err)
+		return unreached(err)
 	}
 	_, _ = io.CopyN(io.Discard, res.Body, 64<<10) // so that the connection can be used again
 	_ = res.Body.Close()

@@ -1,7 +1,9 @@
 package epcisrest
 
 import (
+	"context"
 	"net/http"
+	"net/netip"
 	"time"
 )
 
@@ -46,3 +48,24 @@ func SealAndOpen(of, asked string, change func(string) string, later time.Durati
 
 // Route reports whether an escaped path matches a pattern, and its variable segments.
 func Route(pattern, path string) ([]string, bool) { return match(pattern, path) }
+
+// Post posts nothing to a destination as deliveries do, from a hub that may deliver into the allowed networks besides public ones.
+// The second result says whether a subscription with this destination is taken.
+func Post(ctx context.Context, dest string, allowed ...netip.Prefix) (delivery, taking error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, dest, http.NoBody)
+	if err != nil {
+		return err, err
+	}
+	res, err := (&http.Client{Transport: destinations(allowed)}).Do(req)
+	if err != nil {
+		delivery = unreached(err)
+	} else {
+		_ = res.Body.Close()
+	}
+	return delivery, (&Server{Config: Config{DeliverTo: allowed}}).checkDest(dest)
+}
+
+// Reachable is [reachable] for an address as text.
+func Reachable(address string, allowed ...netip.Prefix) bool {
+	return reachable(netip.MustParseAddr(address), allowed)
+}

@@ -3,10 +3,15 @@ package epcisrest_test
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
+	"net/http/httptest"
 	"reflect"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"go.uber.org/zap"
 
 	"github.com/suyuan-io/suyuan/api/epcisrest"
 	"github.com/suyuan-io/suyuan/hub"
@@ -135,5 +140,26 @@ func TestCaptureConnectorsHaveNames(t *testing.T) {
 	}
 	if epcisrest.ConnectorID(hub.ProviderID(strings.Repeat("x", 63))) == epcisrest.ConnectorID(hub.ProviderID(strings.Repeat("x", 62)+"y")) {
 		t.Error("two providers share a connector")
+	}
+}
+
+// A method that somebody made up is no label of its own: each would be kept for ever, for whoever asks without a key.
+func TestMadeUpMethodsAreCountedAsOne(t *testing.T) {
+	registry := prometheus.NewRegistry()
+	s, err := epcisrest.New(epcisrest.Deps{Log: zap.NewNop(), Now: time.Now, Registerer: registry, Dir: t.TempDir()}, epcisrest.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for n := range 100 {
+		s.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(fmt.Sprintf("METHOD%d", n), "/epcis/events", nil))
+	}
+	families, err := registry.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, family := range families {
+		if n := len(family.GetMetric()); n > 1 {
+			t.Errorf("%s has %d series", family.GetName(), n)
+		}
 	}
 }

@@ -3,6 +3,7 @@ package epcisrest
 import (
 	"context"
 	"net/http"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -108,8 +109,10 @@ type Config struct {
 	MaxEvents int
 	MaxBytes  int64
 	// GS1 says how long company prefixes are, for answers in EPC URNs.
-	GS1     gs1.Options
-	Version string
+	GS1 gs1.Options
+	// DeliverTo are the networks whose addresses subscriptions may be delivered to though they are not public.
+	DeliverTo []netip.Prefix
+	Version   string
 }
 
 // Server serves the binding. It is safe for concurrent use.
@@ -192,7 +195,16 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if err != nil {
 		s.fail(sw, r, err)
 	}
-	s.metrics.latency.WithLabelValues(r.Method+" "+name, strconv.Itoa(sw.status)).Observe(s.Now().Sub(started).Seconds())
+	s.metrics.latency.WithLabelValues(knownMethod(r.Method)+" "+name, strconv.Itoa(sw.status)).Observe(s.Now().Sub(started).Seconds())
+}
+
+// knownMethod is a method as a label: anybody can make methods up, and each would be counted for ever.
+func knownMethod(method string) string {
+	switch method {
+	case http.MethodGet, http.MethodHead, http.MethodPost, http.MethodDelete, http.MethodOptions:
+		return method
+	}
+	return "other"
 }
 
 // statusWriter remembers the status that was written.

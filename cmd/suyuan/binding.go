@@ -2,6 +2,8 @@ package main
 
 import (
 	"context"
+	"fmt"
+	"net/netip"
 	"os"
 	"time"
 
@@ -22,9 +24,23 @@ type EPCISConfig struct {
 	// MaxEvents and MaxBytes bound one posted document; the defaults are 10,000,000 events and 4GiB.
 	MaxEvents int             `yaml:"maxEvents" min:"1"`
 	MaxBytes  strictyaml.Size `yaml:"maxBytes"`
+	// DeliverTo are networks, such as 10.1.0.0/16, that subscriptions may be delivered into. Without any they are delivered to
+	// public addresses only: a partner chooses the destination, and the hub may stand beside what partners must not reach.
+	DeliverTo []network `yaml:"deliverTo"`
 	// Serve makes this process the one that serves the binding where several share a store, because posted documents wait on
 	// its disk and each subscription is delivered once. A hub with a store of its own always serves it.
 	Serve bool `yaml:"serve"`
+}
+
+// network is a network as the configuration has it.
+type network struct{ netip.Prefix }
+
+// UnmarshalText parses the text form.
+func (n *network) UnmarshalText(text []byte) (err error) {
+	if n.Prefix, err = netip.ParsePrefix(string(text)); err != nil {
+		return fmt.Errorf(`found %q where a network such as "10.1.0.0/16" is expected`, text)
+	}
+	return nil
 }
 
 // gs1 reads what is known of company prefixes.
@@ -52,13 +68,17 @@ func (h *Hub) openBinding(context.Context) error {
 	if err != nil {
 		return err
 	}
+	var into []netip.Prefix
+	for _, n := range h.cfg.EPCIS.DeliverTo {
+		into = append(into, n.Prefix)
+	}
 	strict := h.schemas.With(schemas.ValidateOptions{Rules: true})
 	h.binding, err = epcisrest.New(epcisrest.Deps{
 		Log: h.log, Now: time.Now, Authorize: h.api.Authorize, Publisher: h.pipeline, Events: h.store, Size: h.store, Records: h.store,
 		Jobs: h.store, Queries: h.store, Subscriptions: h.store, Deliveries: h.store, Registerer: h.registry,
 		ValidateEvent: strict.ValidateEvent, ValidateDocument: strict.ValidateDocument, Dir: h.cfg.data("capture"),
 	}, epcisrest.Config{
-		PublicURL: h.cfg.PublicURL, MaxEvents: h.cfg.EPCIS.MaxEvents, MaxBytes: int64(h.cfg.EPCIS.MaxBytes), GS1: prefixes, Version: version(),
+		PublicURL: h.cfg.PublicURL, MaxEvents: h.cfg.EPCIS.MaxEvents, MaxBytes: int64(h.cfg.EPCIS.MaxBytes), GS1: prefixes, DeliverTo: into, Version: version(),
 	})
 	return err
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
 	"path/filepath"
 	"slices"
 	"sync"
@@ -152,6 +153,7 @@ func (e *embedded) open() {
 		Appender:   appender{e.store, func() { e.rest.Nudge() }}, Morgue: e.store, Log: log,
 	})
 	must(err)
+	e.config.DeliverTo = append(e.config.DeliverTo, netip.MustParsePrefix("127.0.0.0/8"))
 	e.config.GS1 = gs1.Options{GCPLength: 7}
 	e.rest, err = epcisrest.New(epcisrest.Deps{
 		Log: log, Now: time.Now, Authorize: authorize, Publisher: p, Events: e.store, Size: e.store, Records: e.store, Jobs: e.store,
