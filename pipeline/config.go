@@ -32,6 +32,8 @@ const RelaxedSync = 100 * time.Millisecond
 type Config struct {
 	// Dir holds the embedded server's files; one process at a time may have it. It is required unless Cluster.URL is set.
 	Dir string `yaml:"dir"`
+	// Locked says that the caller holds the lock of Dir already, by [Lock].
+	Locked bool `yaml:"-"`
 	// Durability of the embedded server; empty is Strict. A cluster's durability is the cluster's own setting.
 	Durability Durability `yaml:"durability"`
 	// Listen lets other processes reach the embedded server over TCP, "host:port"; empty, the default, opens no port.

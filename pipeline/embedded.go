@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"path/filepath"
@@ -22,7 +23,7 @@ import (
 // the clients of this process reconnect through [embedded.InProcessConn].
 type embedded struct {
 	opts  server.Options
-	lock  *os.File
+	lock  io.Closer
 	dir   string
 	spare int64 // bytes that must be free
 	log   *zap.Logger
@@ -40,21 +41,24 @@ type embedded struct {
 // startEmbedded locks cfg.Dir and starts the server in it. Recovery after a crash is what the server does when it opens
 // its files: a torn last message is cut off, and it was never acknowledged.
 func startEmbedded(cfg Config, log *zap.Logger) (*embedded, error) {
-	lock, err := lockDir(cfg.Dir)
-	if err != nil {
-		return nil, err
+	e := &embedded{opts: serverOptions(cfg), lock: io.NopCloser(nil), dir: cfg.Dir, spare: cfg.MinFree, log: log}
+	if !cfg.Locked {
+		var err error
+		if e.lock, err = Lock(cfg.Dir); err != nil {
+			return nil, err
+		}
 	}
-	e := &embedded{opts: serverOptions(cfg), lock: lock, dir: cfg.Dir, spare: cfg.MinFree, log: log}
 	e.checkSpace()
 	if err := e.start(); err != nil {
-		_ = lock.Close()
+		_ = e.lock.Close()
 		return nil, err
 	}
 	return e, nil
 }
 
-// lockDir makes dir and takes its lock.
-func lockDir(dir string) (*os.File, error) {
+// Lock makes dir and takes the lock of its one process until it is closed. Open does so itself; who has more to keep from other
+// processes than the stream takes it before and says so with [Config.Locked].
+func Lock(dir string) (io.Closer, error) {
 	unusable := func(err error) error {
 		return hub.Faultf(hub.Unavailable, "pipeline.dir", "the data directory %s cannot be used", dir).Because(err)
 	}

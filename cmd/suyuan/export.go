@@ -18,6 +18,7 @@ import (
 
 	"github.com/suyuan-io/suyuan/anchor"
 	"github.com/suyuan-io/suyuan/hub"
+	"github.com/suyuan-io/suyuan/store/sqlite"
 )
 
 func exportCommand(std stdio) *cobra.Command {
@@ -83,7 +84,7 @@ func export(ctx context.Context, cfg Config, e anchor.Export, out io.Writer) (er
 	if err != nil {
 		return err
 	}
-	store, _, err := cfg.openDatabase(ctx, nil, nil)
+	store, err := openBeside(ctx, &cfg)
 	if err != nil {
 		return err
 	}
@@ -96,6 +97,17 @@ func export(ctx context.Context, cfg Config, e anchor.Export, out io.Writer) (er
 	fmt.Fprintf(out, "exported %s at size %d to %s: %d checkpoints, %d new tiles, %d receipts\n",
 		key.Public().Name(), done.Size, e.Dir, done.Checkpoints, done.Tiles, done.Receipts)
 	return nil
+}
+
+// openBeside opens the store of a hub that may run; the schema of the embedded one stays as it is.
+func openBeside(ctx context.Context, cfg *Config) (database, error) {
+	if cfg.shared() {
+		s, _, err := cfg.openDatabase(ctx, nil, nil)
+		return s, err
+	}
+	return sqlite.Open(ctx, sqlite.Config{
+		Path: cfg.data(storeFile), Now: now, LeafHash: cfg.Anchor.hash().Leaf, Resident: makeRoom, Beside: true,
+	})
 }
 
 // openStatic returns the log in a folder or at an http or https URL.

@@ -130,10 +130,27 @@ func (h *Hub) openStore(ctx context.Context) error {
 			return hub.Faultf(hub.Unavailable, "data.folder", "cannot make the folder %s", dir).Because(cause(err)).WithHint(dataHint)
 		}
 	}
+	if err := h.lockData(); err != nil {
+		return err
+	}
 	if h.store, h.leases, err = h.cfg.openDatabase(ctx, h.indexing, h.index.told); err != nil {
 		return err
 	}
 	h.onClose(h.store.Close)
+	return nil
+}
+
+// lockData keeps other processes from the data folder before anything in it is opened: a newer release, which a backup at night may
+// be, would bring the store to its schema beneath a hub that runs. Where stream and store are elsewhere, nothing in it is shared.
+func (h *Hub) lockData() error {
+	if h.cfg.shared() && h.cfg.Stream.URL != "" {
+		return nil
+	}
+	lock, err := pipeline.Lock(h.cfg.stream().Dir)
+	if err != nil {
+		return err
+	}
+	h.onClose(lock.Close)
 	return nil
 }
 
@@ -144,7 +161,9 @@ func (h *Hub) openPipeline(ctx context.Context) (err error) {
 	h.breakers = connectors.NewBreakers(h.store, h.log, now)
 	h.master = &masterData{statements: h.store.Statements, now: now}
 	validate := withoutAdvice(h.schemas.With(schemas.ValidateOptions{Rules: true}).ValidateEvent)
-	h.pipeline, err = pipeline.Open(ctx, h.cfg.stream(), pipeline.Deps{
+	stream := h.cfg.stream()
+	stream.Locked = true
+	h.pipeline, err = pipeline.Open(ctx, stream, pipeline.Deps{
 		Normaliser: pipeline.NewNormaliser(h.catalog.Instance, validate, now),
 		Appender:   recorder{h}, Morgue: h.store,
 		Log: h.log, Metrics: h.registry, Tracer: otel.GetTracerProvider(), Now: now,

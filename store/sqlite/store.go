@@ -56,6 +56,8 @@ type Config struct {
 	Damaged func(parts int, err error)
 	// Indexing is told now and then how many of the events are indexed, while an index is made again; nil tells nobody.
 	Indexing func(done, of uint64)
+	// Beside says that a hub may run on the database: one of an earlier schema is refused, where otherwise it is brought to the newest.
+	Beside bool
 }
 
 // Open opens the database, brings it to the newest schema, and returns the store.
@@ -74,6 +76,11 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 	}
 	if err := os.MkdirAll(filepath.Dir(c.Path), 0o700); err != nil {
 		return nil, fmt.Errorf("open store: %w", err)
+	}
+	// SQLite gives its other files the permissions of the database: what partners said is for the hub's user alone. A file that is
+	// there is not touched, because closing it would drop the locks that this process has on it; why none can be made says SQLite.
+	if f, err := os.OpenFile(c.Path, os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o600); err == nil {
+		_ = f.Close()
 	}
 	s := &Store{path: c.Path}
 	var err error
@@ -125,8 +132,8 @@ func (s *Store) prepare(ctx context.Context, c Config) error {
 	if err != nil {
 		return err
 	}
-	if _, err := p.Up(ctx); err != nil {
-		return fmt.Errorf("migrate: %w", err)
+	if err := migrate(ctx, p, c.Beside); err != nil {
+		return err
 	}
 	s.Store, err = relational.New(ctx, dialect(), relational.Config{
 		Write: s.write, Read: s.read, Now: c.Now, LeafHash: c.LeafHash, Indexing: c.Indexing,
@@ -139,6 +146,27 @@ func (s *Store) prepare(ctx context.Context, c Config) error {
 		return err
 	}
 	s.index.mender.start(func(ctx context.Context, p place) error { return s.index.mend(ctx, p, s.Hold) })
+	return nil
+}
+
+// migrate brings the database to the newest schema, and refuses what that would break: one of a later release, and one beside whose hub
+// the caller only wants to read.
+func migrate(ctx context.Context, p *goose.Provider, beside bool) error {
+	has, knows, err := p.GetVersions(ctx)
+	switch {
+	case err != nil:
+	case has > knows:
+		return hub.Faultf(hub.Unsupported, "store.newer", "a later release has used the database: its schema is %d, this release knows %d", has, knows).
+			WithHint("run the release that has used it, or restore the backup from before the upgrade: suyuan restore --help")
+	case has < knows && beside:
+		return hub.Faultf(hub.Unsupported, "store.older", "the database is of an earlier release: its schema is %d, that of this release %d", has, knows).
+			WithHint("start the hub with this release first, which brings it to the new schema")
+	default:
+		_, err = p.Up(ctx)
+	}
+	if err != nil {
+		return fmt.Errorf("migrate: %w", err)
+	}
 	return nil
 }
 

@@ -13,6 +13,7 @@ import (
 
 	"github.com/suyuan-io/suyuan/hub"
 	"github.com/suyuan-io/suyuan/internal/sample"
+	"github.com/suyuan-io/suyuan/pipeline"
 	"github.com/suyuan-io/suyuan/test/hubtest"
 )
 
@@ -65,6 +66,26 @@ func TestAHubOfAnOlderSchemaGoesOn(t *testing.T) {
 	// What the migration made out of the old events is what the events say.
 	if said := run(t, 0, "rebuild", "--config", s.Path("suyuan.yaml")); strings.Count(said, "the same") != 3 {
 		t.Errorf("the migrated store is not what its events say:\n%s", said)
+	}
+}
+
+// A newer release that comes beside a hub that runs, as a backup at night after an upgrade of the package does, leaves the store as it
+// is: the hub that has it knows no other schema.
+func TestTheStoreOfARunningHubIsNotUpgraded(t *testing.T) {
+	s := upgradeSite(t)
+	lock, err := pipeline.Lock(s.Path("data", "stream"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer lock.Close()
+	before := read(t, s.Path("data", "hub.db"))
+	config := s.Path("suyuan.yaml")
+	want(t, run(t, 3, "serve", "--config", config), "pipeline.dir-in-use")
+	want(t, run(t, 3, "rebuild", "--config", config), "pipeline.dir-in-use")
+	want(t, run(t, 3, "backup", "--config", config, "--url", "http://127.0.0.1:1", "nightly"), "hub.unreachable")
+	want(t, run(t, 2, "export", "--config", config, s.Path("log")), "store.older")
+	if !bytes.Equal(before, read(t, s.Path("data", "hub.db"))) {
+		t.Error("the store was changed")
 	}
 }
 
