@@ -26,7 +26,8 @@ func serveCommand(std stdio) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "serve --config FILE", Short: "Run the hub", Args: cobra.NoArgs,
 		Long: `Run the hub until it is interrupted. SIGTERM and Ctrl-C drain: no new requests are taken, what is in flight is recorded
-and anchored, then the process ends with 0. The first start prints the generated admin key once.`,
+and anchored, then the process ends with 0. A second one ends it at once, by which nothing is lost that was answered. SIGHUP looks at
+the folder of connectors now. The first start prints the generated admin key once.`,
 		Example: "  suyuan serve --config suyuan.yaml",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			cfg, err := loadConfig(configFile)
@@ -82,14 +83,14 @@ func profileCPU(path string) (stop func() error, err error) {
 // serve runs a hub until ctx ends.
 func serve(ctx context.Context, cfg Config, log *zap.Logger, out io.Writer) (err error) {
 	boundMemory()
+	hup := make(chan os.Signal, 1)
+	signal.Notify(hup, syscall.SIGHUP) // before the store is opened, which may take minutes: a reload must not end the start
+	defer signal.Stop(hup)
 	h, err := OpenHub(ctx, cfg, log)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, h.Close()) }()
-	hup := make(chan os.Signal, 1)
-	signal.Notify(hup, syscall.SIGHUP)
-	defer signal.Stop(hup)
 	h.hup = hup
 	greet(out, h)
 	return h.Run(ctx)
