@@ -76,7 +76,7 @@ func dial(cfg Config, e *embedded, log *zap.Logger) (*nats.Conn, error) {
 	nc, err := nats.Connect(url, opts...)
 	if err != nil {
 		return nil, hub.Faultf(hub.Unavailable, "pipeline.unreachable", "the raw stream's server cannot be reached").
-			Because(err).WithHint("check the address and credentials under cluster, and that the NATS server runs")
+			Because(err).WithHint("check url, credentials and ca under stream, and that the NATS server runs")
 	}
 	return nc, nil
 }
@@ -103,9 +103,37 @@ func openStream(ctx context.Context, cfg Config, js jetstream.JetStream) (jetstr
 		DenyDelete: true,
 	})
 	if err != nil {
-		return nil, hub.Faultf(hub.Unavailable, "pipeline.stream", "the raw stream %s cannot be opened", streamName).Because(err)
+		return nil, streamless(err)
 	}
 	return stream, nil
+}
+
+// streamless is the fault of a server that runs and has no raw stream for the hub.
+func streamless(err error) *hub.Fault {
+	return hub.Faultf(hub.Unavailable, "pipeline.stream", "the raw stream %s cannot be opened", streamName).Because(err).
+		WithHint("the NATS servers need JetStream, must be as many as replicas under stream, and let the credentials use it")
+}
+
+// CheckCluster returns nil when the cluster can be reached and has JetStream, or the fault with which Open would refuse. It makes
+// nothing there. The embedded server is not asked.
+func (c Config) CheckCluster(ctx context.Context) error {
+	c = c.withDefaults()
+	if c.embedded() {
+		return nil
+	}
+	nc, err := dial(c, nil, zap.NewNop())
+	if err != nil {
+		return err
+	}
+	defer nc.Close()
+	js, err := jetstream.New(nc, jetstream.WithDefaultTimeout(brokerTimeout))
+	if err == nil {
+		_, err = js.AccountInfo(ctx)
+	}
+	if err != nil {
+		return streamless(err)
+	}
+	return nil
 }
 
 // openConsumer makes the partition's durable consumer, or brings an existing one to this release. Acknowledgement is

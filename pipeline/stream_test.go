@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 	"go.uber.org/zap"
@@ -60,6 +61,32 @@ func TestADirectoryHasOneProcess(t *testing.T) {
 	wantFault(t, err, hub.Unavailable, "pipeline.dir-in-use")
 	if !strings.Contains(err.Error(), dir) {
 		t.Errorf("%v does not name the directory", err)
+	}
+}
+
+// A cluster that is away, or that runs without JetStream, is said before the start, as the start says it.
+func TestAClusterIsAskedBeforeTheStart(t *testing.T) {
+	_, url := listening(t, newMemory())
+	plain, err := server.NewServer(&server.Options{Host: "127.0.0.1", Port: server.RANDOM_PORT, NoSigs: true, NoLog: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	plain.Start()
+	defer plain.Shutdown()
+	if !plain.ReadyForConnections(time.Minute) {
+		t.Fatal("the server does not start")
+	}
+	for url, code := range map[string]string{url: "", plain.ClientURL(): "pipeline.stream", "nats://127.0.0.1:1": "pipeline.unreachable"} {
+		cfg := pipeline.Config{Cluster: pipeline.Cluster{URL: url, Replicas: 1}}
+		err := cfg.CheckCluster(t.Context())
+		if code == "" && err != nil {
+			t.Errorf("%s: %v", url, err)
+		}
+		if code != "" {
+			wantFault(t, err, hub.Unavailable, code)
+			_, err = pipeline.Open(t.Context(), cfg, pipeline.Deps{})
+			wantFault(t, err, hub.Unavailable, code)
+		}
 	}
 }
 

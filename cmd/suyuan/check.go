@@ -26,7 +26,7 @@ func checkCommand(std stdio) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "check --config FILE [--offline]", Short: "Lint the configuration, instance files and mappings, and probe what they name", Args: cobra.NoArgs,
 		Long: `Check the configuration, every instance file, every mapping with its tests, and the page templates, and report all faults
-at once with file, line and column. Then, unless --offline, probe what they name: folders, the address, sources.
+at once with file, line and column. Then, unless --offline, probe what they name: folders, the address, servers, ledgers, sources.
 
 Exit codes: 0 all is well, 2 a file is wrong, 3 something around the hub is missing or down.`,
 		Example: "  suyuan check --config suyuan.yaml\n  suyuan check --config suyuan.yaml --offline   # in CI",
@@ -150,6 +150,7 @@ func (c *checker) probe(ctx context.Context, cfg Config, l *loaded) {
 	add(probeKey(&cfg))
 	add(cfg.checkTLS())
 	add(probeListen(ctx, cfg.Listen))
+	add(probeStream(ctx, &cfg))
 	add(probeStore(ctx, &cfg))
 	add(probeLedgers(ctx, &cfg))
 	for _, inst := range l.instances {
@@ -193,6 +194,13 @@ func probeListen(ctx context.Context, addr string) error {
 
 // probeTimeout bounds the probe of one source.
 const probeTimeout = 10 * time.Second
+
+// probeStream asks the NATS cluster of the configuration whether it can be used.
+func probeStream(ctx context.Context, cfg *Config) error {
+	ctx, cancel := context.WithTimeout(ctx, probeTimeout)
+	defer cancel()
+	return cfg.stream().CheckCluster(ctx)
+}
 
 // probeSource opens and closes a source without reading from it.
 func probeSource(ctx context.Context, inst *connectors.Instance, o connectors.Opener) error {
