@@ -11,6 +11,7 @@ import (
 	"io"
 	"math/rand/v2"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -72,7 +73,7 @@ func (d *delivery) run(ctx context.Context) {
 	tick := time.NewTicker(listInterval)
 	defer tick.Stop()
 	for {
-		all, err := d.s.Deliveries.AllSubscriptions(ctx)
+		all, err := d.entitled(ctx)
 		if err == nil {
 			d.reconcile(ctx, all, &workers)
 		} else if ctx.Err() == nil {
@@ -85,6 +86,31 @@ func (d *delivery) run(ctx context.Context) {
 		case <-tick.C:
 		}
 	}
+}
+
+// entitled lists the subscriptions whose party still has a key that may ask for what they deliver. A subscription outlives the key
+// that it was made with, but not the party's last one.
+func (d *delivery) entitled(ctx context.Context) ([]hub.Subscription, error) {
+	all, err := d.s.Deliveries.AllSubscriptions(ctx)
+	if err != nil || len(all) == 0 {
+		return nil, err
+	}
+	keys, err := d.s.Keys(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return slices.DeleteFunc(all, func(sub hub.Subscription) bool {
+		return !slices.ContainsFunc(keys, func(k hub.Key) bool { return maySubscribe(k, sub) })
+	}), nil
+}
+
+// maySubscribe reports whether a key may ask for what a subscription delivers.
+func maySubscribe(k hub.Key, sub hub.Subscription) bool {
+	if k.Provider != sub.Provider || !k.RevokedAt.IsZero() {
+		return false
+	}
+	everybody := slices.Contains(k.Scopes, hub.ScopeAdmin) || slices.Contains(k.Scopes, hub.ScopeAudit)
+	return everybody || sub.View != "" && slices.Contains(k.Scopes, hub.ScopeQuery)
 }
 
 // reconcile starts workers for subscriptions without one and stops those whose subscription is gone.

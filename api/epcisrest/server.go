@@ -82,9 +82,11 @@ type Deliveries interface {
 
 // Deps is what the server asks. Every field of this group is necessary.
 type Deps struct {
-	Log           *zap.Logger
-	Now           func() time.Time
-	Authorize     func(r *http.Request, scopes ...hub.Scope) (hub.Key, error)
+	Log       *zap.Logger
+	Now       func() time.Time
+	Authorize func(r *http.Request, scopes ...hub.Scope) (hub.Key, error)
+	// Keys lists all keys, revoked ones too.
+	Keys          func(ctx context.Context) ([]hub.Key, error)
 	Publisher     Publisher
 	Events        Events
 	Size          Log

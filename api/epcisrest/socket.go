@@ -66,7 +66,7 @@ type socket struct {
 	view  view
 }
 
-// pingInterval is how often a quiet connection is tried.
+// pingInterval is how often a connection is tried, and its key looked at again.
 const pingInterval = 30 * time.Second
 
 // serveSocket upgrades the connection and serves it until either side ends it.
@@ -101,19 +101,23 @@ func (s *Server) serveSocket(w http.ResponseWriter, r *request, named hub.NamedQ
 	}
 	ctx, cancel := context.WithCancel(k.conn.CloseRead(r.Context()))
 	defer cancel()
-	go k.watch(ctx, cancel)
+	go k.watch(ctx, cancel, r.Request)
 	k.serve(ctx, c)
 	_ = k.conn.Close(websocket.StatusNormalClosure, "the subscription ended") // the client may be gone
 	return nil
 }
 
-// watch ends the subscription with its query, and keeps the connection alive.
-func (k *socket) watch(ctx context.Context, cancel context.CancelFunc) {
+// watch ends the subscription with its query or its key, and keeps the connection alive.
+func (k *socket) watch(ctx context.Context, cancel context.CancelFunc, r *http.Request) {
 	t := time.NewTicker(pingInterval)
 	defer t.Stop()
 	for {
 		dropped := k.s.delivery.dropped.wait()
-		if _, err := k.s.Queries.Query(ctx, k.named.Provider, k.named.Name); hub.KindOf(err) == hub.NotFound && err != nil {
+		_, err := k.s.Queries.Query(ctx, k.named.Provider, k.named.Name)
+		if err == nil {
+			_, err = k.s.Authorize(r, hub.ScopeQuery, hub.ScopeAudit)
+		}
+		if kind := hub.KindOf(err); err != nil && (kind == hub.NotFound || kind == hub.Unauthorized || kind == hub.Forbidden) {
 			cancel()
 			return
 		}

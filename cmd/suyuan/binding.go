@@ -74,7 +74,7 @@ func (h *Hub) openBinding(context.Context) error {
 	}
 	strict := h.schemas.With(schemas.ValidateOptions{Rules: true})
 	h.binding, err = epcisrest.New(epcisrest.Deps{
-		Log: h.log, Now: time.Now, Authorize: h.api.Authorize, Publisher: h.pipeline, Events: h.store, Size: h.store, Records: h.store,
+		Log: h.log, Now: time.Now, Authorize: h.api.Authorize, Keys: h.store.Keys, Publisher: h.pipeline, Events: h.store, Size: h.store, Records: h.store,
 		Jobs: h.store, Queries: h.store, Subscriptions: h.store, Deliveries: h.store, Registerer: h.registry,
 		ValidateEvent: strict.ValidateEvent, ValidateDocument: strict.ValidateDocument, Dir: h.cfg.data("capture"),
 	}, epcisrest.Config{

@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/coder/websocket"
+
 	"github.com/suyuan-io/suyuan/api/epcisrest"
 	"github.com/suyuan-io/suyuan/hub"
 )
@@ -54,6 +56,53 @@ func TestAPartySeesItsOwn(t *testing.T) {
 	}
 	if err := other.lists("/epcs", "https://id.gs1.org/01/10614141073464/21/xshared", "https://id.gs1.org/01/10614141073464/21/xonly-theirs"); err != nil {
 		t.Error(err)
+	}
+}
+
+// A party whose last key is revoked gets nothing any more, neither by what it subscribed to before nor on a connection that it holds.
+func TestARevokedKeyEndsWhatWasMadeWithIt(t *testing.T) {
+	h := start(t, t.TempDir(), limits)
+	plant, audit, blind := partner(h, "plant"), partner(h, "audit"), partner(h, "blind")
+	theirs, auditors := newReceiver(), newReceiver()
+	defer theirs.Close()
+	defer auditors.Close()
+	for c, r := range map[*client]*receiver{plant: theirs, audit: auditors} {
+		if err := c.define("q", map[string]any{"EQ_bizStep": []string{"shipping"}}); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := c.want(http.StatusCreated, http.MethodPost, "/queries/q/subscriptions", map[string]any{"dest": r.URL, "stream": true}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := plant.captured(plant.event(map[string]any{"eventID": plant.id("before")})); err != nil {
+		t.Fatal(err)
+	}
+	if err := first(theirs.wait(func() bool { return theirs.count() == 1 }), auditors.wait(func() bool { return auditors.count() == 1 })); err != nil {
+		t.Fatal(err)
+	}
+	conn, _, err := websocket.Dial(t.Context(), plant.base+"/queries/q/events?stream=true",
+		&websocket.DialOptions{HTTPHeader: http.Header{"Authorization": {"Bearer plant"}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.revoked.Store("plant", true)
+	if err := first(audit.define("gone", map[string]any{}), audit.remove("/queries/gone")); err != nil { // has the hub look at once
+		t.Fatal(err)
+	}
+	if _, data, err := conn.Read(t.Context()); websocket.CloseStatus(err) != websocket.StatusNormalClosure {
+		t.Errorf("the connection goes on: %s, %v", data, err)
+	}
+	h.restart()
+	blind.base = h.URL + "/epcis"
+	j, err := blind.capture(document(blind.event(map[string]any{"eventID": blind.id("after")})))
+	if err != nil || !*j.Success {
+		t.Fatal(j, err)
+	}
+	if err := auditors.wait(func() bool { return auditors.count() == 2 }); err != nil {
+		t.Fatal(err)
+	}
+	if theirs.count() != 1 {
+		t.Error("a party without a key got what was recorded after its key was revoked")
 	}
 }
 

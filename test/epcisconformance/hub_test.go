@@ -39,6 +39,8 @@ type embedded struct {
 	t        testing.TB
 	config   epcisrest.Config
 	stop     func()
+	// revoked are secrets whose keys are not good any more.
+	revoked sync.Map
 }
 
 // database is a store, of either kind.
@@ -85,9 +87,10 @@ var keys = map[string]hub.Key{
 	"audit": {ID: "k-audit", Provider: "customs", Scopes: []hub.Scope{hub.ScopeAudit}},
 }
 
-func authorize(r *http.Request, scopes ...hub.Scope) (hub.Key, error) {
-	k, ok := keys[bearer(r.Header.Get("Authorization"))]
-	if !ok {
+func (e *embedded) authorize(r *http.Request, scopes ...hub.Scope) (hub.Key, error) {
+	secret := bearer(r.Header.Get("Authorization"))
+	k, ok := keys[secret]
+	if _, revoked := e.revoked.Load(secret); !ok || revoked {
 		return k, hub.Faultf(hub.Unauthorized, "key.missing", "no API key was sent")
 	}
 	if slices.Contains(k.Scopes, hub.ScopeAdmin) {
@@ -99,6 +102,18 @@ func authorize(r *http.Request, scopes ...hub.Scope) (hub.Key, error) {
 		}
 	}
 	return k, hub.Faultf(hub.Forbidden, "key.scope", "the key lacks a scope")
+}
+
+// keys lists the keys as the hub's own store does.
+func (e *embedded) keys(context.Context) ([]hub.Key, error) {
+	var all []hub.Key
+	for secret, k := range keys {
+		if _, revoked := e.revoked.Load(secret); revoked {
+			k.RevokedAt = time.Now()
+		}
+		all = append(all, k)
+	}
+	return all, nil
 }
 
 func bearer(header string) string {
@@ -156,7 +171,7 @@ func (e *embedded) open() {
 	e.config.DeliverTo = append(e.config.DeliverTo, netip.MustParsePrefix("127.0.0.0/8"))
 	e.config.GS1 = gs1.Options{GCPLength: 7}
 	e.rest, err = epcisrest.New(epcisrest.Deps{
-		Log: log, Now: time.Now, Authorize: authorize, Publisher: p, Events: e.store, Size: e.store, Records: e.store, Jobs: e.store,
+		Log: log, Now: time.Now, Authorize: e.authorize, Keys: e.keys, Publisher: p, Events: e.store, Size: e.store, Records: e.store, Jobs: e.store,
 		Queries: e.store, Subscriptions: e.store, Deliveries: e.store, Registerer: prometheus.NewRegistry(),
 		ValidateEvent: validator.ValidateEvent, ValidateDocument: validator.ValidateDocument, Dir: filepath.Join(e.dir, "capture"),
 	}, e.config)
