@@ -118,12 +118,9 @@ func (b *builder) build() page {
 	return p
 }
 
-// bound lists the events that the page shows something of, in the order of the log.
-func (p *page) bound() []hub.Seq {
+// fieldSeqs lists the events that the blocks of the page show something of.
+func (p *page) fieldSeqs() []hub.Seq {
 	var out []hub.Seq
-	for _, st := range p.Journey {
-		out = append(out, hub.Seq(st.Seq))
-	}
 	for _, bl := range p.Blocks {
 		for _, f := range bl.Fields {
 			if f.Seq >= 0 && f.Path != "" {
@@ -131,8 +128,7 @@ func (p *page) bound() []hub.Seq {
 			}
 		}
 	}
-	slices.Sort(out)
-	return slices.Compact(out)
+	return out
 }
 
 // publishedSteps lists the steps that a template shows in the journey.

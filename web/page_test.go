@@ -14,6 +14,7 @@ import (
 	"strings"
 	"testing"
 	"testing/fstest"
+	"testing/synctest"
 	"time"
 
 	"go.uber.org/zap"
@@ -31,6 +32,7 @@ type hubStub struct {
 	err     error
 	pending map[hub.Seq]bool
 	opened  []time.Time
+	padding int // of receipts, in bytes
 }
 
 // Trace implements web.Tracer.
@@ -44,7 +46,7 @@ func (h *hubStub) Receipt(_ context.Context, seq hub.Seq) ([]byte, error) {
 	if h.pending[seq] {
 		return nil, hub.Faultf(hub.Unavailable, "receipt.pending", "not yet")
 	}
-	return fmt.Appendf(nil, `{"seq":%d,"text":"</script><script>alert(1)</script> 溯源 `+"\u2028"+`"}`, seq), nil
+	return fmt.Appendf(nil, `{"seq":%d,"text":"</script><script>alert(1)</script> 溯源 `+"\u2028"+strings.Repeat("x", h.padding)+`"}`, seq), nil
 }
 
 // Certificate implements web.Prover.
@@ -300,5 +302,106 @@ func TestRoutes(t *testing.T) {
 	again.Header.Set("If-None-Match", first.Header().Get("ETag"))
 	if w := serve(t, &hubStub{}, again); w.Code != http.StatusNotModified {
 		t.Errorf("an unchanged asset is sent again: %d", w.Code)
+	}
+}
+
+// The receipts of a page are bounded: a journey whose records are large or many ends where they do, and what its blocks show stays.
+func TestAPageHasNoMoreReceiptsThanAPhoneTakes(t *testing.T) {
+	h := &hubStub{trace: story(), padding: 1 << 20}
+	for seq := hub.Seq(3); seq < 40; seq++ {
+		h.trace.Steps = append(h.trace.Steps, step(seq, "shipping", "carrier", `{"eventTimeZoneOffset":"+08:00"}`))
+	}
+	w := serve(t, h, get("/t/T1?lang=en"))
+	page := w.Body.String()
+	if n := strings.Count(page, `class="receipt"`); n < 3 || n > 6 || strings.Count(page, "data-step=") > n {
+		t.Errorf("%d receipts of 1 MiB, %d steps", n, strings.Count(page, "data-step="))
+	}
+	if !strings.Contains(page, "There are more events than are shown") {
+		t.Error("the page does not say that its journey is cut")
+	}
+	for _, label := range []string{"Lot", "Packed", "Shipped"} { // the last step is beyond the journey that is shown
+		seq := regexp.MustCompile(`data-seq="(\d+)"`).FindStringSubmatch(shown(page)[label][1])
+		if seq == nil || !strings.Contains(page, `class="receipt" data-seq="`+seq[1]+`"`) {
+			t.Errorf("%s is shown without a receipt", label)
+		}
+	}
+}
+
+// slowHub takes its time for every trace.
+type slowHub struct {
+	hubStub
+
+	asked chan struct{}
+	free  chan struct{}
+}
+
+func (h *slowHub) Trace(context.Context, string, time.Time) (*trace.Trace, error) {
+	h.asked <- struct{}{}
+	<-h.free
+	return story(), nil
+}
+
+// Pages are made some at a time, so that however many are asked for take bounded memory.
+func TestPagesWaitForTheirTurn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		templates, err := web.LoadTemplates(nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		h := &slowHub{asked: make(chan struct{}, 1000), free: make(chan struct{})}
+		s, err := web.New(web.Options{Tracer: h, Prover: h, Templates: templates, Log: zap.NewNop()})
+		if err != nil {
+			t.Fatal(err)
+		}
+		status := make(chan int, 1000)
+		for range cap(status) {
+			go func() {
+				w := httptest.NewRecorder()
+				s.ServeHTTP(w, get("/t/T1"))
+				status <- w.Code
+			}()
+		}
+		time.Sleep(time.Minute) // of the bubble: nobody waits for longer
+		making := len(h.asked)
+		if making < 8 || making+len(status) != cap(status) {
+			t.Errorf("%d pages are being made, %d were refused", making, len(status))
+		}
+		close(h.free)
+		for n := range cap(status) {
+			if code := <-status; n < cap(status)-making && code != http.StatusServiceUnavailable || n >= cap(status)-making && code != http.StatusOK {
+				t.Fatalf("answer %d is %d", n, code)
+			}
+		}
+	})
+}
+
+// deadlines notes what deadline a page was written under, and what it left behind.
+type deadlines struct {
+	httptest.ResponseRecorder
+
+	under, now time.Time
+}
+
+func (d *deadlines) SetWriteDeadline(t time.Time) error { d.now = t; return nil }
+
+func (d *deadlines) Write(b []byte) (int, error) {
+	d.under = d.now
+	return d.ResponseRecorder.Write(b)
+}
+
+// A client that takes no page gives its connection up in the end, and one that does can go on with it.
+func TestAPageIsNotHeldForEverForWhoDoesNotTakeIt(t *testing.T) {
+	templates, err := web.LoadTemplates(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := web.New(web.Options{Tracer: &hubStub{trace: story()}, Prover: &hubStub{}, Templates: templates, Log: zap.NewNop()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := &deadlines{ResponseRecorder: *httptest.NewRecorder()}
+	s.ServeHTTP(w, get("/t/T1"))
+	if w.under.IsZero() || !w.now.IsZero() || w.Code != http.StatusOK {
+		t.Errorf("%d, written under %v, left %v", w.Code, w.under, w.now)
 	}
 }

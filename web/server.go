@@ -2,6 +2,7 @@ package web
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"embed"
 	"encoding/hex"
@@ -9,6 +10,8 @@ import (
 	"html/template"
 	"net/http"
 	"path"
+	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -50,6 +53,26 @@ type Server struct {
 	log       *zap.Logger
 	html      *template.Template
 	mux       *http.ServeMux
+	// making holds an element for each page that is being made.
+	making chan struct{}
+}
+
+// Pages that are made at once, and how long one waits for its turn: each may take much memory, and anybody may ask for one.
+const (
+	pagesPerProcessor = 4
+	pageWait          = 5 * time.Second
+)
+
+// begin waits for the turn of a page. The caller calls done when it is made.
+func (s *Server) begin(ctx context.Context) (done func(), err error) {
+	ctx, cancel := context.WithTimeout(ctx, pageWait)
+	defer cancel()
+	select {
+	case s.making <- struct{}{}:
+		return func() { <-s.making }, nil
+	case <-ctx.Done():
+		return nil, hub.Faultf(hub.Unavailable, "page.busy", "too many pages are asked for at once").Because(ctx.Err())
+	}
 }
 
 // Options configure a Server. Every field but Now is necessary.
@@ -72,7 +95,7 @@ func New(o Options) (*Server, error) {
 	}
 	s := &Server{
 		tracer: o.Tracer, prover: o.Prover, templates: o.Templates, now: o.Now, log: o.Log.Named("web"), html: html,
-		mux: http.NewServeMux(),
+		mux: http.NewServeMux(), making: make(chan struct{}, pagesPerProcessor*max(2, runtime.GOMAXPROCS(0))),
 	}
 	for _, p := range s.Patterns() {
 		switch {
@@ -116,48 +139,85 @@ func codeOf(r *http.Request) string {
 // page shows the journey of an item. Opening it counts as one look-up; a change of language does not.
 func (s *Server) page(w http.ResponseWriter, r *http.Request) {
 	lang := langOf(r)
-	var scanned time.Time
-	if r.URL.Query().Get("again") == "" && r.Method == http.MethodGet && r.Header.Get("Sec-Purpose") == "" {
-		scanned = s.now()
-	}
-	tr, err := s.tracer.Trace(r.Context(), codeOf(r), scanned)
+	p, err := s.made(r, lang)
 	if err != nil {
-		s.failed(w, r, lang, codeOf(r), err)
-		return
-	}
-	id, at, err := s.prover.Certificate(r.Context())
-	if err != nil {
-		s.failed(w, r, lang, codeOf(r), err)
-		return
-	}
-	tmpl := templateFor(s.templates, tr.Product.First("category").Value)
-	p := newBuilder(tr, tmpl, lang, certificate{id: id, at: at}).build()
-	p.Key = s.prover.Key()
-	if err := s.prove(r.Context(), &p); err != nil {
 		s.failed(w, r, lang, codeOf(r), err)
 		return
 	}
 	s.render(w, http.StatusOK, "page.html", p)
 }
 
-// prove puts the receipts of what the page shows into it; what is not anchored yet is counted as pending.
+// made is the page that a request asks for.
+func (s *Server) made(r *http.Request, lang string) (page, error) {
+	done, err := s.begin(r.Context())
+	if err != nil {
+		return page{}, err
+	}
+	defer done()
+	var scanned time.Time
+	if r.URL.Query().Get("again") == "" && r.Method == http.MethodGet && r.Header.Get("Sec-Purpose") == "" {
+		scanned = s.now()
+	}
+	tr, err := s.tracer.Trace(r.Context(), codeOf(r), scanned)
+	if err != nil {
+		return page{}, err
+	}
+	id, at, err := s.prover.Certificate(r.Context())
+	if err != nil {
+		return page{}, err
+	}
+	tmpl := templateFor(s.templates, tr.Product.First("category").Value)
+	p := newBuilder(tr, tmpl, lang, certificate{id: id, at: at}).build()
+	p.Key = s.prover.Key()
+	return p, s.prove(r.Context(), &p)
+}
+
+// maxReceipts is how many bytes of receipts a page has: its journey ends where they do, and it says so. The journey of an item that
+// somebody has told thousands of large events of would be a page of many megabytes for each who asks.
+const maxReceipts = 4 << 20
+
+// prove puts the receipts of what the page shows into it, those of its blocks first; what is not anchored yet is counted as pending.
 func (s *Server) prove(ctx context.Context, p *page) error {
-	proved := map[int64]bool{}
-	for _, at := range p.bound() {
-		b, err := s.prover.Receipt(ctx, at)
-		if hub.KindOf(err) == hub.Unavailable {
-			p.Pending++
-			continue
-		}
-		if err != nil {
+	r := receipts{prover: s.prover, proved: map[hub.Seq]bool{}}
+	for _, at := range p.fieldSeqs() {
+		if err := r.add(ctx, at); err != nil {
 			return err
 		}
-		seq := int64(at)
-		proved[seq] = true
-		p.Receipts = append(p.Receipts, pageReceipt{Seq: seq, Text: string(b)})
 	}
 	for i := range p.Journey {
-		p.Journey[i].Proved = proved[p.Journey[i].Seq]
+		step := &p.Journey[i]
+		if r.size >= maxReceipts {
+			p.Journey, p.Truncated = p.Journey[:i], true
+			break
+		}
+		if err := r.add(ctx, hub.Seq(step.Seq)); err != nil {
+			return err
+		}
+		step.Proved = r.proved[hub.Seq(step.Seq)]
+	}
+	slices.SortFunc(r.list, func(a, b pageReceipt) int { return cmp.Compare(a.Seq, b.Seq) })
+	p.Receipts, p.Pending = r.list, len(r.proved)-len(r.list)
+	return nil
+}
+
+// receipts are those of one page.
+type receipts struct {
+	prover Prover
+	list   []pageReceipt
+	size   int
+	proved map[hub.Seq]bool // false for what is pending
+}
+
+func (r *receipts) add(ctx context.Context, at hub.Seq) error {
+	if _, done := r.proved[at]; done {
+		return nil
+	}
+	b, err := r.prover.Receipt(ctx, at)
+	if err != nil && hub.KindOf(err) != hub.Unavailable {
+		return err
+	}
+	if r.proved[at] = err == nil; err == nil {
+		r.list, r.size = append(r.list, pageReceipt{Seq: int64(at), Text: string(b)}), r.size+len(b)
 	}
 	return nil
 }
@@ -272,9 +332,19 @@ func (s *Server) renderWith(w http.ResponseWriter, status int, name string, data
 	h.Set("Referrer-Policy", "no-referrer")
 	h.Set("Cache-Control", "no-store")
 	h.Set("Content-Length", strconv.Itoa(b.Len()))
+	// Whoever does not take a page gives up its connection: it holds the page in memory.
+	conn := http.NewResponseController(w)
+	_ = conn.SetWriteDeadline(time.Now().Add(sendTime + time.Duration(b.Len())*time.Second/sendRate))
 	w.WriteHeader(status)
-	_, _ = w.Write(b.Bytes()) // the client may be gone
+	_, _ = w.Write(b.Bytes())              // the client may be gone
+	_ = conn.SetWriteDeadline(time.Time{}) // the connection serves other requests
 }
+
+// How long a page may take to be sent: sendTime, and a second more for each sendRate bytes.
+const (
+	sendTime = 30 * time.Second
+	sendRate = 16 << 10
+)
 
 // asset serves the built-in assets. Their names do not change with their content, so that they are checked again each time.
 func (s *Server) asset(w http.ResponseWriter, r *http.Request) {
