@@ -210,6 +210,9 @@ func TestTheContainersFitTheHub(t *testing.T) {
 			for _, c := range doc.Spec.Template.Spec.Containers {
 				if c.Image == "suyuan" {
 					hubs++
+					if s := doc.Spec.Template.Spec.Security; s.Group != 0 && s.Policy != "OnRootMismatch" {
+						t.Errorf("%s, %s: every start of a pod makes the signing keys readable for the group", name, doc.Metadata.Name)
+					}
 					for _, fault := range c.faults(doc.Spec.Template.Spec.Grace) {
 						t.Errorf("%s, %s: %s", name, doc.Metadata.Name, fault)
 					}
@@ -222,8 +225,32 @@ func TestTheContainersFitTheHub(t *testing.T) {
 	}
 }
 
+// The image has the folder of instance files that its configuration names, without which the hub does not start; others on a machine
+// cannot read what the unit's hub writes.
+func TestTheImageAndTheUnitFitTheHub(t *testing.T) {
+	for name, lines := range map[string][]string{
+		"Dockerfile":             {"COPY deploy/suyuan.yaml /etc/suyuan/suyuan.yaml", "COPY deploy/connectors /etc/suyuan/connectors"},
+		"suyuan.yaml":            {"connectors: /etc/suyuan/connectors"},
+		"systemd/suyuan.service": {"UMask=0077", "StateDirectoryMode=0700", "StartLimitIntervalSec=0"},
+	} {
+		text, err := os.ReadFile(filepath.Join(root, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, line := range lines {
+			if !slices.Contains(strings.Split(string(text), "\n"), line) {
+				t.Errorf("%s lacks %q", name, line)
+			}
+		}
+	}
+}
+
 type pod struct {
-	Grace      int `yaml:"terminationGracePeriodSeconds"`
+	Grace    int `yaml:"terminationGracePeriodSeconds"`
+	Security struct {
+		Group  int    `yaml:"fsGroup"`
+		Policy string `yaml:"fsGroupChangePolicy"`
+	} `yaml:"securityContext"`
 	Containers []container
 }
 
