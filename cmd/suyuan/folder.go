@@ -281,6 +281,11 @@ func (h *Hub) adopt(ctx context.Context, l *loaded) error {
 		return err
 	}
 	h.adopted = l.instances
+	if h.cfg.hasRole(rolePipeline) {
+		for _, inst := range l.instances {
+			h.pipeline.Expect(inst.ID)
+		}
+	}
 	h.breakers.Set(l.instances)
 	h.folder.applied(l, time.Now())
 	return nil

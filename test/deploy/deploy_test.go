@@ -68,6 +68,10 @@ func metrics(t *testing.T) map[string]bool {
 	t.Helper()
 	s := hubtest.HookSite(t)
 	p := s.Start()
+	p.Await("the first dead letter increases something", func() bool {
+		_, text := p.Do(http.MethodGet, "/metrics", nil, nil)
+		return strings.Contains(string(text), "\nsuyuan_pipeline_outcomes_total{connector=\"hook\",verdict=\"dead\"} 0\n")
+	})
 	for i, body := range [][]byte{hubtest.HookBody(1), []byte(`{"at":"never"}`)} {
 		if status, b := p.Do(http.MethodPost, "/in/hook", body, hubtest.Signed(t, hubtest.HookID(i), body)); status != http.StatusAccepted {
 			t.Fatalf("%d %s", status, b)
@@ -84,7 +88,7 @@ func metrics(t *testing.T) map[string]bool {
 				names[line[:strings.IndexAny(line, "{ ")]] = true
 			}
 		}
-		return strings.Contains(string(text), `verdict="dead"`)
+		return strings.Contains(string(text), `verdict="dead"} 1`)
 	})
 	return names
 }
