@@ -25,6 +25,9 @@ func connectorStatusCommand(std stdio) *cobra.Command {
 			}
 			var out struct {
 				Connectors []api.Connector `json:"connectors"`
+				Folder     struct {
+					Faults []api.Problem `json:"faults"`
+				} `json:"folder"`
 			}
 			if err := c.call(cmd.Context(), http.MethodGet, "/v1/connectors", nil, &out); err != nil {
 				return err
@@ -35,6 +38,7 @@ func connectorStatusCommand(std stdio) *cobra.Command {
 			if len(out.Connectors) == 0 {
 				fmt.Fprintln(std.out, "no connectors")
 			}
+			showFolder(std.out, out.Folder.Faults)
 			return nil
 		},
 	}
@@ -109,6 +113,21 @@ func (c *client) steer(ctx context.Context, w io.Writer, id string, o order) err
 		fmt.Fprintf(w, "  position: %s\n", out.Position)
 	}
 	return nil
+}
+
+// showFolder prints what keeps the folder of instance files from being applied as it is now.
+func showFolder(w io.Writer, faults []api.Problem) {
+	if len(faults) == 0 {
+		return
+	}
+	fmt.Fprintln(w, "\nthe folder of connectors has changed and is wrong; the hub goes on as above, and would not start again:")
+	for _, p := range faults {
+		f := hub.Fault{Code: p.Code, Message: p.Detail, Hint: p.Hint}
+		if p.Where != nil {
+			f.Where = *p.Where
+		}
+		printOne(w, &f)
+	}
 }
 
 // showConnector prints one connector in a line, and below it what keeps it from working.

@@ -95,6 +95,7 @@ func checkRefusal(p *hubtest.Process, applied string) {
 		!strings.Contains(string(b), "suyuan_connectors_folder_faults 1") {
 		p.T.Errorf("the metrics do not count the fault: %d", status)
 	}
+	contains(p.T, in(p.T, p.Dir, 0, "connector", "status", "--url", p.URL, "--key", p.Key), "would not start again", "mappings/hook.yaml:2:11: ", "mapping.yaml")
 }
 
 // stepOf is the step of the event of the i-th push.
