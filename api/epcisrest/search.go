@@ -18,8 +18,13 @@ const (
 	// pageBudget is how long one page may go through events that do not match. A page that ran out of it is short and has
 	// a next one.
 	pageBudget = 4 * time.Second
-	// maxSorted is how many events an order that no index has may sort.
-	maxSorted = 20_000
+	// maxSorted is how many events an order that no index has may sort, and maxSortedBytes how large they may be together.
+	maxSorted      = 20_000
+	maxSortedBytes = 64 << 20
+	// pageBytes is how much a page takes of events. One that is full is short and has a next one: a thousand events may be a gigabyte.
+	pageBytes = 8 << 20
+	// readAtOnce is how many events are read before it is looked how large they are.
+	readAtOnce = 50
 )
 
 // events answers GET /events.
@@ -149,34 +154,67 @@ func (p *pager) window(limit int) hub.Window {
 
 // walked is a page in an order that the store walks in.
 func (p *pager) walked(ctx context.Context, size int) (found []hub.Event, more bool, err error) {
-	w := p.window(size)
-	w.After = p.at.mark()
-	page, err := p.s.Events.Find(ctx, p.q, w)
-	if err != nil || page.Next == nil {
-		return page.Events, false, err
+	for taken, ends := 0, p.s.Now().Add(pageBudget); ; {
+		w := p.window(min(size-len(found), readAtOnce))
+		w.After, w.Budget = p.at.mark(), ends.Sub(p.s.Now())
+		page, err := p.s.Events.Find(ctx, p.q, w)
+		if err != nil {
+			return nil, false, err
+		}
+		found = append(found, page.Events...)
+		if page.Next == nil {
+			return found, false, nil
+		}
+		p.at.setMark(page.Next)
+		taken += bytesOf(page.Events)
+		if !p.s.Now().Before(ends) || len(found) == size || taken >= pageBytes {
+			return found, true, nil
+		}
 	}
-	p.at.setMark(page.Next)
-	return page.Events, true, nil
+}
+
+func bytesOf(events []hub.Event) int {
+	n := 0
+	for i := range events {
+		n += len(events[i].Body)
+	}
+	return n
+}
+
+// all returns every event of the result in the order of the log, or a fault where they are too many to be sorted.
+func (p *pager) all(ctx context.Context) (found []hub.Event, err error) {
+	w := p.window(readAtOnce)
+	w.Order = hub.LogOrder
+	for taken, ends := 0, p.s.Now().Add(pageBudget); ; {
+		page, err := p.s.Events.Find(ctx, p.q, w)
+		if err != nil {
+			return nil, err
+		}
+		found = append(found, page.Events...)
+		if page.Next == nil {
+			return found, nil
+		}
+		taken += bytesOf(page.Events)
+		if w.Budget = ends.Sub(p.s.Now()); len(found) >= maxSorted || taken >= maxSortedBytes || w.Budget <= 0 {
+			return nil, tooComplex()
+		}
+		w.After = page.Next
+	}
 }
 
 // sorted is a page in the order of an extension field. The whole result is sorted for each page; since the log below Until
 // never changes, every page sorts the same.
 func (p *pager) sorted(ctx context.Context, size int) (found []hub.Event, more bool, err error) {
-	w := p.window(maxSorted)
-	w.Order = hub.LogOrder
-	page, err := p.s.Events.Find(ctx, p.q, w)
+	all, err := p.all(ctx)
 	if err != nil {
 		return nil, false, err
-	}
-	if page.Next != nil {
-		return nil, false, tooComplex()
 	}
 	type item struct {
 		parsed *epcis.Event
 		event  hub.Event
 	}
-	items := make([]item, len(page.Events))
-	for i, e := range page.Events {
+	items := make([]item, len(all))
+	for i, e := range all {
 		items[i].event = e
 		if items[i].parsed, err = epcis.ParseEvent(e.Body, nil); err != nil {
 			return nil, false, err
@@ -201,9 +239,9 @@ func tooComplex() error {
 
 // countUpTo refuses a query that has more events than its maxEventCount.
 func (p *pager) countUpTo(ctx context.Context, limit int) error {
-	w := p.window(min(limit+1, maxPerPage))
-	w.Budget = 3 * pageBudget
-	for count := 0; ; {
+	w := p.window(min(limit+1, readAtOnce))
+	for count, ends := 0, p.s.Now().Add(3*pageBudget); ; {
+		w.Budget = ends.Sub(p.s.Now())
 		page, err := p.s.Events.Find(ctx, p.q, w)
 		if err != nil {
 			return err
@@ -216,7 +254,7 @@ func (p *pager) countUpTo(ctx context.Context, limit int) error {
 		if page.Next == nil {
 			return nil
 		}
-		if len(page.Events) < w.Limit {
+		if !p.s.Now().Before(ends) {
 			return tooComplex()
 		}
 		w.After = page.Next

@@ -99,6 +99,8 @@ type Deps struct {
 	// ValidateEvent says whether the JSON of one event is valid, ValidateDocument whether that of a document is, with
 	// [hub.Faults] in the order of their places.
 	ValidateEvent, ValidateDocument func(data []byte) error
+	// Space says whether the disk has room beyond what is kept for recording, or why not.
+	Space func() error
 	// Dir is the folder in which posted documents wait for their job; it is made if it is missing.
 	Dir string
 }

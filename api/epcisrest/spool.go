@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"strconv"
 
+	"go.uber.org/zap"
+
 	"github.com/suyuan-io/suyuan/epcis"
 	"github.com/suyuan-io/suyuan/hub"
 )
@@ -19,15 +21,35 @@ type spooled struct {
 	file     *os.File
 	skeleton *skeleton
 	left     int64 // bytes that may come
+	room     int64 // bytes that may be written before the disk is asked again
 	body     io.Reader
 }
 
+// spoolStep is how much is written before the disk is asked again whether it has room.
+const spoolStep = 16 << 20
+
+// space refuses a document for which the disk has no room but what is kept for recording: a document of 4 GiB may come as 4 MiB.
+func (s *Server) space() error {
+	err := s.Space()
+	if err == nil {
+		return nil
+	}
+	s.log.Warn("a posted document is refused", zap.Error(err)) // it names the folder
+	f := hub.Faultf(hub.Unavailable, "capture.space", "the hub's disk has no room for documents now").
+		WithHint("send it again later; nothing of it was kept")
+	f.MessageZh, f.HintZh = "系统磁盘空间不足，暂不能接收文档", "请稍后重新发送"
+	return f
+}
+
 func (s *Server) newSpool(name string, body io.Reader) (*spooled, error) {
+	if err := s.space(); err != nil {
+		return nil, err
+	}
 	f, err := os.OpenFile(s.spoolPath(name), os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o600)
 	if err != nil {
 		return nil, hub.Faultf(hub.Unavailable, "capture.spool", "the document cannot be kept").Because(err)
 	}
-	return &spooled{s: s, file: f, skeleton: newSkeleton(maxHeader), left: s.MaxBytes, body: body}, nil
+	return &spooled{s: s, file: f, skeleton: newSkeleton(maxHeader), left: s.MaxBytes, room: spoolStep, body: body}, nil
 }
 
 func (s *Server) spoolPath(name string) string { return filepath.Join(s.Dir, filepath.Base(name)) }
@@ -37,6 +59,12 @@ func (d *spooled) Read(p []byte) (int, error) {
 	n, err := d.body.Read(p)
 	if d.left -= int64(n); d.left < 0 {
 		return 0, tooManyBytes(d.s.MaxBytes)
+	}
+	if d.room -= int64(n); d.room < 0 {
+		d.room = spoolStep
+		if err := d.s.space(); err != nil {
+			return 0, err
+		}
 	}
 	if n > 0 {
 		if _, werr := d.file.Write(p[:n]); werr != nil {
@@ -98,10 +126,15 @@ func (d *spooled) check(c *reading, xml bool) (*epcis.Header, error) {
 	return header, err
 }
 
-// rootCause brings the exception that a reader was stopped by to the front.
+// rootCause brings what a reader was stopped by to the front.
 func rootCause(err error) error {
 	if e, ok := errors.AsType[*exception](err); ok {
 		return e
+	}
+	if f, ok := errors.AsType[*hub.Fault](err); ok && f.Code == "epcis.document.read" {
+		if inner, ok := errors.AsType[*hub.Fault](f.Err); ok {
+			return inner
+		}
 	}
 	return err
 }

@@ -76,7 +76,7 @@ func (h *Hub) openBinding(context.Context) error {
 	h.binding, err = epcisrest.New(epcisrest.Deps{
 		Log: h.log, Now: time.Now, Authorize: h.api.Authorize, Keys: h.store.Keys, Publisher: h.pipeline, Events: h.store, Size: h.store, Records: h.store,
 		Jobs: h.store, Queries: h.store, Subscriptions: h.store, Deliveries: h.store, Registerer: h.registry,
-		ValidateEvent: strict.ValidateEvent, ValidateDocument: strict.ValidateDocument, Dir: h.cfg.data("capture"),
+		ValidateEvent: strict.ValidateEvent, ValidateDocument: strict.ValidateDocument, Space: h.cfg.stream().CheckSpace, Dir: h.cfg.data("capture"),
 	}, epcisrest.Config{
 		PublicURL: h.cfg.PublicURL, MaxEvents: h.cfg.EPCIS.MaxEvents, MaxBytes: int64(h.cfg.EPCIS.MaxBytes), GS1: prefixes, DeliverTo: into, Version: version(),
 	})

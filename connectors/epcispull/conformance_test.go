@@ -69,7 +69,7 @@ func openRepository(tb testing.TB, dir string) connectortest.Upstream {
 	rest, err := epcisrest.New(epcisrest.Deps{
 		Log: zap.NewNop(), Now: clock, Authorize: authorize, Publisher: nobody{}, Events: r.store, Size: r.store, Records: r.store,
 		Jobs: r.store, Queries: r.store, Subscriptions: r.store, Deliveries: r.store, Registerer: prometheus.NewRegistry(),
-		ValidateEvent: validator.ValidateEvent, ValidateDocument: validator.ValidateDocument, Dir: filepath.Join(dir, "capture"),
+		ValidateEvent: validator.ValidateEvent, ValidateDocument: validator.ValidateDocument, Space: func() error { return nil }, Dir: filepath.Join(dir, "capture"),
 	}, epcisrest.Config{})
 	must(err)
 	mux := http.NewServeMux()

@@ -41,6 +41,8 @@ type embedded struct {
 	stop     func()
 	// revoked are secrets whose keys are not good any more.
 	revoked sync.Map
+	// space says whether the disk has room; nil if it has.
+	space func() error
 }
 
 // database is a store, of either kind.
@@ -116,6 +118,13 @@ func (e *embedded) keys(context.Context) ([]hub.Key, error) {
 	return all, nil
 }
 
+func (e *embedded) room() error {
+	if e.space == nil {
+		return nil
+	}
+	return e.space()
+}
+
 func bearer(header string) string {
 	if len(header) > 7 {
 		return header[7:]
@@ -173,7 +182,7 @@ func (e *embedded) open() {
 	e.rest, err = epcisrest.New(epcisrest.Deps{
 		Log: log, Now: time.Now, Authorize: e.authorize, Keys: e.keys, Publisher: p, Events: e.store, Size: e.store, Records: e.store, Jobs: e.store,
 		Queries: e.store, Subscriptions: e.store, Deliveries: e.store, Registerer: prometheus.NewRegistry(),
-		ValidateEvent: validator.ValidateEvent, ValidateDocument: validator.ValidateDocument, Dir: filepath.Join(e.dir, "capture"),
+		ValidateEvent: validator.ValidateEvent, ValidateDocument: validator.ValidateDocument, Space: e.room, Dir: filepath.Join(e.dir, "capture"),
 	}, e.config)
 	must(err)
 	mux := http.NewServeMux()

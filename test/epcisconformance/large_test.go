@@ -1,10 +1,15 @@
 package epcisconformance_test
 
 import (
+	"bytes"
+	"compress/gzip"
+	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"os"
+	"path/filepath"
 	"runtime"
 	"strconv"
 	"strings"
@@ -131,4 +136,103 @@ func peak(t *testing.T) int {
 		}
 	}
 	return 0
+}
+
+// A document stops coming when the disk has no room for it but what recording needs, and nothing of it stays: 40 kB can be a document
+// of 40 MB.
+func TestADocumentDoesNotFillTheDisk(t *testing.T) {
+	h := start(t, t.TempDir(), epcisrest.Config{})
+	asked := 0
+	h.space = func() error {
+		if asked++; asked > 2 {
+			return errors.New("the disk under /secret is full")
+		}
+		return nil
+	}
+	c := partner(h, "plant")
+	packed := func(events int, between string) []byte {
+		var all []map[string]any
+		for n := range events {
+			all = append(all, c.event(map[string]any{"eventID": c.id(strconv.Itoa(n))}))
+		}
+		text, err := json.Marshal(document(all...))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var b bytes.Buffer
+		zw := gzip.NewWriter(&b)
+		_, _ = zw.Write(bytes.ReplaceAll(text, []byte(`"action"`), []byte(between+`"action"`)))
+		if err := zw.Close(); err != nil {
+			t.Fatal(err)
+		}
+		return b.Bytes()
+	}
+	post := func(body []byte) reply {
+		r, err := c.do(http.MethodPost, "/capture", body, "Content-Type: application/json", "Content-Encoding: gzip")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return r
+	}
+	r := post(packed(40, strings.Repeat(" ", 1_000_000)))
+	if r.status != http.StatusServiceUnavailable || strings.Contains(string(r.body), "secret") {
+		t.Errorf("%d %s", r.status, r.body)
+	}
+	left, err := filepath.Glob(filepath.Join(h.dir, "capture", "*.doc"))
+	if err != nil || len(left) > 0 || asked != 3 {
+		t.Errorf("%v is left, %v; the disk was asked %d times", left, err, asked)
+	}
+}
+
+// What is too large besides its events is too large, not something to be sent again later.
+func TestADocumentsHeaderThatIsTooLargeSaysSo(t *testing.T) {
+	h := start(t, t.TempDir(), epcisrest.Config{})
+	c := partner(h, "plant")
+	doc := document(c.event(nil))
+	doc["x"] = strings.Repeat("x", 5<<20)
+	if err := c.refused(http.StatusRequestEntityTooLarge, "CaptureLimitExceededException", http.MethodPost, "/capture", doc); err != nil {
+		t.Error(err)
+	}
+}
+
+// A page of events that are large is short, and has a next one: a thousand of them may be a gigabyte in the hub's memory. Those that
+// would all have to be sorted are refused.
+func TestPagesOfLargeEventsAreShort(t *testing.T) {
+	h := start(t, t.TempDir(), epcisrest.Config{})
+	c := partner(h, "plant")
+	const events = 120
+	padding := strings.Repeat("x", 700_000)
+	for part := range 4 {
+		var all []map[string]any
+		for n := range events / 4 {
+			all = append(all, c.event(map[string]any{"eventID": c.id(fmt.Sprintf("%d-%d", part, n)), "example:padding": padding, "example:n": n}))
+		}
+		if err := c.captured(all...); err != nil {
+			t.Fatal(err)
+		}
+	}
+	seen, pages := map[string]bool{}, 0
+	for next := "/events?perPage=1000"; next != ""; pages++ {
+		r, err := c.want(http.StatusOK, http.MethodGet, next, nil)
+		if err != nil || len(r.body) > 50<<20 {
+			t.Fatalf("page %d has %d bytes, %v", pages, len(r.body), err)
+		}
+		found, err := r.eventList()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, e := range found {
+			seen[fmt.Sprint(e["eventID"])] = true
+		}
+		next = nextLink(r)
+	}
+	if len(seen) != events || pages < 2 {
+		t.Errorf("%d events on %d pages", len(seen), pages)
+	}
+	if err := first(
+		c.refused(http.StatusRequestEntityTooLarge, "QueryTooComplexException", http.MethodGet, "/events?orderBy="+esc("https://ns.example.com/epcis/n"), nil),
+		c.refused(http.StatusRequestEntityTooLarge, "QueryTooLargeException", http.MethodGet, "/events?maxEventCount=119", nil),
+	); err != nil {
+		t.Error(err)
+	}
 }
