@@ -63,7 +63,8 @@ type Trace struct {
 	ID   string
 	// Product describes the item's class, and the lot or the item itself where a party does.
 	Product Attributes
-	// Places and Parties describe what the steps mention, by canonical id or provider id.
+	// Places and Parties describe what the steps mention, by canonical id or provider id. Of a party stands there what it says of
+	// itself.
 	Places  map[string]Attributes
 	Parties map[string]Attributes
 	// Steps are in the order of event time.
@@ -193,7 +194,17 @@ func (t *Tracer) describe(ctx context.Context, tr *Trace) error {
 	if err := t.gather(ctx, tr.Places, hub.AboutPlace); err != nil {
 		return err
 	}
-	return t.gather(ctx, tr.Parties, hub.AboutParty)
+	if err := t.gather(ctx, tr.Parties, hub.AboutParty); err != nil {
+		return err
+	}
+	for id, a := range tr.Parties { // what others call it would stand where it vouches for something
+		for name, values := range a {
+			if a[name] = slices.DeleteFunc(values, func(s Stated) bool { return string(s.Provider) != id }); len(a[name]) == 0 {
+				delete(a, name)
+			}
+		}
+	}
+	return nil
 }
 
 // gather fills in what is stated about the ids in a map.

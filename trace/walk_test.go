@@ -348,3 +348,18 @@ func TestMasterDataIsGatheredWithWhoStatedIt(t *testing.T) {
 		t.Errorf("names %+v", tr.Product["name"])
 	}
 }
+
+// A party is called what it calls itself: another one does not put its words under what the first vouches for, however early it comes.
+func TestAPartyIsCalledWhatItCallsItself(t *testing.T) {
+	s := &shelf{}
+	s.object(hour(1), "commissioning ADD epc="+tin)
+	rival := hub.Statement{Kind: hub.AboutParty, ID: "p", Provider: "rival", StatedAt: hour(0), Attributes: map[string]string{"name": "Counterfeits Ltd", "note": "x"}}
+	s.statements = append(s.statements, rival)
+	if a := s.trace(t, tin).Parties["p"]; len(a) != 0 {
+		t.Errorf("a party that says nothing of itself is %v", a)
+	}
+	s.statements = append(s.statements, hub.Statement{Kind: hub.AboutParty, ID: "p", Provider: "p", StatedAt: hour(2), Attributes: map[string]string{"name": "The brand"}})
+	if got := s.trace(t, tin).Parties["p"].First("name"); got != (trace.Stated{Value: "The brand", Provider: "p", At: hour(2)}) {
+		t.Errorf("it is called %v", got)
+	}
+}
