@@ -197,14 +197,19 @@ func (t *Tracer) describe(ctx context.Context, tr *Trace) error {
 	if err := t.gather(ctx, tr.Parties, hub.AboutParty); err != nil {
 		return err
 	}
-	for id, a := range tr.Parties { // what others call it would stand where it vouches for something
+	ownWords(tr.Parties)
+	return nil
+}
+
+// ownWords leaves of parties what each says of itself: what others call it would stand where it vouches for something.
+func ownWords(parties map[string]Attributes) {
+	for id, a := range parties {
 		for name, values := range a {
 			if a[name] = slices.DeleteFunc(values, func(s Stated) bool { return string(s.Provider) != id }); len(a[name]) == 0 {
 				delete(a, name)
 			}
 		}
 	}
-	return nil
 }
 
 // gather fills in what is stated about the ids in a map.
