@@ -281,6 +281,15 @@ func TestReadinessNamesWhatIsBroken(t *testing.T) {
 	if w.Code != http.StatusServiceUnavailable || !strings.Contains(w.Body.String(), "the disk is full") {
 		t.Errorf("%d %s", w.Code, w.Body)
 	}
+	d = depsOf()
+	d.Checks = func(context.Context) []api.Check {
+		return []api.Check{{Name: "store", OK: true}, {Name: "anchor", Reason: "the ledger is down", Later: true}}
+	}
+	w = httptest.NewRecorder()
+	api.New(d).ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/readyz", nil))
+	if w.Code != http.StatusOK || !strings.Contains(w.Body.String(), `"ok": false`) {
+		t.Errorf("what waits until later: %d %s", w.Code, w.Body)
+	}
 }
 
 // Who asks what became of a record that died is led to the reason.

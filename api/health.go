@@ -16,7 +16,7 @@ func (s *Server) healthz(w http.ResponseWriter, _ *http.Request) error {
 func (s *Server) readyz(w http.ResponseWriter, r *http.Request) error {
 	checks := s.Checks(r.Context())
 	code, text := http.StatusOK, "ready"
-	if slices.ContainsFunc(checks, func(c Check) bool { return !c.OK }) {
+	if slices.ContainsFunc(checks, func(c Check) bool { return !c.OK && !c.Later }) {
 		code, text = http.StatusServiceUnavailable, "not ready"
 	}
 	answer(w, code, map[string]any{"status": text, "checks": checks})

@@ -116,6 +116,8 @@ type Check struct {
 	// Reason says what is wrong, or what was found.
 	Reason   string `json:"reason,omitempty"`
 	ReasonZh string `json:"reasonZh,omitempty"`
+	// Later says that what is wrong hinders neither taking nor recording and is made up for later by itself: the hub is ready.
+	Later bool `json:"-"`
 }
 
 // Deps is what the server asks. Every field is necessary.

@@ -243,7 +243,7 @@ func (h *Hub) checks(ctx context.Context) []api.Check {
 	defer cancel()
 	check := func(name string, err error) api.Check {
 		if err != nil {
-			return api.Check{Name: name, Reason: err.Error(), ReasonZh: hub.AsFault(err).Zh()}
+			return api.Check{Name: name, Reason: err.Error(), ReasonZh: hub.AsFault(err).Zh(), Later: h.cfg.later(name, err)}
 		}
 		return api.Check{Name: name, OK: true}
 	}
@@ -256,4 +256,16 @@ func (h *Hub) checks(ctx context.Context) []api.Check {
 		out[2].ReasonZh += fmt.Sprintf("日志 %d 条，已登记到账本 %d 条", st.Size, st.Committed)
 	}
 	return out
+}
+
+// later reports whether a check that fails leaves the process ready: a load balancer that takes all processes away turns a ledger
+// that is down, or a database that is away from those that only take, into an outage of the hub.
+func (c *Config) later(check string, err error) bool {
+	switch check {
+	case "store":
+		return c.hasRole(roleIngest) && !c.hasRole(rolePipeline) && !c.hasRole(roleWeb)
+	case "anchor":
+		return hub.AsFault(err).Code == "anchor.failing" // not an alarm
+	}
+	return false
 }

@@ -1,6 +1,7 @@
 package fault
 
 import (
+	"bytes"
 	"context"
 	"math/rand/v2"
 	"net/http"
@@ -109,7 +110,10 @@ func TestTheLedgerIsDown(t *testing.T) {
 		someAccepted(p, push, before+20)
 		p.Await("the hub says that anchoring fails", func() bool {
 			status, b := p.Do(http.MethodGet, "/readyz", nil, nil)
-			return status == http.StatusServiceUnavailable && len(b) > 0
+			if status != http.StatusOK {
+				t.Errorf("a ledger that is down makes the hub not ready: %d %s", status, b)
+			}
+			return bytes.Contains(b, []byte("anchoring fails and is tried again"))
 		})
 		if _, committed := p.LogSize(); committed > 0 {
 			size, _ := p.LogSize()
