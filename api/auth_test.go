@@ -83,6 +83,11 @@ func TestAPartyNeverSeesWhatAnotherStated(t *testing.T) {
 			t.Errorf("%s: %d %s", path, a.status, a.body)
 		}
 	}
+	for key, want := range map[string]bool{"beta": false, "admin": true} { // faults quote files, whosever they are
+		if a := w.ask(key, http.MethodGet, "/v1/connectors", ""); strings.Contains(string(a.body), "connectors/x.yaml") != want {
+			t.Errorf("/v1/connectors for %s: %s", key, a.body)
+		}
+	}
 	if a := w.ask("capture", http.MethodPost, "/in/beta-push", "{}"); a.status != http.StatusForbidden {
 		t.Errorf("alpha posts to beta's connector: %d %s", a.status, a.body)
 	}

@@ -31,7 +31,11 @@ func (s *Server) connectors(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	own := slices.DeleteFunc(s.Intake.Connectors(), func(c Connector) bool { return !sees(k, c.Provider) })
-	answer(w, http.StatusOK, map[string]any{"connectors": own, "folder": folderOf(s.Setup.Folder())})
+	folder := s.Setup.Folder()
+	if !sees(k, "") {
+		folder.Faults = nil // they quote the files of others
+	}
+	answer(w, http.StatusOK, map[string]any{"connectors": own, "folder": folderOf(folder)})
 	return nil
 }
 

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"strconv"
+	"time"
 
 	"go.uber.org/zap"
 
@@ -118,13 +119,21 @@ func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
 	}
 }
 
+// worthReading is how large a body may be for its connection to be worth more than the time to read it away, and readAwayTime how long
+// that may take.
+const (
+	worthReading = 256 << 10
+	readAwayTime = 10 * time.Second
+)
+
 // readAway reads what is left of the body of a request that was refused, after its answer, so that the connection serves the
 // sender's next try. A sender that waits for leave has its answer, and a connection that is to be closed needs no care.
 func readAway(w http.ResponseWriter, r *http.Request) {
-	if r.ContentLength <= 0 || r.Header.Get("Expect") != "" || w.Header().Get("Connection") == "close" {
+	if r.ContentLength <= 0 || r.ContentLength > worthReading || r.Header.Get("Expect") != "" || w.Header().Get("Connection") == "close" {
 		return
 	}
-	if http.NewResponseController(w).Flush() == nil {
+	conn := http.NewResponseController(w)
+	if conn.Flush() == nil && conn.SetReadDeadline(time.Now().Add(readAwayTime)) == nil {
 		_, _ = io.CopyN(io.Discard, r.Body, r.ContentLength+1) // a torn body ends the connection by itself
 	}
 }

@@ -30,6 +30,12 @@ func ConnectorID(p hub.ProviderID) hub.ConnectorID {
 // IsCapture reports whether a connector id is one of those. Its records are EPCIS and need no mapping.
 func IsCapture(id hub.ConnectorID) bool { return strings.HasPrefix(string(id), connectorPrefix) }
 
+// How long a document may take to arrive: arrival, and a second more for each arrivalRate bytes.
+const (
+	arrival     = 5 * time.Minute
+	arrivalRate = 64 << 10
+)
+
 // capture answers POST /capture. What is true after a crash:
 //
 //	while the body arrives    the file of a job that nobody knows: removed at the next start
@@ -38,6 +44,11 @@ func (s *Server) capture(w http.ResponseWriter, r *request) error {
 	if err := s.authorize(r, hub.ScopeCapture); err != nil {
 		return err
 	}
+	size := r.ContentLength
+	if size < 0 {
+		size = s.MaxBytes
+	}
+	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(arrival + time.Duration(size/arrivalRate)*time.Second))
 	media, err := posted(r.Request, mediaJSON, mediaLDJSON, mediaXML, mediaText)
 	if err != nil {
 		return err

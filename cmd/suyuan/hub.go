@@ -297,12 +297,12 @@ func (h *Hub) handler() http.Handler {
 		}
 	}
 	if !h.cfg.hasRole(roleWeb) {
-		return mux
+		return api.InTime(mux)
 	}
 	for _, p := range h.web.Patterns() {
 		mux.Handle(p, h.web)
 	}
-	return h.web.Around(mux)
+	return api.InTime(h.web.Around(mux))
 }
 
 // Run lets data flow until ctx ends, then drains against the direction of the flow's source: no new requests, no new

@@ -1,0 +1,58 @@
+package api
+
+import (
+	"errors"
+	"io"
+	"net/http"
+	"strings"
+	"time"
+)
+
+// How long the rest of a body may take that no handler has read, and how long one that a handler reads. Connectors and the capture
+// interface, which take larger ones, set times of their own.
+const (
+	restTime = 10 * time.Second
+	bodyTime = 5 * time.Minute
+)
+
+// InTime serves what next serves and ends connections on which a body does not come to its end. The server reads away what a handler
+// leaves of it, before or after its answer, and would wait for that for ever: a client that states a body and sends none held a
+// connection, and the answer, at no cost.
+func InTime(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.ContentLength == 0 {
+			next.ServeHTTP(w, r)
+			return
+		}
+		conn := http.NewResponseController(w)
+		if !strings.HasPrefix(r.URL.Path, "/in/") {
+			limit := bodyTime
+			switch r.Method {
+			case http.MethodGet, http.MethodHead, http.MethodOptions, http.MethodDelete: // whose bodies nobody reads
+				limit = restTime
+			}
+			_ = conn.SetReadDeadline(time.Now().Add(limit))
+			timed := *r // the server looks at what it made itself
+			timed.Body = &timedBody{r.Body, conn}
+			r = &timed
+		}
+		next.ServeHTTP(w, r)
+		_ = conn.SetReadDeadline(time.Now().Add(restTime)) // the server sets it anew for the next request
+	})
+}
+
+// timedBody is a body that has a time to arrive in. When it is there, the handler may take as long as it does.
+type timedBody struct {
+	io.ReadCloser
+
+	conn *http.ResponseController
+}
+
+// Read implements [io.Reader].
+func (b *timedBody) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	if errors.Is(err, io.EOF) {
+		_ = b.conn.SetReadDeadline(time.Time{})
+	}
+	return n, err
+}
