@@ -61,6 +61,8 @@ type limitedBody struct {
 	read    int64
 	bodies  *semaphore.Weighted
 	charged int64
+	// released: what is read away after the answer is kept by nobody, and would be charged for ever.
+	released bool
 	// timed is set while the connection has a time to be read in.
 	timed bool
 	// conn sets how long the connection may be read; what is no connection of a server's is not bounded.
@@ -107,7 +109,7 @@ func (h *Host) limitBody(w http.ResponseWriter, r *http.Request, limit int64) (*
 
 // charge takes the memory of a body of n bytes.
 func (b *limitedBody) charge(n int64) error {
-	for b.charged < n {
+	for b.charged < n && !b.released {
 		if !b.bodies.TryAcquire(bodyStep) {
 			return limited(0, "hub.busy", "the hub holds too many request bodies at once", "系统正在处理过多请求")
 		}
@@ -162,7 +164,7 @@ func (b *limitedBody) Close() error { return b.wire.Close() }
 func (b *limitedBody) release() {
 	b.untime()
 	b.bodies.Release(b.charged)
-	b.charged = 0
+	b.released = true
 }
 
 func (b *limitedBody) untime() {

@@ -212,6 +212,36 @@ func TestStreamDownAnswers503AndNothingIsAccepted(t *testing.T) {
 	}
 }
 
+// However many requests the stream does not take, and are read away after their answer so that the connection can be used again,
+// the memory of their bodies is given back.
+func TestRefusedBodiesAreNotCharged(t *testing.T) {
+	const many = 40 // each is charged a sixteenth of the memory
+	stream := &connectortest.Stream{Fate: func(call int) connectortest.Fate {
+		if call <= many {
+			return connectortest.Lost
+		}
+		return connectortest.Works
+	}}
+	h := connectors.New(connectors.Config{Publisher: stream, Positions: &connectortest.Shelf{}, Memory: 1 << 20})
+	if err := h.Apply(t.Context(), []*connectors.Instance{inboxInstance()}); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(h.Close)
+	for i := range many {
+		r := httptest.NewRequest(http.MethodPost, "/in/inbox", strings.NewReader("a"))
+		w := httptest.NewRecorder()
+		if got, _ := status(t, w, h.ServeIn(w, r, "inbox")); got != http.StatusServiceUnavailable {
+			t.Fatalf("request %d: %d", i, got)
+		}
+		if _, err := io.Copy(io.Discard, r.Body); err != nil {
+			t.Errorf("the body cannot be read away: %v", err)
+		}
+	}
+	if _, err := post(h, "after", "a"); err != nil {
+		t.Errorf("the hub does not recover: %v", err)
+	}
+}
+
 func TestPausedRetiredAndUnknownReceivers(t *testing.T) {
 	retired := inboxInstance()
 	retired.Retired = true
