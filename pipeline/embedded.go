@@ -60,7 +60,8 @@ func startEmbedded(cfg Config, log *zap.Logger) (*embedded, error) {
 // processes than the stream takes it before and says so with [Config.Locked].
 func Lock(dir string) (io.Closer, error) {
 	unusable := func(err error) error {
-		return hub.Faultf(hub.Unavailable, "pipeline.dir", "the data directory %s cannot be used", dir).Because(err)
+		return hub.Faultf(hub.Unavailable, "pipeline.dir", "the data directory %s cannot be used", dir).Because(err).
+			WithHint("let the hub's user own it and what is in it")
 	}
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, unusable(err)

@@ -103,15 +103,18 @@ func openStream(ctx context.Context, cfg Config, js jetstream.JetStream) (jetstr
 		DenyDelete: true,
 	})
 	if err != nil {
-		return nil, streamless(err)
+		return nil, cfg.streamless(err)
 	}
 	return stream, nil
 }
 
 // streamless is the fault of a server that runs and has no raw stream for the hub.
-func streamless(err error) *hub.Fault {
-	return hub.Faultf(hub.Unavailable, "pipeline.stream", "the raw stream %s cannot be opened", streamName).Because(err).
-		WithHint("the NATS servers need JetStream, must be as many as replicas under stream, and let the credentials use it")
+func (c Config) streamless(err error) *hub.Fault {
+	hint := "the NATS servers need JetStream, must be as many as replicas under stream, and let the credentials use it"
+	if c.embedded() {
+		hint = "let the hub's user write in " + c.Dir + ", and see that its disk is not full"
+	}
+	return hub.Faultf(hub.Unavailable, "pipeline.stream", "the raw stream %s cannot be opened", streamName).Because(err).WithHint(hint)
 }
 
 // CheckCluster returns nil when the cluster can be reached and has JetStream, or the fault with which Open would refuse. It makes
@@ -131,7 +134,7 @@ func (c Config) CheckCluster(ctx context.Context) error {
 		_, err = js.AccountInfo(ctx)
 	}
 	if err != nil {
-		return streamless(err)
+		return c.streamless(err)
 	}
 	return nil
 }

@@ -58,8 +58,9 @@ type Part struct {
 }
 
 // Write makes the backup dir of parts, in their order. m holds what the parts find out once they are written. It refuses a
-// folder that is there. A crash leaves dir with the ending ".partial", which the next Write to dir removes.
-func Write(ctx context.Context, dir string, m *Manifest, parts []Part) error {
+// folder that is there. A crash leaves dir with the ending ".partial", which the next Write to dir removes; a fault, of which a full
+// disk is one, leaves nothing.
+func Write(ctx context.Context, dir string, m *Manifest, parts []Part) (err error) {
 	if _, err := os.Lstat(dir); err == nil {
 		return hub.Faultf(hub.Conflict, "backup.exists", "there is a %s already", dir).WithHint("name a new folder for each backup")
 	}
@@ -67,6 +68,11 @@ func Write(ctx context.Context, dir string, m *Manifest, parts []Part) error {
 	if err := errors.Join(os.RemoveAll(partial), os.MkdirAll(partial, 0o700)); err != nil {
 		return fmt.Errorf("make backup: %w", err)
 	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, os.RemoveAll(partial))
+		}
+	}()
 	m.Format, m.Files = Format, map[string]string{}
 	for _, p := range parts {
 		path := filepath.Join(partial, p.Name)

@@ -43,7 +43,10 @@ func TestOthersCannotReadTheDatabase(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer s.Close()
-	for _, name := range []string{path, path + "-wal", path + "-shm"} {
+	if err := s.Snapshot(t.Context(), path+".copy"); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{path, path + "-wal", path + "-shm", path + ".copy"} {
 		if info, err := os.Stat(name); err != nil || info.Mode().Perm() != 0o600 {
 			t.Errorf("%s: %v %v", name, info.Mode(), err)
 		}

@@ -16,6 +16,7 @@ func (s *Store) Snapshot(ctx context.Context, path string) error {
 		return fmt.Errorf("copy store: %w", err)
 	}
 	defer db.Close()
+	forItsUser(path)
 	if _, err := db.ExecContext(ctx, `VACUUM INTO ?`, path); err != nil {
 		if f := fault("copy store", err); f != nil {
 			return f

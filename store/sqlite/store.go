@@ -77,11 +77,7 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 	if err := os.MkdirAll(filepath.Dir(c.Path), 0o700); err != nil {
 		return nil, fmt.Errorf("open store: %w", err)
 	}
-	// SQLite gives its other files the permissions of the database: what partners said is for the hub's user alone. A file that is
-	// there is not touched, because closing it would drop the locks that this process has on it; why none can be made says SQLite.
-	if f, err := os.OpenFile(c.Path, os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o600); err == nil {
-		_ = f.Close()
-	}
+	forItsUser(c.Path)
 	s := &Store{path: c.Path}
 	var err error
 	if s.write, err = sql.Open("sqlite", dsn(c.Path, writing)); err != nil {
@@ -102,6 +98,15 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 	}
 	s.heap = pinHeap()
 	return s, nil
+}
+
+// forItsUser makes the file of a new database readable for the hub's user alone, since it holds what partners said; SQLite gives its
+// other files the same permissions. A file that is there is not touched, because closing it would drop the locks that this process has
+// on it; why none can be made says SQLite.
+func forItsUser(path string) {
+	if f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o600); err == nil {
+		_ = f.Close()
+	}
 }
 
 // dialect is what SQLite does its own way.
