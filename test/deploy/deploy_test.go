@@ -235,6 +235,7 @@ func TestTheImageAndTheUnitFitTheHub(t *testing.T) {
 	for name, lines := range map[string][]string{
 		"Dockerfile":             {"COPY deploy/suyuan.yaml /etc/suyuan/suyuan.yaml", "COPY deploy/connectors /etc/suyuan/connectors"},
 		"suyuan.yaml":            {"connectors: /etc/suyuan/connectors"},
+		"compose.yaml":           {"      - ./connectors:/etc/suyuan/connectors:ro", "      - ./mappings:/etc/suyuan/mappings:ro"},
 		"systemd/suyuan.service": {"UMask=0077", "StateDirectoryMode=0700", "StartLimitIntervalSec=0"},
 	} {
 		text, err := os.ReadFile(filepath.Join(root, name))
@@ -289,9 +290,12 @@ func (c container) faults(grace int) (faults []string) {
 			faults = append(faults, "GOMEMLIMIT turns off the hub's own limit")
 		}
 	}
-	for _, path := range []string{"/var/lib/suyuan", "/tmp"} {
+	for path, fault := range map[string]string{
+		"/var/lib/suyuan": "cannot be written", "/tmp": "cannot be written",
+		"/etc/suyuan/connectors": "is not there", "/etc/suyuan/mappings": "is not there, where instance files have their mappings",
+	} {
 		if !slices.ContainsFunc(c.Mounts, func(m mount) bool { return m.Path == path }) {
-			faults = append(faults, path+" cannot be written")
+			faults = append(faults, path+" "+fault)
 		}
 	}
 	if i := slices.Index(c.Args, "--roles"); i >= 0 && !slices.Contains([]string{"ingest", "pipeline", "anchor", "web"}, c.Args[i+1]) {
