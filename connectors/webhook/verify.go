@@ -272,7 +272,8 @@ func (c *compiled) verify(r *Request, now time.Time) (Verdict, error) {
 	if age := now.Sub(verdict.SentAt); c.timestamp != nil && (age > c.Tolerance || age < -c.Tolerance) {
 		f := denied("webhook.timestamp", fmt.Sprintf("the timestamp is %s from now, %s is tolerated",
 			age.Abs().Round(time.Second), c.Tolerance), "时间戳与当前时间相差过大")
-		f.Hint, f.HintZh = "set the sender's clock; sign each attempt anew", "请校准发送方时钟，并为每次发送重新签名"
+		f.Hint = "compare the sender's clock with the Date of this answer, which is the hub's; sign each attempt anew"
+		f.HintZh = "请对比发送方时钟与响应的 Date 头（平台时钟），并为每次发送重新签名"
 		return verdict, f
 	}
 	return verdict, nil
