@@ -67,15 +67,20 @@ func (h *Hub) backup(ctx context.Context, dir string) (backup.Manifest, error) {
 // embedded returns the store of a hub that keeps everything in its data folder; only that can be backed up as one.
 func (h *Hub) embedded() (*sqlite.Store, error) {
 	store, ok := h.store.(*sqlite.Store)
-	elsewhere := h.cfg.Anchor.Keys != ""
-	for _, l := range h.cfg.Anchor.ledgers() {
-		elsewhere = elsewhere || l.Notary != nil && l.Notary.File != ""
-	}
-	if !ok || elsewhere {
+	if !ok || !h.cfg.ownsAll() {
 		return nil, hub.Faultf(hub.Unsupported, "backup.embedded", "only a hub with everything in its data folder is backed up by itself").
 			WithHint("back up PostgreSQL, the keys and the notary's file with their own tools")
 	}
 	return store, nil
+}
+
+// ownsAll reports whether the data folder holds everything that a backup does.
+func (c *Config) ownsAll() bool {
+	all := !c.shared() && c.Anchor.Keys == ""
+	for _, l := range c.Anchor.ledgers() {
+		all = all && (l.Notary == nil || l.Notary.File == "")
+	}
+	return all
 }
 
 // describe notes what a copied store holds.

@@ -46,8 +46,7 @@ func eachKey(t reflect.Type, parent string, do func(parent, key string)) {
 	if t.Kind() != reflect.Struct || t == reflect.TypeFor[exec.Config]() { // docs/ledger-exec.md has that
 		return
 	}
-	for i := range t.NumField() {
-		f := t.Field(i)
+	for f := range t.Fields() {
 		key, _, _ := strings.Cut(f.Tag.Get("yaml"), ",")
 		if !f.IsExported() || key == "" || key == "-" {
 			continue

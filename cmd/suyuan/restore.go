@@ -68,6 +68,10 @@ restore with --new-log. Receipts of the old log keep verifying; the events of th
 // run makes the new folder inside the data folder and moves its content out of there when everything holds. The store is moved
 // last; a crash leaves a folder that the next restore refuses, and nothing that could be taken for a hub.
 func (r *restoration) run(ctx context.Context) (backup.Manifest, error) {
+	if !r.cfg.ownsAll() {
+		return backup.Manifest{}, hub.Faultf(hub.Unsupported, "restore.embedded", "a backup becomes a hub with everything in its data folder, which that of the configuration is not").
+			WithHint("leave store.postgres, anchor.keys and the notary's file out; what they hold is restored with their own tools")
+	}
 	m, err := backup.Open(r.dir)
 	if err != nil {
 		return m, err
