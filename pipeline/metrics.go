@@ -39,7 +39,7 @@ func newMetrics(reg prometheus.Registerer) (*metrics, error) {
 	times := prometheus.ExponentialBuckets(0.0005, 2, 16)
 	m := &metrics{
 		published:     r.counter("published_records_total", "Records made durable in the raw stream."),
-		publishFailed: r.counter("publish_failures_total", "Frames that could not be made durable."),
+		publishFailed: r.counter("publish_failures_total", "Frames that could not be made durable, and calls refused because the disk has no more than the reserve."),
 		shed:          r.counter("shed_total", "Calls refused because too much waited already."),
 		frames:        r.counter("frames_total", "Frames made durable; published records over frames is the group size."),
 		frameRecords:  r.histogram("frame_records", "Records in a frame.", sizes),

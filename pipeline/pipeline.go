@@ -113,6 +113,7 @@ func (p *Pipeline) connect(ctx context.Context) (err error) {
 // a frame would be too large come back as a fault of kind TooLarge; every other failure is Unavailable.
 func (p *Pipeline) Publish(ctx context.Context, envelopes ...hub.Envelope) error {
 	if p.embedded != nil && p.embedded.full.Load() {
+		p.metrics.publishFailed.Inc()
 		return p.cfg.diskFull("")
 	}
 	for i := range envelopes {

@@ -16,6 +16,7 @@ import (
 	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
+	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/zap"
 	"go.uber.org/zap/zaptest/observer"
 
@@ -95,7 +96,8 @@ func TestAReserveThatIsLargerThanTheDisk(t *testing.T) {
 	seen, logs := observer.New(zap.WarnLevel)
 	cfg := pipeline.Config{Dir: filepath.Join(t.TempDir(), "stream"), MinFree: 1 << 62}
 	before := cfg.CheckSpace()
-	p, err := pipeline.Open(t.Context(), cfg, pipeline.Deps{Log: zap.New(seen)})
+	counts := prometheus.NewRegistry()
+	p, err := pipeline.Open(t.Context(), cfg, pipeline.Deps{Log: zap.New(seen), Metrics: counts})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -106,6 +108,15 @@ func TestAReserveThatIsLargerThanTheDisk(t *testing.T) {
 		wantFault(t, err, hub.Unavailable, "pipeline.disk-full")
 		if f := hub.AsFault(err); !strings.Contains(f.Hint, "minFree") || !strings.Contains(f.HintZh, "minFree") {
 			t.Errorf("%s: %v does not say what to do", when, err)
+		}
+	}
+	families, err := counts.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range families {
+		if n := f.GetMetric()[0].GetCounter().GetValue(); f.GetName() == "suyuan_pipeline_publish_failures_total" && n != 1 {
+			t.Errorf("the alert counts %v of what was refused", n)
 		}
 	}
 	if logs.FilterMessageSnippet("new data is refused").Len() != 1 {
