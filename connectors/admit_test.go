@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -173,6 +174,81 @@ func TestATricklingBodyLosesItsPlace(t *testing.T) {
 	}
 	if _, err := post(h, "m", "a"); err != nil {
 		t.Errorf("its place is not free: %v", err)
+	}
+}
+
+// stalled is a body that does not come, on a connection whose time to be read ends.
+type stalled struct {
+	http.ResponseWriter
+
+	over chan struct{}
+	once sync.Once
+}
+
+func (s *stalled) SetReadDeadline(t time.Time) error {
+	if !t.IsZero() && !t.After(time.Now()) {
+		s.once.Do(func() { close(s.over) })
+	}
+	return nil
+}
+
+func (s *stalled) Read([]byte) (int, error) {
+	<-s.over
+	return 0, os.ErrDeadlineExceeded
+}
+
+// Senders whose bodies do not come do not keep the others out: for each that finds no place, the slowest loses its own. Nobody needs
+// a key to take a place.
+func TestSendersOfNothingDoNotKeepOthersOut(t *testing.T) {
+	for name, c := range map[string]struct{ requests, size int64 }{"places": {2, 1}, "memory": {100, 1 << 19}} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				inst := inboxInstance()
+				inst.Limits.Body = 1 << 20
+				h := connectors.New(connectors.Config{
+					Publisher: &connectortest.Stream{}, Positions: &connectortest.Shelf{}, Requests: int(c.requests), Memory: 1 << 20,
+				})
+				if err := h.Apply(t.Context(), []*connectors.Instance{inst}); err != nil {
+					t.Fatal(err)
+				}
+				defer h.Close()
+				slow := [2]chan error{make(chan error, 1), make(chan error, 1)}
+				var bodies [2]*stalled
+				for i, ended := range slow {
+					s := &stalled{ResponseWriter: httptest.NewRecorder(), over: make(chan struct{})}
+					bodies[i] = s
+					r := httptest.NewRequest(http.MethodPost, "/in/inbox", s)
+					r.ContentLength = c.size
+					go func() { ended <- h.ServeIn(s, r, "inbox") }()
+					time.Sleep(time.Duration(i+1) * 100 * time.Millisecond)
+				}
+				post := func() error {
+					r := httptest.NewRequest(http.MethodPost, "/in/inbox", strings.NewReader("a"))
+					return h.ServeIn(httptest.NewRecorder(), r, "inbox")
+				}
+				if code := hub.AsFault(post()).Code; code != "hub.busy" || len(slow[0])+len(slow[1]) > 0 {
+					t.Errorf("before their time is over: %s", code)
+				}
+				time.Sleep(2 * time.Second)
+				if err := post(); (err != nil) != (name == "memory") { // where it is asked for before there is any to wait for
+					t.Errorf("afterwards: %v", err)
+				}
+				synctest.Wait()
+				if len(slow[0]) != 1 || len(slow[1]) != 0 {
+					t.Fatalf("%d of the slowest and %d of the others have ended", len(slow[0]), len(slow[1]))
+				}
+				if code := hub.AsFault(<-slow[0]).Code; code != "request.slow" {
+					t.Errorf("the slowest is told %s", code)
+				}
+				if err := post(); err != nil || len(slow[1]) != 0 { // there is room now: nobody has to go
+					t.Errorf("with room: %v, %d have gone", err, len(slow[1]))
+				}
+				_ = bodies[1].SetReadDeadline(time.Now())
+				if err := <-slow[1]; err == nil {
+					t.Error("the other was accepted")
+				}
+			})
+		})
 	}
 }
 

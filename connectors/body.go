@@ -8,6 +8,8 @@ import (
 	"net/http"
 	"os"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/semaphore"
@@ -63,21 +65,32 @@ type limitedBody struct {
 	charged int64
 	// released: what is read away after the answer is kept by nobody, and would be charged for ever.
 	released bool
-	// timed is set while the connection has a time to be read in.
+	began    time.Time
+	// place is where the host finds the body while it is waited for.
+	place *atomic.Pointer[limitedBody]
+	// timed is set while the connection has a time to be read in; mu guards it and that time.
+	mu    sync.Mutex
 	timed bool
 	// conn sets how long the connection may be read; what is no connection of a server's is not bounded.
 	conn http.ResponseController
+}
+
+// bound is how large a body may be, and the number of its request.
+type bound struct {
+	limit int64
+	slot  int
 }
 
 // bodyStep is how much memory is charged at a time.
 const bodyStep = 64 << 10
 
 // limitBody replaces r's body. The caller releases it when the request is over.
-func (h *Host) limitBody(w http.ResponseWriter, r *http.Request, limit int64) (*limitedBody, error) {
+func (h *Host) limitBody(w http.ResponseWriter, r *http.Request, at bound) (*limitedBody, error) {
+	limit := at.limit
 	if r.ContentLength > limit {
 		return nil, bodyTooLarge(limit)
 	}
-	b := &limitedBody{wire: r.Body, limit: limit, bodies: h.bodies, conn: *http.NewResponseController(w)}
+	b := &limitedBody{wire: r.Body, limit: limit, bodies: h.bodies, conn: *http.NewResponseController(w), place: &h.reading[at.slot]}
 	if r.ContentLength < 0 { // the server reads no more than what is stated
 		b.wire = http.MaxBytesReader(w, r.Body, limit)
 	}
@@ -96,13 +109,17 @@ func (h *Host) limitBody(w http.ResponseWriter, r *http.Request, limit int64) (*
 	}
 	if err := b.charge(r.ContentLength); err != nil { // before it is read; what it unpacks to is charged as it comes
 		b.release()
+		h.hurry()
 		return nil, err
 	}
 	size := r.ContentLength
 	if size < 0 {
 		size = limit
 	}
-	b.timed = b.conn.SetReadDeadline(time.Now().Add(h.cfg.BodyTime+time.Duration(size)*time.Second/bodyStep)) == nil
+	b.began = time.Now()
+	if b.timed = b.conn.SetReadDeadline(b.began.Add(h.cfg.BodyTime+time.Duration(size)*time.Second/bodyStep)) == nil; b.timed {
+		b.place.Store(b)
+	}
 	r.Body = b
 	return b, nil
 }
@@ -168,10 +185,20 @@ func (b *limitedBody) release() {
 }
 
 func (b *limitedBody) untime() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
 	if b.timed {
 		_ = b.conn.SetReadDeadline(time.Time{})
 		b.timed = false
+		b.place.Store(nil)
 	}
+}
+
+// cut ends the time of a body that is still waited for.
+func (b *limitedBody) cut() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.timed && b.conn.SetReadDeadline(time.Now()) == nil
 }
 
 func bodyTooLarge(limit int64) *hub.Fault {

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -49,7 +50,9 @@ type Config struct {
 type Host struct {
 	cfg    Config
 	bodies *semaphore.Weighted
-	slots  chan struct{} // one for each request that is served
+	slots  chan int // the numbers of the requests that may still be served at once
+	// reading are the bodies that are being waited for, by number.
+	reading []atomic.Pointer[limitedBody]
 	// ops serialises Apply, Obey, Pause, Resume, SetPosition and Close; mu guards runners.
 	ops     sync.Mutex
 	mu      sync.RWMutex
@@ -81,8 +84,11 @@ func New(cfg Config) *Host {
 		cfg.BodyTime = 30 * time.Second
 	}
 	h := &Host{
-		cfg: cfg, bodies: semaphore.NewWeighted(cfg.Memory), slots: make(chan struct{}, cfg.Requests),
-		runners: map[hub.ConnectorID]*runner{},
+		cfg: cfg, bodies: semaphore.NewWeighted(cfg.Memory), slots: make(chan int, cfg.Requests),
+		reading: make([]atomic.Pointer[limitedBody], cfg.Requests), runners: map[hub.ConnectorID]*runner{},
+	}
+	for n := range cfg.Requests {
+		h.slots <- n
 	}
 	if cfg.Metrics != nil {
 		cfg.Metrics.MustRegister(newCollector(h.Statuses))

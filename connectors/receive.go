@@ -83,12 +83,13 @@ func (r *runner) take(w http.ResponseWriter, req *http.Request) (Answer, error) 
 	if err := r.open(); err != nil {
 		return Answer{}, err
 	}
-	if err := r.enter(); err != nil {
+	slot, err := r.enter()
+	if err != nil {
 		r.host.answerFirst(w, req)
 		return Answer{}, err
 	}
-	defer r.leave()
-	body, err := r.host.limitBody(w, req, int64(r.inst.Limits.Body))
+	defer r.leave(slot)
+	body, err := r.host.limitBody(w, req, bound{int64(r.inst.Limits.Body), slot})
 	if err != nil {
 		return Answer{}, err
 	}
