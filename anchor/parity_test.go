@@ -65,6 +65,26 @@ func TestPythonSaysWhichFileItCannotRead(t *testing.T) {
 	}
 }
 
+// A key or trust file that is empty is not the same as none: a variable that is not set would make any log the trusted one.
+func TestAnEmptyKeyIsNotNoKey(t *testing.T) {
+	empty := filepath.Join(t.TempDir(), "trust.json")
+	if err := os.WriteFile(empty, []byte("{}"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	good := receiptsDir("good", "middle-leaf.json")
+	if got := runPython(t, "", []string{good}); got[0] != anchor.CheckTrust {
+		t.Errorf("verify.py with an empty key: %s", got)
+	}
+	python := findPython(t)
+	out, err := exec.CommandContext(t.Context(), python, filepath.Join("..", "docs", "verify.py"), "--trust", empty, good).CombinedOutput()
+	if err == nil || !strings.Contains(string(out), "REFUSED by check trust") {
+		t.Errorf("verify.py with an empty trust file: %v\n%s", err, out)
+	}
+	if got := runNode(t, "", []string{good}); got[0] != anchor.CheckTrust {
+		t.Errorf("verify.js with an empty key: %s", got)
+	}
+}
+
 func runNode(t *testing.T, key string, paths []string) []string {
 	t.Helper()
 	node, err := exec.LookPath("node")

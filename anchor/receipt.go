@@ -14,8 +14,11 @@ import (
 	"github.com/suyuan-io/suyuan/hub"
 )
 
-// maxReceipt bounds the bytes of a receipt.
-const maxReceipt = 4 << 20
+// maxReceipt bounds the bytes of a receipt, maxLevels how deep its arrays and objects nest, on which all languages agree.
+const (
+	maxReceipt = 4 << 20
+	maxLevels  = 128
+)
 
 // EncodeReceipt returns the one encoding of r: RFC 8785 (JCS) JSON without a newline.
 func EncodeReceipt(r hub.Receipt) ([]byte, error) {
@@ -30,7 +33,30 @@ func EncodeReceipt(r hub.Receipt) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("encode receipt: %w", err)
 	}
+	if n := levels(b); n > maxLevels {
+		return nil, fmt.Errorf("encode receipt: it nests %d levels deep, at most %d are read", n, maxLevels)
+	}
 	return b, nil
+}
+
+// levels returns how deep the arrays and objects of a JSON text nest.
+func levels(b []byte) (deepest int) {
+	level, within := 0, false
+	for i := 0; i < len(b); i++ {
+		switch c := b[i]; {
+		case within && c == '\\':
+			i++
+		case c == '"':
+			within = !within
+		case within:
+		case c == '{' || c == '[':
+			level++
+			deepest = max(deepest, level)
+		case c == '}' || c == ']':
+			level--
+		}
+	}
+	return deepest
 }
 
 // ParseReceipt reads a receipt in its one encoding, optionally followed by one newline. Any other spelling of the same
@@ -43,6 +69,9 @@ func ParseReceipt(b []byte) (hub.Receipt, error) {
 	}
 	if err := json.Unmarshal(b, &r, json.RejectUnknownMembers(true)); err != nil {
 		return hub.Receipt{}, badFormat("it is not the JSON of a receipt").Because(err)
+	}
+	if levels(b) > maxLevels {
+		return hub.Receipt{}, badFormat("it nests deeper than %d levels", maxLevels)
 	}
 	if r.Type != hub.ReceiptType {
 		return hub.Receipt{}, badFormat("its type is %.100q, this reads %q", r.Type, hub.ReceiptType)

@@ -166,6 +166,9 @@ func (s *verification) leaf() (string, error) {
 	if err := errors.Join(hub.CheckName(string(leaf.Provider)), hub.CheckName(string(leaf.Connector))); err != nil {
 		return "", err
 	}
+	if !leaf.Plain() {
+		return "", errors.New("its event hash is not one")
+	}
 	return fmt.Sprintf("stated by %s through %s, received %v", leaf.Provider, leaf.Connector, leaf.ReceivedAt), nil
 }
 

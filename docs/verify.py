@@ -10,7 +10,7 @@ from cryptography import exceptions, x509
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, utils
 from cryptography.hazmat.primitives.hashes import SHA256, SM3, Hash
 RECEIPT, NOTARY, FABRIC = ("https://suyuan.dev/%s/v1" % kind for kind in ("receipt", "notary", "fabric"))
-KEY_NAME, NAME = "[!-*,-~]{1,255}", "[a-z0-9][a-z0-9-]{0,62}"
+KEY_NAME, NAME, PLAIN = "[!-*,-~]{1,255}", "[a-z0-9][a-z0-9-]{0,62}", "[ !#-%'-;=?-\\[\\]-~]*"
 ED25519, COSIGNER, SM2 = b"\1", b"\4", b"\xffsuyuan.dev/sm2\n"  # the types of keys
 HALF_ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551 // 2  # of the curve P-256
 def need(condition, why):
@@ -21,11 +21,12 @@ def number(x):
     d = decimal.Decimal(repr(float(x) or 0.0)).normalize()  # there is no -0
     need(d.is_finite(), "a number is too large")
     return format(d, "f" if d == 0 or -7 < d.adjusted() < 21 else "e")
-def jcs(v):
-    """The canonical form of a value (RFC 8785), as text."""
+def jcs(v, room=128):
+    """The canonical form of a value (RFC 8785), as text; room is for how many levels of arrays and objects."""
+    need(room or not isinstance(v, (dict, list)), "it nests too deeply")
     if isinstance(v, dict):
-        return "{" + ",".join(jcs(n) + ":" + jcs(v[n]) for n in sorted(v, key=lambda n: n.encode("utf-16-be"))) + "}"
-    return ("[" + ",".join(map(jcs, v)) + "]" if isinstance(v, list) else
+        return "{%s}" % ",".join(jcs(n) + ":" + jcs(v[n], room - 1) for n in sorted(v, key=lambda n: n.encode("utf-16-be")))
+    return ("[%s]" % ",".join(jcs(e, room - 1) for e in v) if isinstance(v, list) else
             number(v) if type(v) in (int, float) else json.dumps(v, ensure_ascii=False))
 KINDS = {
     "count": lambda v: type(v) is int and 0 <= v < 2**53, "digest": lambda v: re.fullmatch("[0-9a-f]{64}", v),
@@ -156,7 +157,6 @@ def check_fabric(entry, c, pinned):
         for s in by.values():
             check_chain(s, t["at"], pinned, pinned.get("peerOU", "peer"))
         need(len(by) >= pinned["rule"]["nOf"], "it is endorsed by [%s], below the rule" % ", ".join(by))
-
 def verify(raw, trust):
     """Makes the checks in order; the first that fails ends them: (name, reason), or (None, description)."""
     check = "format"
@@ -166,6 +166,7 @@ def verify(raw, trust):
         need(hashlib.sha256(jcs(r["event"]).encode()).hexdigest() == leaf["event"], "its digest is not the stated one")
         check = "leaf"
         need(leaf["version"] == 1 and all(re.fullmatch(NAME, leaf[n]) for n in ("provider", "connector")), "it is malformed")
+        need(re.fullmatch(PLAIN, leaf["eventHash"]), "its event hash is not one")
         check = "checkpoint"
         origin, size, root, hash_name = open_checkpoint(r["checkpoint"], r["key"])
         check = "inclusion"
@@ -187,14 +188,13 @@ def verify(raw, trust):
     except (ValueError, LookupError, RecursionError, OverflowError, TypeError, AttributeError, exceptions.InvalidSignature) as e:
         return check, str(e) or "the signature does not fit"
     return None, "leaf %d of %d of %s%s" % (proof["leafIndex"], size, origin, "" if trust else ", by the key that it names itself")
-
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     def FILE(path): return path, argparse.FileType("rb")(path).read()  # noqa: E704
-    def JSON(path): return json.loads(FILE(path)[1])  # noqa: E704
+    def JSON(path): return dict({"keys": []}, **json.loads(FILE(path)[1]))  # noqa: E704
     parser.add_argument("--key"), parser.add_argument("--trust", type=JSON), parser.add_argument("receipts", nargs="+", type=FILE)
     args = parser.parse_args()
-    verdicts = [(path, *verify(raw, args.trust or ({"keys": [args.key]} if args.key else {}))) for path, raw in args.receipts]
+    verdicts = [(path, *verify(raw, args.trust or ({} if args.key is None else {"keys": [args.key]}))) for path, raw in args.receipts]
     for path, failed, detail in verdicts:
         print("%s %s: %s" % (path, "verifies" if failed is None else "REFUSED by check %s" % failed, detail))
     sys.exit(any(failed for _, failed, _ in verdicts))

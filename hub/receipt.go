@@ -3,6 +3,7 @@ package hub
 import (
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"strconv"
 	"time"
 )
@@ -30,7 +31,7 @@ func (l LeafRecord) Bytes() []byte { return l.Append(make([]byte, 0, 512)) }
 // to escape stands in no leaf record (ids are checked by [CheckName], an event hash is ASCII without '<', '>', '&'), and
 // is left to encoding/json where it does all the same.
 func (l LeafRecord) Append(b []byte) []byte {
-	if !plainJSON(string(l.Connector)) || !plainJSON(l.EventHash) || !plainJSON(string(l.Provider)) {
+	if !l.Plain() {
 		slow, err := json.Marshal(l)
 		if err != nil { // cannot happen: every field marshals
 			panic("hub: marshal leaf record: " + err.Error())
@@ -46,6 +47,11 @@ func (l LeafRecord) Append(b []byte) []byte {
 	b = hex.AppendEncode(append(b, `","salt":"`...), l.Salt[:])
 	b = strconv.AppendInt(append(b, `","version":`...), int64(l.Version), 10)
 	return append(b, '}')
+}
+
+// Plain reports whether all of l stands in JSON as it is: then alone are its bytes the same in every language.
+func (l LeafRecord) Plain() bool {
+	return plainJSON(string(l.Connector)) && plainJSON(l.EventHash) && plainJSON(string(l.Provider))
 }
 
 // plainJSON reports whether s stands in JSON as it is, also as encoding/json writes it, which escapes HTML.
@@ -92,6 +98,9 @@ func (i Instant) MarshalText() ([]byte, error) { return []byte(i.String()), nil 
 // UnmarshalText implements [encoding.TextUnmarshaler]; it accepts exactly the text form.
 func (i *Instant) UnmarshalText(b []byte) error {
 	t, err := time.Parse(instantLayout, string(b))
+	if err == nil && t.Year() < 1 {
+		err = errors.New("there is no year 0")
+	}
 	if err != nil {
 		return err
 	}

@@ -56,7 +56,14 @@ Evidence of a ledger out of process (docs/ledger-exec.md) is checked by its prog
 		Example: "  suyuan verify receipt-7.json\n  suyuan verify --trust trust.yaml receipt-*.json\n" +
 			"  suyuan verify --consistency growth.json mine.json theirs.json\n" +
 			"  suyuan verify --trust trust.yaml --log https://files.example.com/log receipt-7.json",
-		RunE: func(cmd *cobra.Command, args []string) error { return r.run(cmd.Context(), args) },
+		RunE: func(cmd *cobra.Command, args []string) error {
+			for _, flag := range []string{"trust", "log"} { // a variable that is not set must not become a check that is not made
+				if f := cmd.Flags().Lookup(flag); f.Changed && f.Value.String() == "" {
+					return usageError{fmt.Errorf("--%s is empty", flag)}
+				}
+			}
+			return r.run(cmd.Context(), args)
+		},
 	}
 	cmd.Flags().StringVar(&r.trustFile, "trust", "", "trust file: the log keys and ledgers to believe")
 	cmd.Flags().StringArrayVar(&r.consistency, "consistency", nil, "consistency proof between checkpoints, as often as needed")

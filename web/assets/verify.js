@@ -11,7 +11,8 @@ import { sm3, verifySM2 } from "./sm.js";
 
 const RECEIPT = "https://suyuan.dev/receipt/v1";
 const NOTARY = "https://suyuan.dev/notary/v1";
-const MAX_RECEIPT = 4 << 20;
+const MAX_RECEIPT = 4 << 20; // bytes
+const MAX_LEVELS = 128; // of arrays and objects
 
 const utf8 = new TextEncoder();
 const strictUTF8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
@@ -66,7 +67,7 @@ function format(state, text) {
   try {
     if (typeof text !== "string") text = strictUTF8.decode(text);
     if (text.endsWith("\n")) text = text.slice(0, -1);
-    need(text.length <= MAX_RECEIPT, "the receipt is too large");
+    need(text.length <= MAX_RECEIPT && utf8.encode(text).length <= MAX_RECEIPT, "the receipt is too large");
     value = JSON.parse(text);
   } catch (e) {
     throw e instanceof Refused ? e : new Refused("it is not JSON: " + e.message);
@@ -79,7 +80,7 @@ function format(state, text) {
 }
 
 /** Returns the RFC 8785 (JCS) form of a parsed value. A name that stood twice in the text makes the two differ. */
-export function canonical(value) {
+export function canonical(value, room = MAX_LEVELS) {
   if (typeof value === "string") {
     need(!loneSurrogate.test(value), "a string is not Unicode");
     return JSON.stringify(value);
@@ -89,9 +90,10 @@ export function canonical(value) {
     return JSON.stringify(value);
   }
   if (value === null || typeof value !== "object") return JSON.stringify(value);
-  if (Array.isArray(value)) return "[" + value.map(canonical).join(",") + "]";
+  need(room > 0, "it nests too deeply");
+  if (Array.isArray(value)) return "[" + value.map((v) => canonical(v, room - 1)).join(",") + "]";
   const names = Object.keys(value).sort(); // by UTF-16 code units
-  return "{" + names.map((n) => canonical(n) + ":" + canonical(value[n])).join(",") + "}";
+  return "{" + names.map((n) => canonical(n) + ":" + canonical(value[n], room - 1)).join(",") + "}";
 }
 
 const loneSurrogate = /[\uD800-\uDBFF](?![\uDC00-\uDFFF])|(?<![\uD800-\uDBFF])[\uDC00-\uDFFF]/;
@@ -102,7 +104,7 @@ const isCount = (v) => Number.isSafeInteger(v) && v >= 0;
 const isDigest = (v) => isString(v) && /^[0-9a-f]{64}$/.test(v);
 const isInstant = (v) =>
   isString(v) && /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/.test(v) &&
-  !Number.isNaN(Date.parse(v)) && new Date(v).toISOString() === v;
+  !v.startsWith("0000") && !Number.isNaN(Date.parse(v)) && new Date(v).toISOString() === v;
 
 const receiptShape = {
   checkpoint: isString,
@@ -147,6 +149,7 @@ function leaf(record) {
   for (const name of [record.provider, record.connector]) {
     need(/^[a-z0-9][a-z0-9-]{0,62}$/.test(name), `${JSON.stringify(name)} is not a name`);
   }
+  need(/^[ !#-%'-;=?-[\]-~]*$/.test(record.eventHash), "its event hash is not one");
   return `stated by ${record.provider} through ${record.connector}, received ${record.receivedAt}`;
 }
 
@@ -290,7 +293,7 @@ async function notary(entry, note) {
 }
 
 function trust(receipt, pinnedKey) {
-  if (pinnedKey === undefined || pinnedKey === null || pinnedKey === "") {
+  if (pinnedKey === undefined || pinnedKey === null) {
     return "the keys were taken from the receipt itself: it is consistent, but whose log it is was not checked";
   }
   need(receipt.key === pinnedKey, "the log's key is not the one that you trust");
