@@ -87,33 +87,43 @@ func (c *Context) extend(own *node) (*Context, error) {
 	}
 	next := &Context{}
 	if c != nil {
-		*next = *c
+		next.remote, next.terms = slices.Clip(c.remote), slices.Clip(c.terms)
 	}
+	parts := 0
 	for i, part := range own.items() {
 		switch {
 		case part.kind == kindString && standardContext(part.text):
 		case part.kind == kindString:
 			if !slices.Contains(next.remote, part.text) {
-				next.remote = append(slices.Clip(next.remote), part.text)
+				next.remote = append(next.remote, part.text)
 			}
 		case part.kind == kindObject && len(next.terms) == 0:
-			next.terms = part.kids
+			next.terms, parts = slices.Clip(part.kids), 1
 		case part.kind == kindObject:
-			// Of two definitions the later one counts, which sorting keeps.
-			next.terms = sortMembers(append(slices.Clip(next.terms), part.kids...))
+			next.terms, parts = append(next.terms, part.kids...), 2
 		default:
 			return nil, faultf(hub.Invalid, "epcis.context", "@context[%d] is neither an address nor an object",
 				"@context[%d] 既不是地址也不是对象", i).At(hub.Where{Pointer: "/@context"})
 		}
+		if len(next.remote) > maxTerms {
+			return nil, tooManyTerms()
+		}
+	}
+	if parts > 1 { // once, for all; of two definitions the later one counts, which sorting keeps
+		next.terms = sortMembers(next.terms)
 	}
 	if len(next.remote)+len(next.terms) > maxTerms {
-		return nil, faultf(hub.TooLarge, "epcis.context", "@context has more than %d terms", "@context 的条目超过 %d 个", maxTerms).
-			At(hub.Where{Pointer: "/@context"})
+		return nil, tooManyTerms()
 	}
 	if len(next.remote) == 0 && len(next.terms) == 0 {
 		return nil, nil //nolint:nilnil // nil is the standard context
 	}
 	return next, nil
+}
+
+func tooManyTerms() error {
+	return faultf(hub.TooLarge, "epcis.context", "@context has more than %d terms", "@context 的条目超过 %d 个", maxTerms).
+		At(hub.Where{Pointer: "/@context"})
 }
 
 // Namespace returns what a prefix stands for.
@@ -207,22 +217,31 @@ func (c *Context) Expand(name string) (namespace, local string) {
 // declared returns c with the namespaces that members named "@xmlns:prefix" within n declare, the way of the drafts of
 // EPCIS 2.0. They are in force in the whole event.
 func (c *Context) declared(n *node) *Context {
+	next, room := &Context{}, maxTerms
+	if c != nil {
+		*next = *c
+		room -= len(c.terms)
+	}
+	var stated []node
+	collectDeclared(n, room, &stated)
+	if len(stated) == 0 {
+		return c
+	}
+	next.terms = sortMembers(append(slices.Clip(next.terms), stated...))
+	return next
+}
+
+// collectDeclared appends what is declared within n, as far as there is room.
+func collectDeclared(n *node, room int, stated *[]node) {
 	for i := range n.kids {
 		kid := &n.kids[i]
-		if prefix, ok := strings.CutPrefix(kid.name, xmlnsMember); ok && kid.kind == kindString &&
-			(c == nil || len(c.terms) < maxTerms) {
-			next := &Context{}
-			if c != nil {
-				*next = *c
-			}
-			next.terms = sortMembers(append(slices.Clip(next.terms), stringNode(prefix, kid.text)))
-			c = next
+		if prefix, ok := strings.CutPrefix(kid.name, xmlnsMember); ok && kid.kind == kindString && len(*stated) < room {
+			*stated = append(*stated, stringNode(prefix, kid.text))
 		}
 		if !kid.scalar() {
-			c = c.declared(kid)
+			collectDeclared(kid, room, stated)
 		}
 	}
-	return c
 }
 
 const xmlnsMember = "@xmlns:"
@@ -289,11 +308,17 @@ func (c *Context) usedBy(n *node, room []bool) []bool {
 	}
 	used := slices.Grow(room, len(c.terms))[:len(c.terms)]
 	c.collect(n, used)
-	// A used term may itself be written with a prefix.
+	// A used term may itself be written with a prefix. Each is looked at once, or a chain of terms would be again for each of its links.
+	var seen [few]bool
+	looked := seen[:]
+	if len(c.terms) > few {
+		looked = make([]bool, len(c.terms))
+	}
 	for grown := true; grown; {
 		grown = false
 		for i := range c.terms {
-			if used[i] {
+			if used[i] && !looked[i] {
+				looked[i] = true
 				grown = c.collect(&c.terms[i], used) || grown
 			}
 		}
