@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -27,6 +28,8 @@ type client struct {
 	key string
 	// wait bounds one call; the default is a minute.
 	wait time.Duration
+	// tls is how the hub's certificate is verified; nil is as usual.
+	tls *tls.Config
 }
 
 // add adds the flags that say which hub.
@@ -66,10 +69,13 @@ func (c *client) call(ctx context.Context, method, path string, in, out any) err
 	if key != "" {
 		r.Header.Set("Authorization", "Bearer "+key)
 	}
-	answer, err := (&http.Client{Timeout: cmp.Or(c.wait, time.Minute)}).Do(r)
+	answer, err := c.http().Do(r)
 	if err != nil {
-		return hub.Faultf(hub.Unavailable, "hub.unreachable", "cannot reach the hub at %s", c.url).Because(cause(err)).
-			WithHint("is it running? name it with --url or $SUYUAN_URL")
+		hint := "is it running? name it with --url or $SUYUAN_URL"
+		if errors.As(err, new(*tls.CertificateVerificationError)) {
+			hint = "name it with --url or $SUYUAN_URL as its certificate does; $SSL_CERT_FILE names a CA that this machine does not know"
+		}
+		return hub.Faultf(hub.Unavailable, "hub.unreachable", "cannot reach the hub at %s", c.url).Because(cause(err)).WithHint(hint)
 	}
 	defer answer.Body.Close()
 	if answer.StatusCode/100 != 2 {
@@ -82,6 +88,15 @@ func (c *client) call(ctx context.Context, method, path string, in, out any) err
 		return hub.Faultf(hub.Internal, "hub.answer", "the hub's answer is not what this version understands").Because(err)
 	}
 	return nil
+}
+
+// http is the client for one call.
+func (c *client) http() *http.Client {
+	h := &http.Client{Timeout: cmp.Or(c.wait, time.Minute)}
+	if c.tls != nil {
+		h.Transport = &http.Transport{Proxy: http.ProxyFromEnvironment, TLSClientConfig: c.tls}
+	}
+	return h
 }
 
 // problemOf turns a problem detail back into the fault that it was.

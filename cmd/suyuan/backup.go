@@ -2,12 +2,15 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"math"
 	"net"
 	"net/http"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -153,9 +156,37 @@ func backupNow(ctx context.Context, cfg Config, c *client, urlSet bool, name str
 	}
 	c.wait = 24 * time.Hour // a large store takes its time
 	if !urlSet {
-		c.url = localURL(cfg)
+		if c.url, c.tls, err = cfg.local(); err != nil {
+			return m, err
+		}
 	}
 	return m, c.call(ctx, http.MethodPost, "/v1/backups", map[string]string{"name": name}, &m)
+}
+
+// local is where a hub of this configuration is reached from its own machine, and how its certificate is verified there: it is one for
+// the name under which others reach the hub, and the one that the configuration names is believed.
+func (c *Config) local() (address string, verify *tls.Config, err error) {
+	address = localURL(*c)
+	if c.TLS == nil {
+		return address, nil, nil
+	}
+	pair, err := c.certificate()
+	if err != nil {
+		return "", nil, err
+	}
+	roots, err := x509.SystemCertPool()
+	if err != nil {
+		roots = x509.NewCertPool()
+	}
+	roots.AddCert(pair.Leaf)
+	verify = &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}
+	switch {
+	case len(pair.Leaf.DNSNames) > 0:
+		verify.ServerName = strings.Replace(pair.Leaf.DNSNames[0], "*", "hub", 1)
+	case len(pair.Leaf.IPAddresses) > 0:
+		verify.ServerName = pair.Leaf.IPAddresses[0].String()
+	}
+	return address, verify, nil
 }
 
 // localURL is where a hub of this configuration is reached from its own machine.

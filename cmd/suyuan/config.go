@@ -200,11 +200,18 @@ func (c *Config) checkTLS() error {
 	if c.TLS == nil {
 		return nil
 	}
-	if _, err := tls.LoadX509KeyPair(c.path(c.TLS.Cert), c.path(c.TLS.Key)); err != nil {
-		return hub.Faultf(hub.Invalid, "config.tls", "cannot serve with the files of tls:").Because(err).
+	_, err := c.certificate()
+	return err
+}
+
+// certificate is that of the listener, with its key.
+func (c *Config) certificate() (tls.Certificate, error) {
+	pair, err := tls.LoadX509KeyPair(c.path(c.TLS.Cert), c.path(c.TLS.Key))
+	if err != nil {
+		return pair, hub.Faultf(hub.Invalid, "config.tls", "cannot serve with the files of tls:").Because(err).
 			WithHint("cert: and key: are PEM files that the hub's user can read, and the key is that of the certificate")
 	}
-	return nil
+	return pair, nil
 }
 
 // templates are the page templates: those of the folder that is named, or the built-in ones.
