@@ -136,7 +136,7 @@ func TestAPageShowsWhatItsTemplatePublishesBoundToItsRecords(t *testing.T) {
 		t.Errorf("%v\nwant %v", got, want)
 	}
 	page := w.Body.String()
-	for _, part := range []string{"Stated by The Brand, carrier", "<b>The Brand</b>", "odd", `data-id="` + item + `"`} {
+	for _, part := range []string{"Stated by <bdi>The Brand</bdi>, <bdi>carrier</bdi>", "<b><bdi>The Brand</bdi></b>", "odd", `data-id="` + item + `"`} {
 		if !strings.Contains(page, part) {
 			t.Errorf("the page lacks %s", part)
 		}
@@ -403,5 +403,18 @@ func TestAPageIsNotHeldForEverForWhoDoesNotTakeIt(t *testing.T) {
 	s.ServeHTTP(w, get("/t/T1"))
 	if w.under.IsZero() || !w.now.IsZero() || w.Code != http.StatusOK {
 		t.Errorf("%d, written under %v, left %v", w.Code, w.under, w.now)
+	}
+}
+
+// A party's name cannot turn the words around it: what writes from right to left stays within the name.
+func TestANameDoesNotTurnTheWordsAroundIt(t *testing.T) {
+	const turned = "\u202eevil"
+	tr := story()
+	tr.Parties["brand"]["name@en"][0].Value = turned
+	tr.Code = turned
+	page := serve(t, &hubStub{trace: tr}, get("/t/T1?lang=en")).Body.String()
+	within := regexp.MustCompile(`(?:<bdi>|<dd[^>]*>|<h1>|<title>|value=")` + turned)
+	if all, isolated := strings.Count(page, turned), len(within.FindAllString(page, -1)); all < 5 || isolated != all {
+		t.Errorf("%d of %d names are by themselves", isolated, all)
 	}
 }
