@@ -20,6 +20,7 @@ import (
 	"github.com/goccy/go-yaml"
 
 	"github.com/suyuan-io/suyuan/test/hubtest"
+	"github.com/suyuan-io/suyuan/web"
 )
 
 const root = "../../deploy"
@@ -315,6 +316,37 @@ func TestPrometheusAcceptsTheRules(t *testing.T) {
 		cmd.Dir = filepath.Join(root, "prometheus")
 		if out, err := cmd.CombinedOutput(); err != nil {
 			t.Errorf("promtool %s: %v\n%s", strings.Join(args, " "), err, out)
+		}
+	}
+}
+
+// What faces the internet passes on every page and interface, and nothing that tells of the hub's own machines.
+func TestTheIngressShowsWhatIsForOthers(t *testing.T) {
+	text, err := os.ReadFile(filepath.Join(root, "kubernetes", "cluster.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	passed := map[string]bool{} // by path: whether what is below it is passed on, too
+	for _, m := range regexp.MustCompile(`\{ path: (\S+), pathType: (\w+),`).FindAllStringSubmatch(string(text), -1) {
+		passed[m[1]] = m[2] == "Prefix"
+	}
+	shown := func(path string) bool {
+		for at, below := range passed {
+			if path == at || below && (at == "/" || strings.HasPrefix(path, at+"/")) {
+				return true
+			}
+		}
+		return false
+	}
+	for _, pattern := range append((&web.Server{}).Patterns(), "POST /in/{connector}", "GET /epcis", "GET /v1/trust") {
+		_, path, _ := strings.Cut(pattern, " ")
+		if path = strings.NewReplacer("{$}", "", "{code...}", "x", "{file}", "x", "{connector}", "x").Replace(path); !shown(path) {
+			t.Errorf("%s is not passed on", path)
+		}
+	}
+	for _, path := range []string{"/metrics", "/readyz", "/healthz"} {
+		if shown(path) {
+			t.Errorf("%s is passed on", path)
 		}
 	}
 }
