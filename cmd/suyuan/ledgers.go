@@ -5,7 +5,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
+	"os"
 	"strings"
 	"time"
 
@@ -169,13 +171,19 @@ func (c *LedgerConfig) open(cfg *Config, logger *zap.Logger, log anchor.Verifier
 }
 
 func (c *NotaryConfig) open(cfg *Config, log anchor.VerifierKey) (openLedger, error) {
-	key, err := log.Algorithm().LoadOrCreateKey(cfg.keys("notary.key"), "notary."+cfg.Anchor.Origin)
-	if err != nil {
-		return openLedger{}, err
-	}
-	path := cfg.data("notary.log")
+	path, keyFile := cfg.data("notary.log"), cfg.keys("notary.key")
 	if c.File != "" {
 		path = cfg.path(c.File)
+	}
+	if info, err := os.Stat(path); err == nil && info.Size() > 0 {
+		if _, err := os.Stat(keyFile); errors.Is(err, fs.ErrNotExist) { // a new one would make the file look damaged
+			return openLedger{}, hub.Faultf(hub.Unavailable, "notary.key", "the notary's key %s is gone, and its file %s is not", keyFile, path).
+				WithHint("put the key back from a backup; without it a new log begins: suyuan restore --help")
+		}
+	}
+	key, err := log.Algorithm().LoadOrCreateKey(keyFile, "notary."+cfg.Anchor.Origin)
+	if err != nil {
+		return openLedger{}, err
 	}
 	late := &lateLedger{name: notary.Name, open: func() (anchor.Ledger, error) {
 		return notary.Open(path, notary.Options{Key: key, Logs: []anchor.VerifierKey{log}, Now: now})

@@ -13,6 +13,7 @@ import (
 	"github.com/suyuan-io/suyuan/anchor"
 	"github.com/suyuan-io/suyuan/anchor/exec"
 	"github.com/suyuan-io/suyuan/anchor/witness"
+	"github.com/suyuan-io/suyuan/hub"
 	"github.com/suyuan-io/suyuan/internal/sample"
 )
 
@@ -150,4 +151,23 @@ func keyPath(t *testing.T, cfg *Config) string {
 		t.Fatal(err)
 	}
 	return cfg.data("keys", "log.key")
+}
+
+// A notary's key that is gone is named, and no other is made beside the file, which would look damaged then.
+func TestANotaryWithoutItsKeyIsNotGivenAnother(t *testing.T) {
+	cfg := Config{Data: t.TempDir(), Anchor: AnchorConfig{Origin: "test.example/log"}}
+	logKey, err := anchor.GenerateKey(cfg.Anchor.Origin)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(cfg.data(ledgerFile), []byte("{}\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	_, err = (&NotaryConfig{}).open(&cfg, logKey.Public())
+	if f := hub.AsFault(err); f.Code != "notary.key" || f.Hint == "" {
+		t.Errorf("got %v", err)
+	}
+	if _, err := os.Stat(cfg.keys("notary.key")); err == nil {
+		t.Error("a new key was made")
+	}
 }
