@@ -267,6 +267,9 @@ type container struct {
 	Readiness struct {
 		Timeout int `yaml:"timeoutSeconds"`
 	} `yaml:"readinessProbe"`
+	Lifecycle struct {
+		PreStop struct{ Sleep struct{ Seconds int } } `yaml:"preStop"`
+	}
 	Resources struct{ Limits struct{ Memory string } }
 	Mounts    []mount `yaml:"volumeMounts"`
 }
@@ -277,7 +280,7 @@ type mount struct {
 
 func (c container) faults(grace int) (faults []string) {
 	const drain, probe = 20, 5 // the defaults of the configuration, and of /readyz
-	if grace < 3*drain {
+	if grace < 3*drain+c.Lifecycle.PreStop.Sleep.Seconds {
 		faults = append(faults, fmt.Sprintf("%d s to stop", grace))
 	}
 	if c.Readiness.Timeout <= probe {
@@ -301,6 +304,8 @@ func (c container) faults(grace int) (faults []string) {
 	}
 	if i := slices.Index(c.Args, "--roles"); i >= 0 && !slices.Contains([]string{"ingest", "pipeline", "anchor", "web"}, c.Args[i+1]) {
 		faults = append(faults, "role "+c.Args[i+1])
+	} else if i >= 0 && c.Lifecycle.PreStop.Sleep.Seconds == 0 {
+		faults = append(faults, "it stops listening while senders are still led to it")
 	}
 	return faults
 }
