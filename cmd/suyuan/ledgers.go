@@ -264,6 +264,9 @@ func (c *LedgerConfig) probe(ctx context.Context, cfg *Config) error {
 		_, err := l.Spec(ctx)
 		return errors.Join(err, l.Close())
 	}
+	if c.Witness != nil {
+		return c.Witness.probe(ctx, cfg.Anchor.Origin)
+	}
 	if c.Fabric == nil {
 		return nil
 	}
@@ -272,6 +275,20 @@ func (c *LedgerConfig) probe(ctx context.Context, cfg *Config) error {
 		return err
 	}
 	return errors.Join(l.Probe(ctx, cfg.Anchor.Origin), l.Close())
+}
+
+// probe asks a witness for what it holds of the log. Any answer shows that it is there.
+func (c *WitnessConfig) probe(ctx context.Context, origin string) error {
+	l, err := witness.Open(c.URL, c.Key)
+	if err != nil {
+		return err
+	}
+	_, err = l.Latest(ctx, origin)
+	if _, answered := errors.AsType[*hub.Fault](err); err == nil || answered {
+		return l.Close()
+	}
+	return hub.Faultf(hub.Unavailable, "witness.unavailable", "the witness %s cannot be reached at %s", c.Name, c.URL).Because(cause(err)).
+		WithHint("check its url, and that it runs; without it events are recorded, and anchored as quorum allows")
 }
 
 // trustTimeout bounds how long the ledgers may take to say what a reader may pin of them.

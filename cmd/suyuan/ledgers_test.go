@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"net/http"
 	"net/http/httptest"
 	"os"
 	osexec "os/exec"
@@ -151,6 +152,34 @@ func keyPath(t *testing.T, cfg *Config) string {
 		t.Fatal(err)
 	}
 	return cfg.data("keys", "log.key")
+}
+
+// suyuan check asks a witness as it asks other ledgers; one that holds nothing of the log yet is well.
+func TestAWitnessThatIsAwayIsFoundByCheck(t *testing.T) {
+	key, err := anchor.GenerateKey("witness.customs.example/w1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	cosigner, err := key.CosignerKey()
+	if err != nil {
+		t.Fatal(err)
+	}
+	there := httptest.NewServer(http.NotFoundHandler())
+	defer there.Close()
+	gone := httptest.NewServer(http.NotFoundHandler())
+	gone.Close()
+	for url, want := range map[string]string{there.URL: "", gone.URL: "witness.unavailable"} {
+		cfg := Config{Anchor: AnchorConfig{Origin: "test.example/log", Ledgers: []LedgerConfig{
+			{Witness: &WitnessConfig{Name: "customs", URL: url, Key: cosigner.String()}},
+		}}}
+		err := probeLedgers(t.Context(), &cfg)
+		if err == nil && want == "" {
+			continue
+		}
+		if f := hub.AsFault(err); err == nil || f.Code != want || f.Hint == "" {
+			t.Errorf("%s: %v, want %q", url, err, want)
+		}
+	}
 }
 
 // A notary's key that is gone is named, and no other is made beside the file, which would look damaged then.
