@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/url"
 	"os"
@@ -31,6 +32,9 @@ type client struct {
 	// tls is how the hub's certificate is verified; nil is as usual.
 	tls *tls.Config
 }
+
+// longWait bounds a call that takes as long as there is much: a backup, all dead letters.
+const longWait = 24 * time.Hour
 
 // add adds the flags that say which hub.
 func (c *client) add(cmd *cobra.Command) {
@@ -70,6 +74,10 @@ func (c *client) call(ctx context.Context, method, path string, in, out any) err
 		r.Header.Set("Authorization", "Bearer "+key)
 	}
 	answer, err := c.http().Do(r)
+	if ne, ok := errors.AsType[net.Error](err); ok && ne.Timeout() && ctx.Err() == nil {
+		return hub.Faultf(hub.Unavailable, "hub.slow", "the hub at %s has not answered within %s", c.url, cmp.Or(c.wait, time.Minute)).
+			WithHint("its log and /readyz say what it is at")
+	}
 	if err != nil {
 		hint := "is it running? name it with --url or $SUYUAN_URL"
 		if errors.As(err, new(*tls.CertificateVerificationError)) {
@@ -311,6 +319,7 @@ func deadReplayCommand(std stdio, c *client) *cobra.Command {
 				Replayed []uint64 `json:"replayed"`
 			}
 			if all {
+				c.wait = longWait
 				if err := c.call(cmd.Context(), http.MethodPost, "/v1/dead-letters/replay?"+f.query().Encode(), nil, &out); err != nil {
 					return err
 				}
@@ -351,6 +360,7 @@ func deadDropCommand(std stdio, c *client) *cobra.Command {
 					Dropped []uint64 `json:"dropped"`
 				}
 				in := map[string]any{"note": reason}
+				c.wait = longWait
 				if err := c.call(cmd.Context(), http.MethodPost, "/v1/dead-letters/drop?"+f.query().Encode(), in, &out); err != nil {
 					return err
 				}

@@ -11,7 +11,6 @@ import (
 	"net/http"
 	"path/filepath"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 	"go.uber.org/zap"
@@ -154,7 +153,7 @@ func backupNow(ctx context.Context, cfg Config, c *client, urlSet bool, name str
 	if hub.AsFault(err).Code != "pipeline.dir-in-use" {
 		return m, err
 	}
-	c.wait = 24 * time.Hour // a large store takes its time
+	c.wait = longWait
 	if !urlSet {
 		if c.url, c.tls, err = cfg.local(); err != nil {
 			return m, err

@@ -8,6 +8,9 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
+
+	"github.com/suyuan-io/suyuan/hub"
 )
 
 // A hub with a certificate for the name by which others know it is backed up from its own machine by the address on which it listens.
@@ -37,5 +40,18 @@ func TestAHubWithACertificateIsReachedFromItsOwnMachine(t *testing.T) {
 	c.tls = nil
 	if err := c.call(t.Context(), http.MethodPost, "/v1/backups", nil, nil); err == nil {
 		t.Error("any certificate is believed")
+	}
+}
+
+// A hub that is at work and has not answered is not said to be away.
+func TestASlowHubIsNotSaidToBeAway(t *testing.T) {
+	done := make(chan struct{})
+	server := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { <-done }))
+	defer server.Close()
+	defer close(done)
+	c := client{url: server.URL, wait: time.Millisecond}
+	err := c.call(t.Context(), http.MethodPost, "/v1/dead-letters/replay", nil, nil)
+	if f := hub.AsFault(err); f.Code != "hub.slow" || f.Kind != hub.Unavailable || f.Hint == "" {
+		t.Errorf("got %v", err)
 	}
 }
