@@ -1,9 +1,14 @@
 package decode
 
 import (
+	"archive/zip"
 	"bytes"
 	"encoding/json"
+	"errors"
+	"fmt"
 	"io"
+	"regexp"
+	"strconv"
 	"strings"
 
 	"github.com/xuri/excelize/v2"
@@ -139,19 +144,83 @@ func (d *xlsxDecoder) Split(r io.Reader, yield func(connectors.Piece) error) err
 	return d.rows(reader, yield)
 }
 
-func openWorkbook(b []byte) (*excelize.File, error) {
+func openWorkbook(b []byte) (book *excelize.File, err error) {
+	defer unpanicked("", 0, &err)
 	if bytes.HasPrefix(b, []byte(oleMagic)) {
 		return nil, refuse("xlsx.format", hub.Where{}, say("this is an .xls file of before 2007, or an encrypted workbook",
 			"这是 2007 年以前的 .xls 文件，或已加密的工作簿").
 			hint("save it as .xlsx without a password", "请另存为不带密码的 .xlsx"))
 	}
-	book, err := excelize.OpenReader(bytes.NewReader(b), excelize.Options{UnzipSizeLimit: maxUnpacked, UnzipXMLSizeLimit: 64 << 20})
+	book, err = excelize.OpenReader(bytes.NewReader(b), excelize.Options{UnzipSizeLimit: maxUnpacked, UnzipXMLSizeLimit: 64 << 20})
 	if err != nil {
 		return nil, refuse("xlsx.corrupt", hub.Where{}, say("the workbook cannot be read", "无法读取该工作簿").
 			hint("have it saved and sent again", "请重新保存并发送")).Because(err)
 	}
+	if err := fewLooseRows(b); err != nil {
+		return nil, errors.Join(err, book.Close())
+	}
 	return book, nil
 }
+
+// unpanicked makes a fault of what the library stumbles over: a file that nobody can read must not end the hub, which would find it
+// again at its next start.
+func unpanicked(sheet string, row int, err *error) {
+	if p := recover(); p != nil {
+		*err = corruptSheet(sheet, row, fmt.Errorf("%v", p))
+	}
+}
+
+// maxLooseRows is how many rows a sheet may have that do not say which they are, or say the number of one before: the library puts each
+// in its place by moving all behind it.
+const maxLooseRows = 10_000
+
+// fewLooseRows refuses a workbook with a sheet of too many loose rows.
+func fewLooseRows(b []byte) error {
+	pack, err := zip.NewReader(bytes.NewReader(b), int64(len(b)))
+	if err != nil {
+		return nil //nolint:nilerr // the library has opened it: it is an encrypted one, or says so itself
+	}
+	for _, f := range pack.File { // any of which may be a sheet
+		part, err := f.Open()
+		if err != nil {
+			continue // the library says so
+		}
+		sheet, err := io.ReadAll(io.LimitReader(part, maxUnpacked)) // the library has bounded them all together
+		_ = part.Close()
+		if err == nil && looseRows(sheet) > maxLooseRows {
+			return refuse("xlsx.size", hub.Where{}, say("a sheet has more than %d rows without a number of their own", "工作表中没有行号的行超过 %d 行", maxLooseRows).
+				hint("open it and save it again: then each row has its number", "请打开后重新保存，使每一行都有行号"))
+		}
+	}
+	return nil
+}
+
+// looseRows counts the rows of a sheet's XML that have no attribute r, or none that is greater than those before.
+func looseRows(sheet []byte) (loose int) {
+	last := 0
+	for {
+		at := bytes.Index(sheet, []byte("row"))
+		if at < 0 {
+			return loose
+		}
+		begins := at > 0 && (sheet[at-1] == '<' || sheet[at-1] == ':')
+		sheet = sheet[at+len("row"):]
+		if !begins || len(sheet) == 0 || strings.IndexByte(" \t\r\n/>", sheet[0]) < 0 {
+			continue
+		}
+		tag := sheet[:max(bytes.IndexByte(sheet, '>'), 0)]
+		n := 0
+		if m := rowNumber.FindSubmatch(tag); m != nil {
+			n, _ = strconv.Atoi(string(m[1])) // what is no number is none
+		}
+		if n <= last {
+			loose++
+		}
+		last = max(last, n)
+	}
+}
+
+var rowNumber = regexp.MustCompile(`\sr\s*=\s*["'](\d{1,9})["']`)
 
 // sheet finds the sheet that the settings name.
 func (d *xlsxDecoder) sheet(book *excelize.File) (string, error) {

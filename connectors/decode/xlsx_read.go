@@ -26,7 +26,8 @@ type xlsxReader struct {
 // dateParts says which parts of a point in time a number format shows; the zero value is a plain number.
 type dateParts struct{ date, clock bool }
 
-func newXLSXReader(book *excelize.File, sheet string, shown bool) (*xlsxReader, error) {
+func newXLSXReader(book *excelize.File, sheet string, shown bool) (_ *xlsxReader, err error) {
+	defer unpanicked(sheet, 0, &err)
 	props, err := book.GetWorkbookProps()
 	if err == nil {
 		var rows *excelize.Rows
@@ -46,7 +47,8 @@ func corruptSheet(sheet string, row int, err error) error {
 }
 
 // next returns the next row; false after the last.
-func (r *xlsxReader) next() (xlsxRow, bool, error) {
+func (r *xlsxReader) next() (_ xlsxRow, _ bool, err error) {
+	defer unpanicked(r.sheet, r.row, &err)
 	if !r.rows.Next() {
 		if err := r.rows.Error(); err != nil {
 			return xlsxRow{}, false, corruptSheet(r.sheet, r.row, err)

@@ -1,7 +1,11 @@
 package decode_test
 
 import (
+	"archive/zip"
 	"bytes"
+	"fmt"
+	"io"
+	"strings"
 	"testing"
 	"time"
 
@@ -134,6 +138,65 @@ func TestWorkbookFaults(t *testing.T) {
 				t.Errorf("got %s: %v, want %s", got, err, c.want)
 			}
 		})
+	}
+}
+
+// withSheet is a workbook whose first sheet has these rows.
+func withSheet(t *testing.T, rows string) []byte {
+	t.Helper()
+	book := workbook(t, false)
+	from, err := zip.NewReader(bytes.NewReader(book), int64(len(book)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var b bytes.Buffer
+	to := zip.NewWriter(&b)
+	for _, f := range from.File {
+		if f.Name != "xl/worksheets/sheet1.xml" {
+			if err := to.Copy(f); err != nil {
+				t.Fatal(err)
+			}
+			continue
+		}
+		w, err := to.Create(f.Name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, _ = io.WriteString(w, `<worksheet xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"><sheetData>`+
+			`<row r="1"><c r="A1" t="inlineStr"><is><t>a</t></is></c></row>`+rows+`</sheetData></worksheet>`)
+	}
+	if err := to.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return b.Bytes()
+}
+
+// A workbook of a few kilobytes neither ends the hub nor holds it up: one whose text has the number -1 panicked in the library, one
+// whose row has the number two thousand million was two thousand million rows, and rows without numbers cost the square of theirs.
+func TestHostileWorkbooksAreRefused(t *testing.T) {
+	for name, c := range map[string]struct{ rows, want string }{
+		"a text that is not there": {`<row r="2"><c r="A2" t="s"><v>-1</v></c></row>`, ""}, // it stays what it says
+		"a row that is none":       {`<row r="2000000000"><c r="A2000000000"><v>1</v></c></row>`, "xlsx.corrupt 1:0 库存"},
+		"rows without numbers":     {strings.Repeat(`<row><c><v>1</v></c></row>`, 20_000), "xlsx.size 0:0"},
+		"rows of one number":       {strings.Repeat(`<x:row spans="1:1" r = '2'/>`, 20_000), "xlsx.size 0:0"},
+		"rows backwards": {func() string {
+			var b strings.Builder
+			for n := 20_000; n > 1; n-- {
+				fmt.Fprintf(&b, `<row r="%d"/>`, n)
+			}
+			return b.String()
+		}(), "xlsx.size 0:0"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, _, err := lines(newDecoder(t, "xlsx", ``), bytes.NewReader(withSheet(t, c.rows)))
+			if got := faultLine(err); got != c.want {
+				t.Errorf("got %s: %v, want %s", got, err, c.want)
+			}
+		})
+	}
+	got, _, err := lines(newDecoder(t, "xlsx", ``), bytes.NewReader(withSheet(t, strings.Repeat(`<row><c><v>1</v></c></row>`, 500))))
+	if err != nil || len(got) != 500 {
+		t.Errorf("500 rows without numbers: %d, %v", len(got), err)
 	}
 }
 
