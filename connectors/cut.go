@@ -49,7 +49,7 @@ func (c cutter) run(id string, r io.Reader, yield func(cut) error) error {
 
 func (c cutter) cut(id string, in *trackingReader, yield func(cut) error) error {
 	e := &emitter{id: safeID(id), limit: c.limit, yield: yield}
-	err := c.splitter.Split(in, func(p Piece) error {
+	err := c.split(in, func(p Piece) error {
 		in.taken(p)
 		return e.add(p, nil)
 	})
@@ -68,6 +68,25 @@ func (c cutter) cut(id string, in *trackingReader, yield func(cut) error) error 
 		}
 	}
 	return e.finish()
+}
+
+// split calls the splitter. What it panics at is an item that it cannot split: the hub would end, and meet it again at its next start.
+func (c cutter) split(r io.Reader, yield func(Piece) error) (err error) {
+	ours := false
+	defer func() {
+		if p := recover(); p != nil {
+			if ours {
+				panic(p)
+			}
+			err = hub.Faultf(hub.Invalid, "item.panic", "the hub failed on this item: %v", p).WithHint("this is a defect of the hub: report it")
+		}
+	}()
+	return c.splitter.Split(r, func(p Piece) error {
+		ours = true
+		err := yield(p)
+		ours = false
+		return err
+	})
 }
 
 // emitter numbers records. It holds the first back until a second shows that the item is several.

@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -398,5 +399,35 @@ func TestTokenEndpoint(t *testing.T) {
 	}
 	if w, err := ask("token", "/in/token", "a record"); err != nil || w.Code != http.StatusAccepted || len(stream.Records()) != 1 {
 		t.Errorf("%v, %d", err, w.Code)
+	}
+}
+
+// stumbling splits lines, and panics at one.
+type stumbling struct{ connectortest.Lines }
+
+func (s stumbling) Split(r io.Reader, yield func(connectors.Piece) error) error {
+	return s.Lines.Split(r, func(p connectors.Piece) error {
+		if string(p.Body) == "boom" {
+			var none []byte
+			_ = none[len(p.Body)]
+		}
+		return yield(p)
+	})
+}
+
+// What a splitter panics at does not end the hub: what it had is kept, and the rest is a record whose bytes are kept as they are.
+func TestAnItemThatTheHubFailsOnIsKept(t *testing.T) {
+	stream, inst := &connectortest.Stream{}, inboxInstance()
+	inst.Splitter = stumbling{}
+	h, _ := host(t, stream, &connectortest.Shelf{}, inst)
+	if _, err := post(h, "m", "a\nboom\nb"); err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, r := range stream.Records() {
+		got = append(got, string(r.ID)+" "+string(r.Body))
+	}
+	if want := []string{"m#1 a", "m#2 \nboom\nb"}; !slices.Equal(got, want) {
+		t.Errorf("%q, want %q", got, want)
 	}
 }
