@@ -198,6 +198,9 @@ func (h *Host) Pause(ctx context.Context, id hub.ConnectorID) error {
 	if err != nil {
 		return err
 	}
+	if err := r.obeyPause(ctx); err != nil {
+		return err
+	}
 	r.stop()
 	return r.keepPaused(ctx, true)
 }
@@ -210,6 +213,9 @@ func (h *Host) Resume(ctx context.Context, id hub.ConnectorID) error {
 	if err != nil {
 		return err
 	}
+	if err := r.obeyPause(ctx); err != nil {
+		return err
+	}
 	if !r.mark().Paused && r.tripped() == nil {
 		return nil
 	}
@@ -220,6 +226,22 @@ func (h *Host) Resume(ctx context.Context, id hub.ConnectorID) error {
 		return err
 	}
 	r.start(ctx)
+	return nil
+}
+
+// ObeyPauses has what is pushed to be received as is stored, where another process of the hub has paused or resumed it. What is polled
+// runs in one process alone.
+func (h *Host) ObeyPauses(ctx context.Context) error {
+	h.ops.Lock()
+	defer h.ops.Unlock()
+	if h.closed {
+		return nil
+	}
+	for _, r := range h.all() {
+		if err := r.obeyPause(ctx); err != nil {
+			return err
+		}
+	}
 	return nil
 }
 

@@ -243,6 +243,39 @@ func TestRefusedBodiesAreNotCharged(t *testing.T) {
 	}
 }
 
+// Of several processes that receive, one is told to pause and another to resume: all of them do.
+func TestEveryProcessPausesAndResumes(t *testing.T) {
+	shelf := &connectortest.Shelf{}
+	a, _ := host(t, &connectortest.Stream{}, shelf, inboxInstance())
+	b, _ := host(t, &connectortest.Stream{}, shelf, inboxInstance())
+	both := func(want connectors.State) {
+		t.Helper()
+		for name, h := range map[string]*connectors.Host{"a": a, "b": b} {
+			if err := h.ObeyPauses(t.Context()); err != nil {
+				t.Error(err)
+			}
+			if st, err := h.Status("inbox"); err != nil || st.State != want {
+				t.Errorf("%s is %s, want %s: %v", name, st.State, want, err)
+			}
+		}
+	}
+	if err := a.Pause(t.Context(), "inbox"); err != nil {
+		t.Fatal(err)
+	}
+	both(connectors.StatePaused)
+	if w, err := post(b, "m", "a"); hub.AsFault(err).Code != "connector.paused" {
+		t.Errorf("%d %v", w.Code, err)
+	}
+	if err := b.Resume(t.Context(), "inbox"); err != nil {
+		t.Fatal(err)
+	}
+	both(connectors.StateReceiving)
+	if err := errors.Join(a.Pause(t.Context(), "inbox"), b.Resume(t.Context(), "inbox")); err != nil { // before b has looked
+		t.Fatal(err)
+	}
+	both(connectors.StateReceiving)
+}
+
 func TestPausedRetiredAndUnknownReceivers(t *testing.T) {
 	retired := inboxInstance()
 	retired.Retired = true

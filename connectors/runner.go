@@ -148,11 +148,37 @@ func (r *runner) save(ctx context.Context, m mark) error {
 	if err := r.host.cfg.Positions.SavePosition(ctx, r.inst.ID, m.encode()); err != nil {
 		return err
 	}
+	r.remember(m)
+	return nil
+}
+
+// obeyPause has a receiver do as is stored, where another process of the hub has paused or resumed it.
+func (r *runner) obeyPause(ctx context.Context) error {
+	if r.receiver == nil {
+		return nil
+	}
+	p, err := r.host.cfg.Positions.Position(ctx, r.inst.ID)
+	if err != nil {
+		return err
+	}
+	m, err := decodeMark(p)
+	if err != nil {
+		return err
+	}
+	if m.Paused != r.mark().Paused {
+		r.log.Info("another process has paused or resumed it", zap.Bool("paused", m.Paused))
+		r.remember(m)
+		r.start(ctx)
+	}
+	return nil
+}
+
+// remember takes m for what is stored.
+func (r *runner) remember(m mark) {
 	r.mu.Lock()
 	r.stored = m
 	r.mu.Unlock()
 	r.board.marked(m)
-	return nil
 }
 
 func (r *runner) keepPaused(ctx context.Context, paused bool) error {

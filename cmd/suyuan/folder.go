@@ -220,23 +220,33 @@ func (h *Hub) watch(ctx context.Context) {
 	}
 }
 
-// obeyBreakers has the host stop what a breaker of this process opened, and looks now and then for what another one did.
+// obeyEvery is how often a process looks whether another one has paused or resumed a connector.
+const obeyEvery = 2 * time.Second
+
+// obeyBreakers has the host stop what a breaker of this process opened, and looks now and then for what another one did, or was told
+// to pause.
 func (h *Hub) obeyBreakers(ctx context.Context) {
-	var tick <-chan time.Time
+	var breakers, pauses <-chan time.Time
 	if h.cfg.shared() {
-		t := time.NewTicker(lookEvery)
-		defer t.Stop()
-		tick = t.C
+		b, p := time.NewTicker(lookEvery), time.NewTicker(obeyEvery)
+		defer b.Stop()
+		defer p.Stop()
+		breakers, pauses = b.C, p.C
 	}
 	for {
+		var err error
 		select {
 		case <-ctx.Done():
 			return
 		case <-h.opened:
-		case <-tick:
+			err = h.host.Obey(ctx)
+		case <-breakers:
+			err = h.host.Obey(ctx)
+		case <-pauses:
+			err = h.host.ObeyPauses(ctx)
 		}
-		if err := h.host.Obey(ctx); err != nil && ctx.Err() == nil {
-			h.log.Warn("cannot see which breakers are open", zap.Error(err))
+		if err != nil && ctx.Err() == nil {
+			h.log.Warn("cannot see which connectors are to stop", zap.Error(err))
 		}
 	}
 }
