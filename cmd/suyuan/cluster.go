@@ -106,7 +106,9 @@ type ping interface {
 func (c *Config) openDatabase(ctx context.Context, indexing func(done, of uint64), damaged func(parts int, err error)) (database, leases, error) {
 	leafHash := c.Anchor.hash().Leaf
 	if p := c.Store.Postgres; p != nil {
-		s, err := postgres.Open(ctx, postgres.Config{URL: p.URL.Reveal(), Connections: p.Connections, LeafHash: leafHash, Indexing: indexing})
+		s, err := postgres.Open(ctx, postgres.Config{
+			URL: p.URL.Reveal(), Connections: p.Connections, LeafHash: leafHash, Resident: makeRoom, Indexing: indexing,
+		})
 		return s, s, err
 	}
 	s, err := sqlite.Open(ctx, sqlite.Config{

@@ -93,7 +93,7 @@ func (x *index) choose(ctx context.Context, pl *plan, conditions []condition) er
 // estimate counts the candidates of a condition, roughly and up to few.
 func (x *index) estimate(ctx context.Context, c condition, pl *plan) (n int, err error) {
 	if c.in == byThing {
-		err = x.read.QueryRowContext(ctx, `SELECT count(*) FROM (SELECT 1 FROM things WHERE key = ANY(?) LIMIT ?) c`, c.keys, x.few).Scan(&n)
+		err = x.read.QueryRowContext(ctx, `SELECT count(*) FROM (SELECT 1 FROM postings WHERE key = ANY(?) LIMIT ?) c`, c.keys, x.few).Scan(&n)
 		return n, err
 	}
 	keys, wide := everyWidth(c.keys)

@@ -38,7 +38,11 @@ func (x *index) complete(ctx context.Context, tx *relational.Tx, from relational
 	if err != nil {
 		return err
 	}
-	a := newAdditions(ctx, tx)
+	x.names.at = indexed
+	if err := x.names.begin(ctx, tx); err != nil {
+		return err
+	}
+	a := newAdditions(ctx, tx, x.names)
 	for i := range entries {
 		if err := a.Add(&entries[i]); err != nil {
 			return err
@@ -54,7 +58,10 @@ func (x *index) complete(ctx context.Context, tx *relational.Tx, from relational
 // Rebuild implements [relational.Rebuildable].
 func (x *index) Rebuild(ctx context.Context, from relational.Entries) error {
 	if err := x.write.InTx(ctx, func(tx *relational.Tx) error {
-		if _, err := tx.ExecContext(ctx, `TRUNCATE things, facets`); err != nil {
+		if _, err := tx.ExecContext(ctx, `TRUNCATE postings, facets`); err != nil {
+			return err
+		}
+		if err := forgetNames(ctx, tx); err != nil {
 			return err
 		}
 		_, err := tx.ExecContext(ctx, `UPDATE head SET indexed = 0, to_index = size`)
@@ -68,8 +75,8 @@ func (x *index) Rebuild(ctx context.Context, from relational.Entries) error {
 // Digests implements [relational.Rebuildable]. They are sums of the digests of each event's key, time and seq: which of them share a
 // row is a matter of how they were recorded.
 func (x *index) Digests(ctx context.Context) (map[string]string, error) {
-	things, facets := sum{}, sum{}
-	rows, err := x.read.QueryContext(ctx, `SELECT key, seq FROM things`)
+	postings, facets := sum{}, sum{}
+	rows, err := x.read.QueryContext(ctx, `SELECT key, seq FROM postings`)
 	if err != nil {
 		return nil, err
 	}
@@ -79,7 +86,7 @@ func (x *index) Digests(ctx context.Context) (map[string]string, error) {
 		if err := rows.Scan(&key, &seq); err != nil {
 			return nil, err
 		}
-		things.add(key, 0, seq)
+		postings.add(key, 0, seq)
 	}
 	if err := rows.Err(); err != nil {
 		return nil, err
@@ -99,7 +106,7 @@ func (x *index) Digests(ctx context.Context) (map[string]string, error) {
 			facets.add(key, sp.Time, sp.Seq)
 		}
 	}
-	return map[string]string{"things": things.text(), "facets": facets.text()}, runs.Err()
+	return map[string]string{"postings": postings.text(), "facets": facets.text()}, runs.Err()
 }
 
 // sum is a digest of a set, whatever its order.

@@ -66,7 +66,7 @@ func TestAnIndexIsMadeAgain(t *testing.T) {
 	same("as it was made again")
 	exec(t, connect(t, url), `DELETE FROM facets WHERE key = (SELECT min(key) FROM facets)`)
 	before, after, err := s.Rebuild(t.Context())
-	if err != nil || before["facets"] == after["facets"] || before["things"] != after["things"] {
+	if err != nil || before["facets"] == after["facets"] || before["postings"] != after["postings"] {
 		t.Errorf("a facet was lost: %v, made again: %v, %v", before, after, err)
 	}
 	if damaged, err := s.Damaged(t.Context()); err != nil || len(damaged) > 0 {
@@ -79,7 +79,7 @@ func TestWhileTheIndexIsMadeAgainNothingIsRecorded(t *testing.T) {
 	s := openAt(t, url)
 	fill(t, s)
 	conn := connect(t, url)
-	exec(t, conn, `TRUNCATE things, facets`) // another process began to, and was stopped
+	exec(t, conn, `TRUNCATE postings, facets`) // another process began to, and was stopped
 	exec(t, conn, `UPDATE head SET indexed = 0, to_index = size`)
 	again := []hub.Outcome{storetest.Outcome(t, 3, "S3")}
 	fresh, err := postgres.Open(t.Context(), postgres.Config{URL: url})
@@ -91,7 +91,7 @@ func TestWhileTheIndexIsMadeAgainNothingIsRecorded(t *testing.T) {
 		t.Errorf("the next start completes the index: %v, %v", v, err)
 	}
 	exec(t, conn, `UPDATE head SET indexed = 0`)
-	exec(t, conn, `TRUNCATE things, facets`)
+	exec(t, conn, `TRUNCATE postings, facets`)
 	if _, err := s.Append(t.Context(), again); hub.KindOf(err) != hub.Unavailable {
 		t.Errorf("append beside a rebuild: %v", err)
 	}

@@ -3,7 +3,8 @@
 // partition, however long the log is.
 //
 // Events that are recorded together are packed together, and so are the rows by which those are found that have something in common;
-// docs/adr/0009-postgres-runs.md says how.
+// docs/adr/0009-postgres-runs.md says how. Each process that appends remembers in filters what is recorded, so that it asks the database
+// of few records whether they are there already, however many partitions there are (docs/adr/0011-postgres-names.md).
 //
 // Appends of all processes are one after another: each locks the one row of the table head, which holds the log's size, so
 // that the sequence stays gapless. A batch is copied in one transaction and durable when Append returns, unless the operator
@@ -60,6 +61,9 @@ type Config struct {
 	Now func() time.Time
 	// LeafHash hashes a leaf record for the log; nil means RFC 6962 with SHA-256.
 	LeafHash func(record []byte) hub.Digest
+	// Resident is told how many bytes the store keeps in memory for good, about three for each event, from the first Append on; nil
+	// tells nobody.
+	Resident func(bytes int64)
 	// Indexing is told now and then how many of the events are indexed, while an index is made again; nil tells nobody.
 	Indexing func(done, of uint64)
 }
@@ -87,6 +91,9 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
+	if c.Resident == nil {
+		c.Resident = func(int64) {}
+	}
 	cfg, err := parse(c.URL)
 	if err != nil {
 		return nil, err
@@ -109,7 +116,8 @@ func parse(url string) (*pgx.ConnConfig, error) {
 	}
 	settings := map[string]string{
 		"application_name": "suyuan", "enable_seqscan": "off", "enable_hashjoin": "off", "enable_mergejoin": "off", "jit": "off",
-		"plan_cache_mode": "force_generic_plan",
+		"max_parallel_workers_per_gather": "0",
+		"plan_cache_mode":                 "force_generic_plan",
 	}
 	maps.Copy(settings, cfg.RuntimeParams)
 	cfg.RuntimeParams = settings
@@ -164,10 +172,14 @@ func (s *Store) prepare(ctx context.Context, c Config) error {
 		int64(c.PerPartition)); err != nil {
 		return err
 	}
-	s.Store, err = relational.New(ctx, dialect(), relational.Config{
+	known := &names{resident: c.Resident}
+	if err := s.write.QueryRowContext(ctx, `SELECT per_partition FROM head`).Scan(&known.per); err != nil {
+		return err
+	}
+	s.Store, err = relational.New(ctx, dialect(known), relational.Config{
 		Write: s.write, Read: s.read, Now: c.Now, LeafHash: c.LeafHash, Indexing: c.Indexing,
 		Index: func(write, read relational.DB, _ relational.Entries) relational.Index {
-			return &index{write: write, read: read, few: c.Few}
+			return &index{write: write, read: read, few: c.Few, names: known}
 		},
 	})
 	return err
@@ -180,9 +192,22 @@ func (s *Store) Close() error {
 }
 
 // dialect is what PostgreSQL does its own way.
-func dialect() relational.Dialect {
+func dialect(known *names) relational.Dialect {
 	return relational.Dialect{
-		Bind: bind, Values: escaped, Text: unescaped, Arrays: true, Head: head, Advance: advance, Writer: newWriter, Fault: fault,
+		Bind: bind, Values: escaped, Text: unescaped, Arrays: true, Advance: advance, Fault: fault,
+		Noted: func(keys []int64) (from string, args []any) {
+			p := known.places(keys)
+			return `unnest(?::bigint[], ?::bigint[], ?::bigint[]) k (of, low, high),
+				LATERAL (SELECT * FROM records WHERE key = k.of AND at >= k.low AND at < k.high) r`, []any{p.keys, p.from, p.to}
+		},
+		Head: func(ctx context.Context, tx *relational.Tx) (uint64, time.Time, error) {
+			size, last, err := head(ctx, tx)
+			known.at = int64(size)
+			return size, last, err
+		},
+		Writer: func(ctx context.Context, tx *relational.Tx) (relational.Writer, error) {
+			return newWriter(ctx, tx, known), nil
+		},
 		Lock: `LOCK TABLE checkpoints IN SHARE ROW EXCLUSIVE MODE`,
 	}
 }

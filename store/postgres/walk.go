@@ -159,7 +159,7 @@ func (x *index) probeThings(ctx context.Context, keys []int64, found []relationa
 	for i := range found {
 		seqs[i] = found[i].Seq
 	}
-	got, err := x.seqs(ctx, `SELECT s FROM unnest(?::bigint[]) s WHERE EXISTS (SELECT 1 FROM things WHERE key = ANY(?) AND seq = s)`, seqs, keys)
+	got, err := x.seqs(ctx, `SELECT s FROM unnest(?::bigint[]) s WHERE EXISTS (SELECT 1 FROM postings WHERE key = ANY(?) AND seq = s)`, seqs, keys)
 	has := make(map[int64]bool, len(got))
 	for _, seq := range got {
 		has[seq] = true
@@ -201,11 +201,7 @@ func (x *index) probeFacets(ctx context.Context, keys []int64, found []relationa
 // seqs runs a query for seqs.
 func (x *index) seqs(ctx context.Context, text string, args ...any) ([]int64, error) {
 	rows, err := x.read.QueryContext(ctx, text, args...)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	return scanSeqs(rows)
+	return scanSeqs(rows, err)
 }
 
 // inLog is a source in the order of the log: of every event, or of those of some things.
@@ -251,10 +247,10 @@ func (l *inLog) next(ctx context.Context, n int) ([]relational.Spot, bool, error
 // read returns the next n seqs.
 func (l *inLog) read(ctx context.Context, n int) ([]int64, error) {
 	if !l.every {
-		text := `SELECT DISTINCT s.seq FROM unnest(?::bigint[]) k, LATERAL (SELECT seq FROM things WHERE key = k AND seq >= ? AND seq < ?
+		text := `SELECT DISTINCT s.seq FROM unnest(?::bigint[]) k, LATERAL (SELECT seq FROM postings WHERE key = k AND seq >= ? AND seq < ?
 			ORDER BY seq LIMIT ?) s ORDER BY 1 LIMIT ?`
 		if l.descends() {
-			text = `SELECT DISTINCT s.seq FROM unnest(?::bigint[]) k, LATERAL (SELECT seq FROM things WHERE key = k AND seq >= ? AND seq < ?
+			text = `SELECT DISTINCT s.seq FROM unnest(?::bigint[]) k, LATERAL (SELECT seq FROM postings WHERE key = k AND seq >= ? AND seq < ?
 				ORDER BY seq DESC LIMIT ?) s ORDER BY 1 DESC LIMIT ?`
 		}
 		return l.w.x.seqs(ctx, text, l.w.pl.driver.keys, l.seqs[0], l.seqs[1], n, n)

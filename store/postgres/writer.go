@@ -20,10 +20,11 @@ type writer struct {
 	// noted is where the row of a record's key stands, replaced the keys of rows that were there before.
 	noted    map[int64]int
 	replaced []int64
+	names    *names
 }
 
-func newWriter(ctx context.Context, tx *relational.Tx) (relational.Writer, error) {
-	return &writer{ctx: ctx, tx: tx, noted: map[int64]int{}, blocks: copyOf(0, 0)}, nil
+func newWriter(ctx context.Context, tx *relational.Tx, n *names) *writer {
+	return &writer{ctx: ctx, tx: tx, noted: map[int64]int{}, blocks: copyOf(0, 0), names: n}
 }
 
 // Add implements [relational.Writer].
@@ -93,6 +94,7 @@ func (w *writer) Flush() error {
 	records := w.tables[relational.Records]
 	for i := range records {
 		records[i] = append(slices.Clip(records[i]), at)
+		w.names.note(recordKey(records[i]), at)
 	}
 	if err := w.blocks.send(w.ctx, w.tx, relational.Blocks.Name()+" ("+strings.Join(relational.Blocks.Columns(), ", ")+")"); err != nil {
 		return err
@@ -131,7 +133,7 @@ func (w *writer) makeRoom() (at int64, err error) {
 // partitioned are the tables that are.
 //
 //nolint:gochecknoglobals // a constant
-var partitioned = []string{"events", "blocks", "records", "things", "facets"}
+var partitioned = []string{"events", "blocks", "records", "postings", "facets"}
 
 func (w *writer) partition(table string, from, to int64) error {
 	name := fmt.Sprintf("%s_%d", table, from)

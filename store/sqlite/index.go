@@ -226,6 +226,9 @@ type additions struct {
 	progress progress
 }
 
+// Sift implements [relational.Additions]. Lookup asks the filters itself.
+func (a *additions) Sift(keys []int64) []int64 { return keys }
+
 // Add implements [relational.Additions].
 func (a *additions) Add(e *relational.Entry) error {
 	a.entries = append(a.entries, *e)

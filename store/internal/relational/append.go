@@ -21,17 +21,17 @@ func (s *Store) Append(ctx context.Context, outcomes []hub.Outcome) ([]hub.Verdi
 			return err
 		}
 		a = appender{s: s, tx: tx, ctx: ctx, at: s.recordTime(), before: s.size, blocks: worthBlocks(outcomes)}
+		var err error
+		if a.found, err = s.index.Begin(ctx, tx); err != nil {
+			return err
+		}
 		if err := a.load(outcomes); err != nil {
 			return err
 		}
-		var err error
 		if a.rows, err = s.dialect.Writer(ctx, tx); err != nil {
 			return err
 		}
 		defer a.rows.Close()
-		if a.found, err = s.index.Begin(ctx, tx); err != nil {
-			return err
-		}
 		for i := range outcomes {
 			v, err := a.one(&outcomes[i], a.recorded.keys[i])
 			if err != nil {

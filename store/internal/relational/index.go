@@ -37,6 +37,9 @@ type Entries func(ctx context.Context, from uint64, n int) ([]Entry, error)
 
 // Additions is what a transaction of Append adds to an index.
 type Additions interface {
+	// Sift returns those of keys that may be names of what is recorded, or of a row of Records. It asks nobody: an index that
+	// cannot tell returns keys itself.
+	Sift(keys []int64) []int64
 	// Add adds an event. Events come in the order of the log.
 	Add(e *Entry) error
 	// Flush is called before the transaction's commit, Done after it has succeeded.

@@ -67,12 +67,13 @@ func (a *appender) load(outcomes []hub.Outcome) error {
 		s: a.s, keys: records, ids: ids, records: make(map[int64]recordRow),
 		implied: make(map[int64]impliedRecord, len(records)), events: make(map[int64]int32, len(ids)), rows: make([]eventRow, 0, len(ids)),
 	}
-	for part := range slices.Chunk(a.s.mayBeNoted(slices.Clone(records)), perQuery) {
+	records, ids = a.found.Sift(records), a.found.Sift(ids)
+	for part := range slices.Chunk(a.s.mayBeNoted(records), perQuery) {
 		if err := r.readRecords(a.ctx, a.tx, part); err != nil {
 			return fmt.Errorf("find records: %w", err)
 		}
 	}
-	seqs, err := a.s.index.Lookup(a.ctx, a.tx, named(keys...), math.MaxInt)
+	seqs, err := a.s.index.Lookup(a.ctx, a.tx, named(slices.Concat(records, ids)...), math.MaxInt)
 	if err != nil {
 		return fmt.Errorf("find events: %w", err)
 	}
@@ -111,15 +112,17 @@ func (s *Store) loadNoted(ctx context.Context) error {
 	return rows.Err()
 }
 
-// mayBeNoted returns those of keys that records may have a row at; it uses the memory of keys.
-func (s *Store) mayBeNoted(keys []int64) []int64 {
+// mayBeNoted returns those of keys that records may have a row at.
+func (s *Store) mayBeNoted(keys []int64) (noted []int64) {
 	if s.noted == nil {
 		return keys
 	}
-	return slices.DeleteFunc(keys, func(key int64) bool {
-		_, ok := s.noted[key]
-		return !ok
-	})
+	for _, key := range keys {
+		if _, ok := s.noted[key]; ok {
+			noted = append(noted, key)
+		}
+	}
+	return noted
 }
 
 // noteKey remembers that there is a row at key. A transaction that fails makes the next one read them all again.
@@ -151,8 +154,8 @@ func (r *recorded) scan(row interface{ Scan(...any) error }, key *int64) (record
 }
 
 func (r *recorded) readRecords(ctx context.Context, tx *Tx, keys []int64) error {
-	cond, args := r.s.dialect.in(`key`, keys)
-	rows, err := tx.QueryContext(ctx, `SELECT key, `+recordColumns+` FROM records WHERE `+cond, args...)
+	from, args := r.s.dialect.recordsOf(keys)
+	rows, err := tx.QueryContext(ctx, `SELECT key, `+recordColumns+` FROM `+from, args...)
 	if err != nil {
 		return err
 	}

@@ -28,6 +28,9 @@ type Dialect struct {
 	Text func(text string) string
 	// Arrays is true where a list of keys is one value. Otherwise each key is a value of its own.
 	Arrays bool
+	// Noted is what a statement selects rows of records from that have one of the keys, within a transaction of Append; nil
+	// selects from all rows. Its columns are those of records.
+	Noted func(keys []int64) (from string, args []any)
 	// Head reads how many events there are and the newest record time, and keeps every other transaction of Append waiting
 	// until this one ends; Advance stores them. Both are nil where one process is the only writer: what it remembers is true.
 	Head    func(ctx context.Context, tx *Tx) (size uint64, last time.Time, err error)
@@ -283,6 +286,15 @@ func (d *Dialect) in(column string, keys []int64) (text string, args []any) {
 		args[i] = k
 	}
 	return column + ` IN (?` + strings.Repeat(`,?`, len(keys)-1) + `)`, args
+}
+
+// recordsOf is what the rows of records that have one of the keys are selected from, with its values.
+func (d *Dialect) recordsOf(keys []int64) (from string, args []any) {
+	if d.Noted != nil {
+		return d.Noted(keys)
+	}
+	condition, args := d.in(`key`, keys)
+	return `records WHERE ` + condition, args
 }
 
 // replacing ends an upsert: the row that is there takes the new one's values.
