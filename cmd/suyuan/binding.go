@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"net"
 	"net/netip"
 	"os"
 	"time"
@@ -24,8 +25,9 @@ type EPCISConfig struct {
 	// MaxEvents and MaxBytes bound one posted document; the defaults are 10,000,000 events and 4GiB.
 	MaxEvents int             `yaml:"maxEvents" min:"1"`
 	MaxBytes  strictyaml.Size `yaml:"maxBytes"`
-	// DeliverTo are networks, such as 10.1.0.0/16, that subscriptions may be delivered into. Without any they are delivered to
-	// public addresses only: a partner chooses the destination, and the hub may stand beside what partners must not reach.
+	// DeliverTo are networks, such as 10.1.0.0/16, that subscriptions may be delivered into besides public addresses: a partner
+	// chooses the destination, and the hub may stand beside what partners must not reach. Where it is not stated and Listen is a
+	// loopback address, so that all who reach the hub are on its machine, loopback addresses are delivered to.
 	DeliverTo []network `yaml:"deliverTo"`
 	// Serve makes this process the one that serves the binding where several share a store, because posted documents wait on
 	// its disk and each subscription is delivered once. A hub with a store of its own always serves it.
@@ -41,6 +43,19 @@ func (n *network) UnmarshalText(text []byte) (err error) {
 		return fmt.Errorf(`found %q where a network such as "10.1.0.0/16" is expected`, text)
 	}
 	return nil
+}
+
+// deliverTo are the networks that subscriptions may be delivered into.
+func (c *Config) deliverTo() (into []netip.Prefix) {
+	for _, n := range c.EPCIS.DeliverTo {
+		into = append(into, n.Prefix)
+	}
+	if host, _, err := net.SplitHostPort(c.Listen); c.EPCIS.DeliverTo == nil && err == nil {
+		if at, err := netip.ParseAddr(host); host == "localhost" || err == nil && at.IsLoopback() {
+			into = append(into, netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128"))
+		}
+	}
+	return into
 }
 
 // gs1 reads what is known of company prefixes.
@@ -68,17 +83,13 @@ func (h *Hub) openBinding(context.Context) error {
 	if err != nil {
 		return err
 	}
-	var into []netip.Prefix
-	for _, n := range h.cfg.EPCIS.DeliverTo {
-		into = append(into, n.Prefix)
-	}
 	strict := h.schemas.With(schemas.ValidateOptions{Rules: true})
 	h.binding, err = epcisrest.New(epcisrest.Deps{
 		Log: h.log, Now: time.Now, Authorize: h.api.Authorize, Keys: h.store.Keys, Publisher: h.pipeline, Events: h.store, Size: h.store, Records: h.store,
 		Jobs: h.store, Queries: h.store, Subscriptions: h.store, Deliveries: h.store, Registerer: h.registry,
 		ValidateEvent: strict.ValidateEvent, ValidateDocument: strict.ValidateDocument, Space: h.cfg.stream().CheckSpace, Dir: h.cfg.data("capture"),
 	}, epcisrest.Config{
-		PublicURL: h.cfg.PublicURL, MaxEvents: h.cfg.EPCIS.MaxEvents, MaxBytes: int64(h.cfg.EPCIS.MaxBytes), GS1: prefixes, DeliverTo: into, Version: version(),
+		PublicURL: h.cfg.PublicURL, MaxEvents: h.cfg.EPCIS.MaxEvents, MaxBytes: int64(h.cfg.EPCIS.MaxBytes), GS1: prefixes, DeliverTo: h.cfg.deliverTo(), Version: version(),
 	})
 	return err
 }

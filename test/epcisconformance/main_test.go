@@ -21,7 +21,7 @@ data: data
 anchor: { origin: test.example/log, maxAge: 100ms }
 log: { level: error }
 stream: { minFree: 1MiB }
-epcis: { gcpLength: 7, deliverTo: [127.0.0.0/8], maxEvents: %d, maxBytes: %d }
+epcis: { gcpLength: 7, maxEvents: %d, maxBytes: %d }
 `, limits.MaxEvents, limits.MaxBytes)})
 	if err := os.Mkdir(site.Path("connectors"), 0o700); err != nil {
 		t.Fatal(err)
