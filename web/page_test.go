@@ -418,3 +418,19 @@ func TestANameDoesNotTurnTheWordsAroundIt(t *testing.T) {
 		t.Errorf("%d of %d names are by themselves", isolated, all)
 	}
 }
+
+// Of a code that was looked up so often that it may have been copied no page says that the item at hand is genuine.
+func TestACodeThatMayBeCopiedIsInDoubt(t *testing.T) {
+	for lang, words := range map[string][3]string{"en": {"Genuine", "In doubt", "looked up many times"}, "zh": {"正品", "存疑", "该编码已被查询很多次"}} {
+		for scans, doubtful := range map[uint64]bool{20: false, 21: true} {
+			tr := story()
+			tr.Scans.Count = scans
+			page := serve(t, &hubStub{trace: tr}, get("/t/T1?lang="+lang)).Body.String()
+			for i, wanted := range []bool{!doubtful, doubtful, doubtful} {
+				if strings.Contains(page, words[i]) != wanted {
+					t.Errorf("%s, %d look-ups: that the page says %q is not %v", lang, scans, words[i], wanted)
+				}
+			}
+		}
+	}
+}
