@@ -96,32 +96,15 @@ func TestALeaseEndsWithTheServerAndIsTakenAgain(t *testing.T) {
 
 // A connection that is never answered, as behind a firewall that forgot it, keeps no process from asking for the lease again.
 func TestALeaseIsAskedForAgainWhereNobodyAnswers(t *testing.T) {
-	at, err := url.Parse(database(t))
-	if err != nil {
-		t.Fatal(err)
-	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
 	var silent atomic.Bool
 	unanswered := make(chan struct{}, 8)
-	go func(server string) {
-		for {
-			client, err := l.Accept()
-			if err != nil {
-				return
-			}
-			if silent.Load() {
-				unanswered <- struct{}{} // and it stays open
-				continue
-			}
-			go relay(client, server)
+	s := openAt(t, behind(t, database(t), func(client net.Conn, server string) {
+		if silent.Load() {
+			unanswered <- struct{}{} // and it stays open
+			return
 		}
-	}(at.Host)
-	at.Host = l.Addr().String()
-	s := openAt(t, at.String())
+		relay(client, server)
+	}))
 	silent.Store(true)
 	ctx, stop := context.WithCancel(t.Context())
 	began := make(chan struct{})
@@ -132,6 +115,32 @@ func TestALeaseIsAskedForAgainWhereNobodyAnswers(t *testing.T) {
 	await(t, began)
 	stop()
 	wg.Wait()
+}
+
+// behind is the URL of a database behind a listener, whose connections serve is called with.
+func behind(t *testing.T, database string, serve func(client net.Conn, server string)) string {
+	t.Helper()
+	at, err := url.Parse(database)
+	if err != nil {
+		t.Fatal(err)
+	}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = l.Close() })
+	server := at.Host
+	go func() {
+		for {
+			client, err := l.Accept()
+			if err != nil {
+				return
+			}
+			go serve(client, server)
+		}
+	}()
+	at.Host = l.Addr().String()
+	return at.String()
 }
 
 // relay copies between a client and a server until one of them ends.

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"net/url"
 	"sync/atomic"
 	"testing"
 
@@ -90,28 +89,9 @@ func size(t *testing.T, s *postgres.Store) uint64 {
 
 // A commit may land while its answer does not: the process then does not know what it has added.
 func TestWhatACommitAddedIsKnownWhereItsAnswerIsLost(t *testing.T) {
-	at, err := url.Parse(database(t))
-	if err != nil {
-		t.Fatal(err)
-	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
+	direct := database(t)
 	var lose atomic.Bool
-	go func(server string) {
-		for {
-			client, err := l.Accept()
-			if err != nil {
-				return
-			}
-			go relayUntilCommit(client, server, &lose)
-		}
-	}(at.Host)
-	direct := at.String()
-	at.Host = l.Addr().String()
-	s := openAt(t, at.String())
+	s := openAt(t, behind(t, direct, func(client net.Conn, server string) { relayUntilCommit(client, server, &lose) }))
 	for round := range 3 * perPartition / 10 { // partitions are filled, and closed, by commits of both kinds
 		from := 20 * round
 		appends(t, s, from, from+10, hub.Recorded)
