@@ -18,6 +18,7 @@ import (
 
 	"github.com/suyuan-io/suyuan/anchor"
 	"github.com/suyuan-io/suyuan/hub"
+	"github.com/suyuan-io/suyuan/store/postgres"
 	"github.com/suyuan-io/suyuan/store/sqlite"
 )
 
@@ -99,15 +100,15 @@ func export(ctx context.Context, cfg Config, e anchor.Export, out io.Writer) (er
 	return nil
 }
 
-// openBeside opens the store of a hub that may run; the schema of the embedded one stays as it is.
+// openBeside opens the store of a hub that may run; its schema stays as it is.
 func openBeside(ctx context.Context, cfg *Config) (database, error) {
-	if cfg.shared() {
-		s, _, err := cfg.openDatabase(ctx, nil, nil)
-		return s, err
+	leafHash := cfg.Anchor.hash().Leaf
+	if p := cfg.Store.Postgres; p != nil {
+		return postgres.Open(ctx, postgres.Config{
+			URL: p.URL.Reveal(), Connections: p.Connections, LeafHash: leafHash, Resident: makeRoom, Beside: true,
+		})
 	}
-	return sqlite.Open(ctx, sqlite.Config{
-		Path: cfg.data(storeFile), Now: now, LeafHash: cfg.Anchor.hash().Leaf, Resident: makeRoom, Beside: true,
-	})
+	return sqlite.Open(ctx, sqlite.Config{Path: cfg.data(storeFile), Now: now, LeafHash: leafHash, Resident: makeRoom, Beside: true})
 }
 
 // openStatic returns the log in a folder or at an http or https URL.

@@ -66,6 +66,8 @@ type Config struct {
 	Resident func(bytes int64)
 	// Indexing is told now and then how many of the events are indexed, while an index is made again; nil tells nobody.
 	Indexing func(done, of uint64)
+	// Beside says that hubs may run on the database: one of an earlier schema is refused, where otherwise it is brought to the newest.
+	Beside bool
 }
 
 const (
@@ -165,8 +167,8 @@ func (s *Store) prepare(ctx context.Context, c Config) error {
 	if err != nil {
 		return err
 	}
-	if _, err := p.Up(ctx); err != nil {
-		return fmt.Errorf("migrate: %w", err)
+	if err := relational.Migrate(ctx, p, c.Beside); err != nil {
+		return err
 	}
 	if _, err := s.write.ExecContext(ctx, `INSERT INTO head (per_partition) VALUES ($1) ON CONFLICT DO NOTHING`,
 		int64(c.PerPartition)); err != nil {

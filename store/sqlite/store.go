@@ -137,7 +137,7 @@ func (s *Store) prepare(ctx context.Context, c Config) error {
 	if err != nil {
 		return err
 	}
-	if err := migrate(ctx, p, c.Beside); err != nil {
+	if err := relational.Migrate(ctx, p, c.Beside); err != nil {
 		return err
 	}
 	s.Store, err = relational.New(ctx, dialect(), relational.Config{
@@ -151,27 +151,6 @@ func (s *Store) prepare(ctx context.Context, c Config) error {
 		return err
 	}
 	s.index.mender.start(func(ctx context.Context, p place) error { return s.index.mend(ctx, p, s.Hold) })
-	return nil
-}
-
-// migrate brings the database to the newest schema, and refuses what that would break: one of a later release, and one beside whose hub
-// the caller only wants to read.
-func migrate(ctx context.Context, p *goose.Provider, beside bool) error {
-	has, knows, err := p.GetVersions(ctx)
-	switch {
-	case err != nil:
-	case has > knows:
-		return hub.Faultf(hub.Unsupported, "store.newer", "a later release has used the database: its schema is %d, this release knows %d", has, knows).
-			WithHint("run the release that has used it, or restore the backup from before the upgrade: suyuan restore --help")
-	case has < knows && beside:
-		return hub.Faultf(hub.Unsupported, "store.older", "the database is of an earlier release: its schema is %d, that of this release %d", has, knows).
-			WithHint("start the hub with this release first, which brings it to the new schema")
-	default:
-		_, err = p.Up(ctx)
-	}
-	if err != nil {
-		return fmt.Errorf("migrate: %w", err)
-	}
 	return nil
 }
 
