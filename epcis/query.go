@@ -36,6 +36,8 @@ type Query struct {
 	PerPage       int
 	NextPageToken string
 
+	// things are Things as they are matched.
+	things []thingMatcher
 	// rest are the conditions that only an event itself can answer.
 	rest []condition
 	ctx  *Context
@@ -97,6 +99,9 @@ func ParseQuery(values url.Values, ctx *Context) (Query, error) {
 		if err := p.parameter(name, values[name]); err != nil {
 			return Query{}, err
 		}
+	}
+	for i := range p.Things {
+		p.things = append(p.things, p.Things[i].matcher())
 	}
 	return p.Query, p.consistent(values)
 }

@@ -1,6 +1,7 @@
 package epcis_test
 
 import (
+	"fmt"
 	"net/url"
 	"slices"
 	"strings"
@@ -301,4 +302,34 @@ func parse(t *testing.T, s string) *epcis.Event {
 		t.Fatal(err)
 	}
 	return e
+}
+
+// A query may name twenty thousand things and an event fifteen thousand: one event was compared with one query for minutes, so that no
+// page's time was kept. This took an hour.
+func TestManyThingsAreLookedUp(t *testing.T) {
+	named := func(what string, n int) string {
+		ids := make([]string, n)
+		for i := range ids {
+			ids[i] = fmt.Sprintf(`"https://id.gs1.org/01/07613035982949/21/%s%d"`, what, i)
+		}
+		return strings.Join(ids, ",")
+	}
+	q, err := epcis.ParseQueryJSON([]byte(`{"MATCH_anyEPC":[` + named("A", 20_000) + `,"urn:epc:id:sgtin:7613035.098294.B14999"]}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	event := func(what string) *epcis.Event {
+		e, err := epcis.ParseEvent([]byte(`{"type":"ObjectEvent","action":"OBSERVE","eventTime":"2026-01-01T00:00:00Z","eventTimeZoneOffset":"+00:00","epcList":[`+
+			named(what, 15_000)+`]}`), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return e
+	}
+	hit, miss := event("B"), event("C")
+	for range 20 {
+		if !q.Matches(hit, epcis.Setting{}) || q.Matches(miss, epcis.Setting{}) {
+			t.Fatal("the one thing that both name is not found, or one that neither does")
+		}
+	}
 }

@@ -43,7 +43,23 @@ func (q *Query) matchesFacets(f *hub.Facets, id string, in Setting) bool {
 		q.BizLocation.matches(f.BizLocation, in) &&
 		oneOf(q.TransformationIDs, f.TransformationID) &&
 		oneOf(q.EventIDs, id) &&
-		!slices.ContainsFunc(q.Things, func(t ThingQuery) bool { return !t.matches(f.Things) })
+		q.matchesThings(f.Things)
+}
+
+func (q *Query) matchesThings(things []hub.Thing) bool {
+	for i := range q.Things {
+		if len(q.things) != len(q.Things) { // made by hand
+			m := q.Things[i].matcher()
+			if !m.matches(things) {
+				return false
+			}
+			continue
+		}
+		if !q.things[i].matches(things) {
+			return false
+		}
+	}
+	return true
 }
 
 // matchesType compares event types, extended ones by their whole URI.
@@ -61,10 +77,38 @@ func (p PlaceQuery) matches(id string, in Setting) bool {
 		slices.ContainsFunc(p.Within, func(ancestor string) bool { return in.Within(id, ancestor) })
 }
 
-func (t ThingQuery) matches(things []hub.Thing) bool {
+// thingMatcher is a ThingQuery whose patterns are looked up where they can be: thousands of them may stand in a query, and thousands of
+// things in an event.
+type thingMatcher struct {
+	ThingQuery
+
+	exact map[string]bool
+	open  []string
+}
+
+func (t ThingQuery) matcher() thingMatcher {
+	m := thingMatcher{ThingQuery: t, exact: make(map[string]bool, len(t.Patterns))}
+	for _, pattern := range t.Patterns {
+		if id, ok := gs1.Exact(pattern); ok {
+			m.exact[id] = true
+		} else {
+			m.open = append(m.open, pattern)
+		}
+	}
+	return m
+}
+
+func (m *thingMatcher) matches(things []hub.Thing) bool {
 	return slices.ContainsFunc(things, func(thing hub.Thing) bool {
-		return thing.Class == t.Class && slices.Contains(t.Roles, thing.Role) &&
-			slices.ContainsFunc(t.Patterns, func(pattern string) bool { return gs1.Match(pattern, thing.ID) })
+		if thing.Class != m.Class || !slices.Contains(m.Roles, thing.Role) {
+			return false
+		}
+		if len(m.exact) > 0 {
+			if canonical, _ := gs1.Canonical(thing.ID); m.exact[canonical] {
+				return true
+			}
+		}
+		return slices.ContainsFunc(m.open, func(pattern string) bool { return gs1.Match(pattern, thing.ID) })
 	})
 }
 

@@ -37,6 +37,20 @@ func Match(pattern, id string) bool {
 	return want == canonical
 }
 
+// Exact returns the canonical identity that alone matches a pattern, false where there may be several. Who asks [Match] of many
+// identities compares with it what leaves nothing open.
+func Exact(pattern string) (canonical string, ok bool) {
+	if _, open := parsePattern(pattern); open {
+		return "", false
+	}
+	if _, open := industryPrefix(pattern); open {
+		return "", false
+	}
+	canonical, _ = Canonical(pattern)
+	_, open := openLink(canonical)
+	return canonical, !open
+}
+
 // PatternRanges returns where, in the byte order of canonical identifiers, everything lies that matches pattern, so that a
 // store can seek before it asks [Match] of each candidate. An identity gives one range that holds only itself. ok is
 // false for a pattern that is not understood: then nothing matches.

@@ -65,6 +65,11 @@ func TestMatch(t *testing.T) {
 		{"urn:epc:idpat:", item, false},
 		{"urn:epc:idpat:sgtin:4012345", item, false},
 	} {
+		if want, alone := gs1.Exact(c.pattern); alone {
+			if canonical, _ := gs1.Canonical(c.id); (canonical == want) != c.want {
+				t.Errorf("%s alone matches %s, and %s is %v", c.pattern, want, c.id, c.want)
+			}
+		}
 		if got := gs1.Match(c.pattern, c.id); got != c.want {
 			t.Errorf("Match(%q, %q) = %v", c.pattern, c.id, got)
 		}
