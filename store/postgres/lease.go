@@ -20,7 +20,7 @@ const (
 // again and again until ctx is done. lead must return soon after its context ends.
 //
 // The lease is a lock of a session of its own: the server gives it up when the session ends, which a killed process's does
-// at once. A process that is cut off loses the lease at the server before it knows of it: for up to the beat and its time-out
+// at once, and when the session is silent for 15 s. A process that is cut off loses the lease at the server before it knows of it: for up to the beat and its time-out
 // two may believe to hold it. What only one may do must therefore be fenced where it is written, as Seal is.
 func (s *Store) Lease(ctx context.Context, name string, lead func(ctx context.Context)) {
 	for {

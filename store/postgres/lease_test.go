@@ -1,6 +1,7 @@
 package postgres_test
 
 import (
+	"bytes"
 	"context"
 	"io"
 	"net"
@@ -10,8 +11,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/suyuan-io/suyuan/hub"
 	"github.com/suyuan-io/suyuan/store/postgres"
 	"github.com/suyuan-io/suyuan/store/postgres/postgrestest"
+	"github.com/suyuan-io/suyuan/store/storetest"
 )
 
 func TestALeaseIsHeldByOneAndHandedOver(t *testing.T) {
@@ -115,6 +118,62 @@ func TestALeaseIsAskedForAgainWhereNobodyAnswers(t *testing.T) {
 	await(t, began)
 	stop()
 	wg.Wait()
+}
+
+// A process that is frozen, or whose machine lost its power, closes no connection. What it had locked is free all the same after a
+// while, which is short here: its lease, and the end of the log.
+func TestAProcessThatIsFrozenKeepsNobodyWaiting(t *testing.T) {
+	at := database(t)
+	var freezes, frozen atomic.Bool
+	s := openAt(t, behind(t, at+"&idle_session_timeout=3s&idle_in_transaction_session_timeout=1s", func(client net.Conn, server string) {
+		relayUntilFrozen(client, server, &freezes, &frozen)
+	}))
+	ctx, stop := context.WithCancel(t.Context())
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	defer stop()
+	lead := func(s *postgres.Store) <-chan struct{} {
+		leading := make(chan struct{}, 8)
+		wg.Go(func() { s.Lease(ctx, "a", func(lead context.Context) { leading <- struct{}{}; <-lead.Done() }) })
+		return leading
+	}
+	await(t, lead(s))
+	freezes.Store(true)
+	wg.Go(func() { _, _ = s.Append(ctx, []hub.Outcome{storetest.Outcome(t, 1, "S")}) }) // which is never answered
+	for !frozen.Load() {
+		time.Sleep(time.Millisecond)
+	}
+	other := openAt(t, at)
+	appends(t, other, 1, 10, hub.Recorded)
+	await(t, lead(other))
+}
+
+// relayUntilFrozen copies between a client and a server until one of them ends. When freezes is set, an append is stopped after it has
+// locked the log; from then on nothing passes on any connection, and all of them stay open.
+func relayUntilFrozen(client net.Conn, server string, freezes, frozen *atomic.Bool) {
+	conn, err := net.Dial("tcp", server)
+	if err != nil {
+		_ = client.Close()
+		return
+	}
+	pass := func(to, from net.Conn) {
+		b := make([]byte, 1<<16)
+		for {
+			n, err := from.Read(b)
+			if freezes.Load() && bytes.Contains(b[:n], []byte("FROM filters")) { // what it asks next
+				frozen.Store(true)
+			}
+			if frozen.Load() {
+				return
+			}
+			if _, writing := to.Write(b[:n]); err != nil || writing != nil {
+				_, _ = to.Close(), from.Close()
+				return
+			}
+		}
+	}
+	go pass(conn, client)
+	pass(client, conn)
 }
 
 // behind is the URL of a database behind a listener, whose connections serve is called with.

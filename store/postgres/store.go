@@ -100,7 +100,9 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Store{write: open(cfg, writeConnections), read: open(cfg, max(c.Connections-writeConnections, 2)), leases: open(cfg, leaseConnections)}
+	s := &Store{
+		write: open(cfg, writeConnections), read: open(cfg, max(c.Connections-writeConnections, 2)), leases: open(beating(cfg), leaseConnections),
+	}
 	if err := s.prepare(ctx, c); err != nil {
 		return nil, errors.Join(unavailable("open store", err), s.leases.Close(), s.read.Close(), s.write.Close())
 	}
@@ -124,6 +126,15 @@ func parse(url string) (*pgx.ConnConfig, error) {
 	maps.Copy(settings, cfg.RuntimeParams)
 	cfg.RuntimeParams = settings
 	return cfg, nil
+}
+
+// beating is cfg for sessions that hold a lease: the server ends one that is silent, whose process is frozen or gone.
+func beating(cfg *pgx.ConnConfig) *pgx.ConnConfig {
+	lease := cfg.Copy()
+	if lease.RuntimeParams["idle_session_timeout"] == "" {
+		lease.RuntimeParams["idle_session_timeout"] = "15s"
+	}
+	return lease
 }
 
 func open(cfg *pgx.ConnConfig, connections int) *sql.DB {
