@@ -111,7 +111,7 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 
 // parse reads a URL. The settings are for the hub's own sessions: every statement has an index, and the planner, which
 // knows nothing of a partition that was just made, must not think otherwise. What it planned once is good for all values: to plan
-// anew takes longer than most statements do, the more partitions there are.
+// anew takes longer than most statements do, the more partitions there are. So does starting workers.
 func parse(url string) (*pgx.ConnConfig, error) {
 	cfg, err := pgx.ParseConfig(url)
 	if err != nil { // the error may hold the password
@@ -122,6 +122,10 @@ func parse(url string) (*pgx.ConnConfig, error) {
 		"application_name": "suyuan", "enable_seqscan": "off", "enable_hashjoin": "off", "enable_mergejoin": "off", "jit": "off",
 		"max_parallel_workers_per_gather": "0",
 		"plan_cache_mode":                 "force_generic_plan",
+		// A machine that loses its power closes no connection, and a process that is frozen answers on none: the server would keep the
+		// locks of both, for two hours by TCP's defaults, and nobody else could append.
+		"tcp_keepalives_idle": "5", "tcp_keepalives_interval": "5", "tcp_keepalives_count": "3", "tcp_user_timeout": "20000",
+		"idle_in_transaction_session_timeout": "30s",
 	}
 	maps.Copy(settings, cfg.RuntimeParams)
 	cfg.RuntimeParams = settings
