@@ -375,37 +375,6 @@ func TestPagesWaitForTheirTurn(t *testing.T) {
 	})
 }
 
-// deadlines notes what deadline a page was written under, and what it left behind.
-type deadlines struct {
-	httptest.ResponseRecorder
-
-	under, now time.Time
-}
-
-func (d *deadlines) SetWriteDeadline(t time.Time) error { d.now = t; return nil }
-
-func (d *deadlines) Write(b []byte) (int, error) {
-	d.under = d.now
-	return d.ResponseRecorder.Write(b)
-}
-
-// A client that takes no page gives its connection up in the end, and one that does can go on with it.
-func TestAPageIsNotHeldForEverForWhoDoesNotTakeIt(t *testing.T) {
-	templates, err := web.LoadTemplates(nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	s, err := web.New(web.Options{Tracer: &hubStub{trace: story()}, Prover: &hubStub{}, Templates: templates, Log: zap.NewNop()})
-	if err != nil {
-		t.Fatal(err)
-	}
-	w := &deadlines{ResponseRecorder: *httptest.NewRecorder()}
-	s.ServeHTTP(w, get("/t/T1"))
-	if w.under.IsZero() || !w.now.IsZero() || w.Code != http.StatusOK {
-		t.Errorf("%d, written under %v, left %v", w.Code, w.under, w.now)
-	}
-}
-
 // A party's name cannot turn the words around it: what writes from right to left stays within the name.
 func TestANameDoesNotTurnTheWordsAroundIt(t *testing.T) {
 	const turned = "\u202eevil"

@@ -332,19 +332,9 @@ func (s *Server) renderWith(w http.ResponseWriter, status int, name string, data
 	h.Set("Referrer-Policy", "no-referrer")
 	h.Set("Cache-Control", "no-store")
 	h.Set("Content-Length", strconv.Itoa(b.Len()))
-	// Whoever does not take a page gives up its connection: it holds the page in memory.
-	conn := http.NewResponseController(w)
-	_ = conn.SetWriteDeadline(time.Now().Add(sendTime + time.Duration(b.Len())*time.Second/sendRate))
 	w.WriteHeader(status)
-	_, _ = w.Write(b.Bytes())              // the client may be gone
-	_ = conn.SetWriteDeadline(time.Time{}) // the connection serves other requests
+	_, _ = w.Write(b.Bytes()) // the client may be gone
 }
-
-// How long a page may take to be sent: sendTime, and a second more for each sendRate bytes.
-const (
-	sendTime = 30 * time.Second
-	sendRate = 16 << 10
-)
 
 // asset serves the built-in assets. Their names do not change with their content, so that they are checked again each time.
 func (s *Server) asset(w http.ResponseWriter, r *http.Request) {
