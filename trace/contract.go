@@ -10,7 +10,7 @@ import (
 // Library is what a trace reads. Every id is canonical (see [hub.Thing]). Safe for concurrent use.
 type Library interface {
 	// EventsAbout returns the recorded events in which any of ids stands in any role, oldest event time first, at most
-	// limit, with body, facets, leaf and seq. The second result is true when there are more.
+	// limit, with body, facets, leaf and seq; fewer where they are tens of megabytes. The second result is true when there are more.
 	EventsAbout(ctx context.Context, ids []string, limit int) ([]hub.Event, bool, error)
 	// Statements returns every provider's master data about any of ids, each once, oldest first.
 	Statements(ctx context.Context, kind hub.StatementKind, ids ...string) ([]hub.Statement, error)

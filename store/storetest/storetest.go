@@ -7,6 +7,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -69,6 +70,7 @@ func Run(t *testing.T, open func(t *testing.T) func() Store) {
 		"statements merge by provider and never overwrite":  statements,
 		"scans are counted":                                 scans,
 		"URN and Digital Link find the same events":         oneIdentity,
+		"of many large events about an item some are read":  largeEvents,
 		"concurrent appends keep the sequence gapless":      concurrentAppends,
 		"the leaf record comes back as it was committed to": leafComesBack,
 		"texts of any bytes come back":                      anyBytes,
@@ -493,6 +495,21 @@ func oneIdentity(t *testing.T, open func() Store) {
 	found, more, err = s.EventsAbout(t.Context(), []string{"https://id.gs1.org/01/07613035982949/21/42"}, 1)
 	if err != nil || !more || len(found) != 1 {
 		t.Fatalf("limit: found %d, more %v, %v", len(found), more, err)
+	}
+}
+
+func largeEvents(t *testing.T, open func() Store) {
+	s := open()
+	const events, size = 60, 700 << 10
+	note := strings.Repeat("溯源 ", size/len("溯源 "))
+	for i := range events {
+		mustAppend(t, s, []hub.Outcome{OutcomeOf(t, fmt.Sprint("large-", i), fmt.Sprintf(`{"type":"ObjectEvent","eventID":"urn:uuid:l-%d",
+			"eventTime":"2019-11-08T08:11:04Z","eventTimeZoneOffset":"+00:00","action":"OBSERVE","epcList":["urn:epc:id:sgtin:7613035.098294.42"],
+			"ex:note":%q}`, i, note))}, hub.Recorded)
+	}
+	found, more, err := s.EventsAbout(t.Context(), []string{"https://id.gs1.org/01/07613035982949/21/42"}, events)
+	if err != nil || !more || len(found) < 40 || len(found) == events {
+		t.Fatalf("found %d, more %v, %v", len(found), more, err)
 	}
 }
 

@@ -30,19 +30,40 @@ func (s *Store) EventsAbout(ctx context.Context, ids []string, limit int) ([]hub
 	if err != nil {
 		return nil, false, s.classify("find events", err)
 	}
-	found, err := s.eventsIn(ctx, seqs)
+	found, more, err := s.within(ctx, seqs, aboutBytes)
 	if err != nil {
 		return nil, false, err
 	}
 	slices.SortStableFunc(found, func(a, b hub.Event) int { return a.Facets.EventTime.Compare(b.Facets.EventTime) })
-	more := len(found) > limit
-	if more {
+	if len(found) > limit {
+		more = true
 		found = found[:limit]
 	}
 	speaksOf := func(e hub.Event) bool {
 		return slices.ContainsFunc(e.Facets.Things, func(t hub.Thing) bool { return slices.Contains(ids, t.ID) })
 	}
 	return slices.DeleteFunc(found, func(e hub.Event) bool { return !speaksOf(e) }), more, nil
+}
+
+// aboutBytes is how much of events EventsAbout reads: anybody may ask for a page, and an event may have a megabyte.
+const aboutBytes = 32 << 20
+
+// within reads the events at seqs, the first of them where all are much larger than most bytes together; more says so.
+func (s *Store) within(ctx context.Context, seqs []int64, most int) (found []hub.Event, more bool, err error) {
+	const atOnce = 50 // before it is looked how large they are
+	for len(seqs) > 0 && most > 0 {
+		part := seqs[:min(atOnce, len(seqs))]
+		seqs = seqs[len(part):]
+		events, err := s.eventsIn(ctx, part)
+		if err != nil {
+			return nil, false, err
+		}
+		for i := range events {
+			most -= len(events[i].Body)
+		}
+		found = append(found, events...)
+	}
+	return found, len(seqs) > 0, nil
 }
 
 // earliest returns the first n events that have any of keys, by event time.
