@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -79,18 +80,18 @@ func TestABodyThatDoesNotComeEndsItsConnection(t *testing.T) {
 // A client that does not take its answer loses its connection, however short the answer is.
 func TestAnAnswerThatNobodyTakesEndsItsConnection(t *testing.T) {
 	for _, length := range []int{0, 1, 1 << 20} {
-		ended := false
+		var ended atomic.Bool
 		h := api.InTime(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 			if length == 0 {
 				w.WriteHeader(http.StatusNoContent)
 			}
 			_, _ = w.Write(make([]byte, length))
-			ended = true
+			ended.Store(true)
 		}))
 		onLine(t, h, func(c net.Conn) {
 			say(t, c, "GET / HTTP/1.1\r\nHost: h\r\n\r\n")
 			time.Sleep(10 * time.Minute) // of the bubble
-			if !ended {
+			if !ended.Load() {
 				t.Errorf("%d bytes: the handler waits", length)
 			}
 			if answer, err := io.ReadAll(c); len(answer) > 0 {
