@@ -119,12 +119,8 @@ func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
 	}
 }
 
-// worthReading is how large a body may be for its connection to be worth more than the time to read it away, and readAwayTime how long
-// that may take.
-const (
-	worthReading = 256 << 10
-	readAwayTime = 10 * time.Second
-)
+// worthReading is how large a body may be for its connection to be worth more than the time to read it away.
+const worthReading = 256 << 10
 
 // readAway reads what is left of the body of a request that was refused, after its answer, so that the connection serves the
 // sender's next try. A sender that waits for leave has its answer, and a connection that is to be closed needs no care.
@@ -133,7 +129,7 @@ func readAway(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	conn := http.NewResponseController(w)
-	if conn.Flush() == nil && conn.SetReadDeadline(time.Now().Add(readAwayTime)) == nil {
+	if conn.Flush() == nil && conn.SetReadDeadline(time.Now().Add(restTime)) == nil {
 		_, _ = io.CopyN(io.Discard, r.Body, r.ContentLength+1) // a torn body ends the connection by itself
 	}
 }

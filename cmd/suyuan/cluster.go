@@ -100,19 +100,27 @@ type ping interface {
 	Close() error
 }
 
-// openDatabase opens the store that the configuration names, and the leases of one that several
-// processes share. While it makes an index again, after an upgrade for instance, it tells how far it has come, and, where it makes parts
-// of one again while it runs, how many are damaged; nil is told nothing.
-func (c *Config) openDatabase(ctx context.Context, indexing func(done, of uint64), damaged func(parts int, err error)) (database, leases, error) {
+// opening is how a store is opened.
+type opening struct {
+	// indexing is told how far an index has come that is made again, after an upgrade for instance; damaged, where parts of one are
+	// made again while it runs, how many there are. nil is told nothing.
+	indexing func(done, of uint64)
+	damaged  func(parts int, err error)
+	// beside says that a hub may run on the store: its schema stays as it is.
+	beside bool
+}
+
+// openDatabase opens the store that the configuration names, and the leases of one that several processes share.
+func (c *Config) openDatabase(ctx context.Context, o opening) (database, leases, error) {
 	leafHash := c.Anchor.hash().Leaf
 	if p := c.Store.Postgres; p != nil {
 		s, err := postgres.Open(ctx, postgres.Config{
-			URL: p.URL.Reveal(), Connections: p.Connections, LeafHash: leafHash, Resident: makeRoom, Indexing: indexing,
+			URL: p.URL.Reveal(), Connections: p.Connections, LeafHash: leafHash, Resident: makeRoom, Indexing: o.indexing, Beside: o.beside,
 		})
 		return s, s, err
 	}
 	s, err := sqlite.Open(ctx, sqlite.Config{
-		Path: c.data(storeFile), Now: now, LeafHash: leafHash, Resident: makeRoom, Indexing: indexing, Damaged: damaged,
+		Path: c.data(storeFile), Now: now, LeafHash: leafHash, Resident: makeRoom, Indexing: o.indexing, Damaged: o.damaged, Beside: o.beside,
 	})
 	return s, nil, err
 }

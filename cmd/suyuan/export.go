@@ -18,8 +18,6 @@ import (
 
 	"github.com/suyuan-io/suyuan/anchor"
 	"github.com/suyuan-io/suyuan/hub"
-	"github.com/suyuan-io/suyuan/store/postgres"
-	"github.com/suyuan-io/suyuan/store/sqlite"
 )
 
 func exportCommand(std stdio) *cobra.Command {
@@ -85,7 +83,7 @@ func export(ctx context.Context, cfg Config, e anchor.Export, out io.Writer) (er
 	if err != nil {
 		return err
 	}
-	store, err := openBeside(ctx, &cfg)
+	store, _, err := cfg.openDatabase(ctx, opening{beside: true})
 	if err != nil {
 		return err
 	}
@@ -98,17 +96,6 @@ func export(ctx context.Context, cfg Config, e anchor.Export, out io.Writer) (er
 	fmt.Fprintf(out, "exported %s at size %d to %s: %d checkpoints, %d new tiles, %d receipts\n",
 		key.Public().Name(), done.Size, e.Dir, done.Checkpoints, done.Tiles, done.Receipts)
 	return nil
-}
-
-// openBeside opens the store of a hub that may run; its schema stays as it is.
-func openBeside(ctx context.Context, cfg *Config) (database, error) {
-	leafHash := cfg.Anchor.hash().Leaf
-	if p := cfg.Store.Postgres; p != nil {
-		return postgres.Open(ctx, postgres.Config{
-			URL: p.URL.Reveal(), Connections: p.Connections, LeafHash: leafHash, Resident: makeRoom, Beside: true,
-		})
-	}
-	return sqlite.Open(ctx, sqlite.Config{Path: cfg.data(storeFile), Now: now, LeafHash: leafHash, Resident: makeRoom, Beside: true})
 }
 
 // openStatic returns the log in a folder or at an http or https URL.

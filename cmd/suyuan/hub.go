@@ -133,7 +133,7 @@ func (h *Hub) openStore(ctx context.Context) error {
 	if err := h.lockData(); err != nil {
 		return err
 	}
-	if h.store, h.leases, err = h.cfg.openDatabase(ctx, h.indexing, h.index.told); err != nil {
+	if h.store, h.leases, err = h.cfg.openDatabase(ctx, opening{indexing: h.indexing, damaged: h.index.told}); err != nil {
 		return err
 	}
 	h.onClose(h.store.Close)
