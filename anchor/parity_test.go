@@ -120,37 +120,55 @@ func TestBrowserWithoutWebCryptoSaysSo(t *testing.T) {
 func TestVerifiersAgree(t *testing.T) {
 	trust := readTrust(t)
 	// Of the trust file the others know the log's key alone.
-	pinned := &anchor.Trust{Origin: trust.Origin, Keys: trust.Keys}
-	dir := t.TempDir()
-	var paths, want []string
-	add := func(name string, b []byte) {
-		path := filepath.Join(dir, name+".json")
-		if err := os.WriteFile(path, b, 0o600); err != nil {
-			t.Fatal(err)
-		}
-		report, _ := verifier().Verify(b, pinned)
-		verdict := report.Failed()
-		if verdict == "" {
-			verdict = "verifies"
-		}
-		paths, want = append(paths, path), append(want, verdict)
-	}
+	p := newParity(t, &anchor.Trust{Origin: trust.Origin, Keys: trust.Keys})
 	for _, folder := range []string{"good", "bad"} {
 		for name, b := range readReceipts(t, folder) {
-			add(folder+"-"+name, b)
+			p.add(t, folder+"-"+name, b)
 		}
 	}
 	rng := rand.New(rand.NewPCG(3, 4))
 	good := readReceipts(t, "good")["strange-event"]
 	for n := range 500 {
-		add(fmt.Sprintf("mutation-%d", n), mutate(rng, good))
+		p.add(t, fmt.Sprintf("mutation-%d", n), mutate(rng, good))
 	}
+	p.check(t)
+}
+
+// parity is receipts for the verifiers of all languages, and what the one in Go says of them.
+type parity struct {
+	dir         string
+	pinned      *anchor.Trust
+	paths, want []string
+}
+
+func newParity(t *testing.T, pinned *anchor.Trust) *parity {
+	t.Helper()
+	return &parity{dir: t.TempDir(), pinned: pinned}
+}
+
+func (p *parity) add(t *testing.T, name string, receipt []byte) {
+	t.Helper()
+	path := filepath.Join(p.dir, name+".json")
+	if err := os.WriteFile(path, receipt, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	report, _ := verifier().Verify(receipt, p.pinned)
+	verdict := report.Failed()
+	if verdict == "" {
+		verdict = "verifies"
+	}
+	p.paths, p.want = append(p.paths, path), append(p.want, verdict)
+}
+
+// check holds the other verifiers against the one in Go.
+func (p *parity) check(t *testing.T) {
+	t.Helper()
 	for language, run := range map[string]foreignVerifier{"python": runPython, "javascript": runNode} {
 		t.Run(language, func(t *testing.T) {
-			for i, got := range run(t, trust.Keys[0], paths) {
-				if got != want[i] {
-					b, _ := os.ReadFile(paths[i])
-					t.Errorf("%s: %s says %q, Go says %q: %s", filepath.Base(paths[i]), language, got, want[i], b)
+			for i, got := range run(t, p.pinned.Keys[0], p.paths) {
+				if got != p.want[i] {
+					b, _ := os.ReadFile(p.paths[i])
+					t.Errorf("%s: %s says %q, Go says %q: %.2000s", filepath.Base(p.paths[i]), language, got, p.want[i], b)
 				}
 			}
 		})

@@ -2,8 +2,6 @@ package anchor_test
 
 import (
 	"fmt"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -68,37 +66,17 @@ func TestVerifiersAgreeOnWhatALogCanSign(t *testing.T) {
 // agree gives the receipts of all events to all verifiers. What EncodeReceipt would not write is written all the same.
 func (i *issuer) agree(t *testing.T, names []string) {
 	t.Helper()
-	dir := t.TempDir()
-	pinned := &anchor.Trust{Origin: i.log.Origin(), Keys: []string{i.log.Key().String()}}
-	var paths, want []string
-	for n := range names {
+	p := newParity(t, &anchor.Trust{Origin: i.log.Origin(), Keys: []string{i.log.Key().String()}})
+	for n, name := range names {
 		r := i.receipt(t, hub.Seq(n))
 		event := r.Event
 		r.Event = []byte(`{}`)
-		b := []byte(strings.Replace(encode(t, r), `"event":{}`, `"event":`+string(event), 1))
-		path := filepath.Join(dir, fmt.Sprintf("%d.json", n))
-		if err := os.WriteFile(path, b, 0o600); err != nil {
-			t.Fatal(err)
-		}
-		report, _ := verifier().Verify(b, pinned)
-		verdict := report.Failed()
-		if verdict == "" {
-			verdict = "verifies"
-		}
-		paths, want = append(paths, path), append(want, verdict)
+		p.add(t, strings.ReplaceAll(name, " ", "-"), []byte(strings.Replace(encode(t, r), `"event":{}`, `"event":`+string(event), 1)))
 	}
 	for _, verdict := range []string{"verifies", anchor.CheckFormat, anchor.CheckLeaf} {
-		if !slices.Contains(want, verdict) {
+		if !slices.Contains(p.want, verdict) {
 			t.Errorf("none of them %s", verdict)
 		}
 	}
-	for language, run := range map[string]foreignVerifier{"python": runPython, "javascript": runNode} {
-		t.Run(language, func(t *testing.T) {
-			for n, got := range run(t, i.log.Key().String(), paths) {
-				if got != want[n] {
-					t.Errorf("%s: %s says %q, Go says %q", names[n], language, got, want[n])
-				}
-			}
-		})
-	}
+	p.check(t)
 }
